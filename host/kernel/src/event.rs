@@ -1,0 +1,293 @@
+//! Everything that changes is one of these. `State::apply` is the only reader that matters; a journal keeps them.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    CancelCause, Closing, CoreSet, Execution, FailureCause, Invalid, JobError, JobId, JobSpec,
+    NodeId, NodeSpec, NodeState, Outcome, Parameters, Reservation, Span, StopCause, TaskId,
+    TaskSpec, Timestamp, Waiting,
+};
+
+/// An event and when it happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When the kernel decided it.
+    pub at: Timestamp,
+    /// What happened.
+    pub fact: Fact,
+}
+
+/// Part of one node, given to a job, with the cores that the kernel picked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// The node.
+    pub node: NodeId,
+    /// The cores.
+    pub cores: CoreSet,
+    /// The GPUs.
+    pub gpus: CoreSet,
+}
+
+/// One instance sent to its node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dispatch {
+    /// Which attempt.
+    pub execution: Execution,
+    /// On what; the first node does the work. No cores for node prepare and node release.
+    pub places: Vec<(NodeId, CoreSet)>,
+}
+
+/// What the end of an attempt means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// The instance has ended for good.
+    Ended(Outcome),
+    /// It is queued again.
+    Again(Again),
+}
+
+/// Why an instance is queued again, which says what counts against its retry limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Again {
+    /// After a bad exit code; counts.
+    Failure,
+    /// After an error of the system; counts.
+    SystemError,
+    /// After a preemption; does not count.
+    Preemption,
+    /// Somebody asked for it; does not count.
+    Request,
+}
+
+/// What happened. The order within one job is its history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Fact {
+    /// The cluster's parameters were set.
+    ParametersSet(Parameters),
+    /// A node joined the pool.
+    NodeAdded {
+        /// Its name for ever.
+        node: NodeId,
+        /// As the site configured it.
+        spec: NodeSpec,
+    },
+    /// A node was taken offline, drained or brought back.
+    NodeStateChanged {
+        /// Which.
+        node: NodeId,
+        /// What it is now.
+        state: NodeState,
+    },
+    /// A job was added. J2.
+    JobAdded {
+        /// Its name for ever.
+        job: JobId,
+        /// As its user asked for it.
+        spec: Arc<JobSpec>,
+        /// Its tasks, in order.
+        tasks: Vec<Arc<TaskSpec>>,
+    },
+    /// A job went back to be edited. J21, J22.
+    JobConfigured {
+        /// Which.
+        job: JobId,
+    },
+    /// A job was submitted. J3, J24: what may run again is queued again.
+    JobSubmitted {
+        /// Which.
+        job: JobId,
+        /// Whether it goes before others of its priority: a job that is queued again does.
+        first: bool,
+    },
+    /// Checks passed; the job is in the queue. J7.
+    JobValidated {
+        /// Which.
+        job: JobId,
+        /// Units that it starts with at least.
+        min: u32,
+        /// Units that it is given at most.
+        max: u32,
+        /// Where it may run; none: everywhere.
+        candidates: Option<Vec<NodeId>>,
+    },
+    /// A check failed; the job has failed. J8.
+    JobInvalid {
+        /// Which.
+        job: JobId,
+        /// What is wrong.
+        error: Invalid,
+    },
+    /// A hold was set, changed or, with none, cleared or over.
+    HoldSet {
+        /// Which.
+        job: JobId,
+        /// Not to start before.
+        until: Option<Timestamp>,
+    },
+    /// The policy said why a job waits.
+    WaitExplained {
+        /// Which.
+        job: JobId,
+        /// Its words.
+        waiting: Waiting,
+    },
+    /// The policy said when a job is expected to start, or took it back.
+    Reserved {
+        /// Which.
+        job: JobId,
+        /// When and where.
+        reservation: Option<Reservation>,
+    },
+    /// A job was given resources and runs. J9.
+    JobStarted {
+        /// Which.
+        job: JobId,
+        /// What it was given.
+        grants: Vec<Grant>,
+    },
+    /// A running job was given more.
+    JobGrown {
+        /// Which.
+        job: JobId,
+        /// What it was given.
+        grants: Vec<Grant>,
+    },
+    /// A running job gave back idle cores of a node that it keeps.
+    CoresReturned {
+        /// Which.
+        job: JobId,
+        /// What it gave back.
+        grant: Grant,
+    },
+    /// A node is to leave a running job as soon as no task of it runs there.
+    ShareClosed {
+        /// Which.
+        job: JobId,
+        /// The node.
+        node: NodeId,
+    },
+    /// Instances were sent to their nodes. T4.
+    Dispatched {
+        /// Whose.
+        job: JobId,
+        /// Which, and on what.
+        works: Vec<Dispatch>,
+    },
+    /// A node has begun with an instance.
+    WorkStarted {
+        /// Which.
+        execution: Execution,
+    },
+    /// An attempt has ended, and nothing of it is left on its node. T5–T8, T10, T12–T14.
+    WorkEnded {
+        /// Which.
+        execution: Execution,
+        /// What that means.
+        verdict: Verdict,
+        /// The exit code, where there was one.
+        code: Option<i32>,
+        /// The node's words when it could not be done.
+        error: Option<String>,
+    },
+    /// Running instances are to end.
+    StopRequested {
+        /// Whose.
+        job: JobId,
+        /// Which.
+        executions: Vec<Execution>,
+        /// Why.
+        cause: StopCause,
+        /// Between the request and the kill.
+        grace: Span,
+    },
+    /// Queued instances will not run. T9.
+    InstancesCanceled {
+        /// Whose.
+        job: JobId,
+        /// Which task.
+        task: TaskId,
+        /// One, or all that are queued.
+        instance: Option<u32>,
+        /// Why.
+        cause: CancelCause,
+    },
+    /// Queued instances have failed without running. T18.
+    InstancesFailed {
+        /// Whose.
+        job: JobId,
+        /// Which task.
+        task: TaskId,
+        /// Why.
+        cause: FailureCause,
+    },
+    /// Ended instances are to run again. T16.
+    TaskRequeued {
+        /// Whose.
+        job: JobId,
+        /// Which task.
+        task: TaskId,
+        /// One, or all that failed or were canceled.
+        instance: Option<u32>,
+    },
+    /// A job is being ended: what is queued is canceled, what runs is to end, nodes are released.
+    JobEnding {
+        /// Which.
+        job: JobId,
+        /// How, and what it becomes.
+        closing: Closing,
+        /// Why.
+        error: Option<JobError>,
+    },
+    /// Nodes were given back: others may have them.
+    SharesFreed {
+        /// By whom.
+        job: JobId,
+        /// Which.
+        nodes: Vec<NodeId>,
+    },
+    /// A job has become what its ending said.
+    JobEnded {
+        /// Which.
+        job: JobId,
+    },
+    /// A job was forgotten, after its time (`TTLCompletedJobs`). J28.
+    JobPurged {
+        /// Which.
+        job: JobId,
+    },
+}
+
+impl Fact {
+    /// The job that it is about, if it is about one.
+    pub fn job(&self) -> Option<JobId> {
+        match self {
+            Fact::ParametersSet(_) | Fact::NodeAdded { .. } | Fact::NodeStateChanged { .. } => None,
+            Fact::JobAdded { job, .. }
+            | Fact::JobConfigured { job }
+            | Fact::JobSubmitted { job, .. }
+            | Fact::JobValidated { job, .. }
+            | Fact::JobInvalid { job, .. }
+            | Fact::HoldSet { job, .. }
+            | Fact::WaitExplained { job, .. }
+            | Fact::Reserved { job, .. }
+            | Fact::JobStarted { job, .. }
+            | Fact::JobGrown { job, .. }
+            | Fact::CoresReturned { job, .. }
+            | Fact::ShareClosed { job, .. }
+            | Fact::Dispatched { job, .. }
+            | Fact::StopRequested { job, .. }
+            | Fact::InstancesCanceled { job, .. }
+            | Fact::InstancesFailed { job, .. }
+            | Fact::TaskRequeued { job, .. }
+            | Fact::JobEnding { job, .. }
+            | Fact::SharesFreed { job, .. }
+            | Fact::JobEnded { job }
+            | Fact::JobPurged { job } => Some(*job),
+            Fact::WorkStarted { execution } | Fact::WorkEnded { execution, .. } => {
+                Some(execution.job)
+            }
+        }
+    }
+}

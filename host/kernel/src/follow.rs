@@ -1,0 +1,310 @@
+//! `follow`: what the rules make of a job's state without being asked. Validation, dispatch, ends, releases.
+//!
+//! A pure function of the state: each call returns the next events, [`crate::step`] applies them and asks again until
+//! there are none. After a crash between two events, asking again goes on where it stopped.
+
+use crate::limits::DISPATCH_BATCH_MAX;
+use crate::{
+    Closing, CoreSet, Dispatch, Execution, Fact, FailureCause, Job, JobError, JobId, NodeId, Phase,
+    SharePhase, Span, State, StopCause, Task, TaskId, TaskKind, Then, validate,
+};
+
+/// The next events of a job, in order; none when nothing is to be done until somebody says or reports something.
+pub fn follow(state: &State, job: JobId) -> Vec<Fact> {
+    let Some(job) = state.job(job) else {
+        return Vec::new();
+    };
+    match &job.phase {
+        Phase::Configuring => Vec::new(),
+        Phase::Submitted => {
+            let tasks: Vec<_> = job.tasks.iter().map(|t| t.spec.clone()).collect();
+            vec![match validate::check_job(state, &job.spec, &tasks) {
+                Ok(validate::Checked {
+                    min,
+                    max,
+                    candidates,
+                }) => Fact::JobValidated {
+                    job: job.id,
+                    min,
+                    max,
+                    candidates,
+                },
+                Err(error) => Fact::JobInvalid { job: job.id, error },
+            }]
+        }
+        Phase::Queued => ended_by_itself(job).into_iter().collect(),
+        Phase::Running => running(state, job),
+        Phase::Ending(closing) => ending(state, job, closing),
+        Phase::Ended(_) if state.parameters.ttl_completed_jobs == Span::ZERO => {
+            vec![Fact::JobPurged { job: job.id }]
+        }
+        Phase::Ended(_) => Vec::new(),
+    }
+}
+
+fn close(job: &Job, then: Then, cause: StopCause, grace: Span, error: Option<JobError>) -> Fact {
+    let closing = Closing {
+        then,
+        cause,
+        grace,
+        release: true,
+        told: false,
+    };
+    Fact::JobEnding {
+        job: job.id,
+        closing,
+        error,
+    }
+}
+
+/// Nothing left to run: the job finishes, or has failed if a task did. An empty job finishes too.
+fn ended_by_itself(job: &Job) -> Option<Fact> {
+    if job.counts.queued + job.counts.running > 0 || job.spec.run_until_canceled {
+        return None;
+    }
+    Some(match job.counts.failed {
+        0 => close(
+            job,
+            Then::Finished,
+            StopCause::JobFinished,
+            Span::ZERO,
+            None,
+        ),
+        _ => close(
+            job,
+            Then::Failed,
+            StopCause::JobFailed,
+            Span::ZERO,
+            job.first_failure.clone(),
+        ),
+    })
+}
+
+fn running(state: &State, job: &Job) -> Vec<Fact> {
+    let grace = state.parameters.task_cancel_grace;
+    if job.fails_now {
+        return vec![close(
+            job,
+            Then::Failed,
+            StopCause::JobFailed,
+            grace,
+            job.first_failure.clone(),
+        )];
+    }
+    if let Some(&index) = job.doomed.first() {
+        let (task, cause) = (TaskId(index + 1), FailureCause::DependencyFailed);
+        return vec![Fact::InstancesFailed {
+            job: job.id,
+            task,
+            cause,
+        }];
+    }
+    if let Some(end) = ended_by_itself(job) {
+        return vec![end];
+    }
+    if job.is_draining() && job.counts.running == 0 {
+        return vec![close(
+            job,
+            Then::Queued,
+            StopCause::TaskRequeued,
+            Span::ZERO,
+            None,
+        )];
+    }
+    if job.shares.is_empty() {
+        return vec![lost_its_nodes(state, job)];
+    }
+    let mut facts = node_steps(state, job, true);
+    if facts.is_empty() && !job.is_draining() {
+        let works = dispatch(job);
+        if !works.is_empty() {
+            facts.push(Fact::Dispatched { job: job.id, works });
+        }
+    }
+    facts
+}
+
+/// A running job without a node: the system queues it again, up to `JobRetryCount` times.
+fn lost_its_nodes(state: &State, job: &Job) -> Fact {
+    let limit = state.parameters.job_retry_count;
+    let last = job.first_failure.clone().unwrap_or(JobError::NodesLost {
+        node: "unknown".into(),
+    });
+    let (cause, none) = (StopCause::SystemError, Span::ZERO);
+    match job.auto_requeue_count < limit {
+        true => close(job, Then::Queued, cause, none, Some(last)),
+        false => {
+            let error = JobError::RequeueLimit {
+                limit,
+                last: last.to_string(),
+            };
+            close(job, Then::Failed, cause, none, Some(error))
+        }
+    }
+}
+
+fn ending(state: &State, job: &Job, closing: &Closing) -> Vec<Fact> {
+    if !closing.told {
+        let mut executions = Vec::new();
+        for (index, task) in job.tasks.iter().enumerate() {
+            // A release goes on, unless the nodes are wanted back at once.
+            if task.spec.kind == TaskKind::NodeRelease && closing.release {
+                continue;
+            }
+            for (&instance, run) in &task.runs {
+                if run
+                    .stop
+                    .is_none_or(|stop| stop.grace > closing.grace || stop.cause != closing.cause)
+                {
+                    let task = TaskId(index as u32 + 1);
+                    executions.push(Execution {
+                        job: job.id,
+                        task,
+                        instance,
+                        attempt: run.attempt,
+                    });
+                }
+            }
+        }
+        if !executions.is_empty() {
+            let (cause, grace) = (closing.cause, closing.grace);
+            return vec![Fact::StopRequested {
+                job: job.id,
+                executions,
+                cause,
+                grace,
+            }];
+        }
+    }
+    let facts = node_steps(state, job, closing.release);
+    if facts.is_empty() && job.shares.is_empty() {
+        return vec![Fact::JobEnded { job: job.id }];
+    }
+    facts
+}
+
+/// Moves each node of a job on: prepare what was added, release what leaves and is idle, give back what was released.
+fn node_steps(state: &State, job: &Job, release: bool) -> Vec<Fact> {
+    let stays = job.phase == Phase::Running;
+    let mut freed = Vec::new();
+    let mut works = Vec::new();
+    for (&node, share) in &job.shares {
+        match share.phase {
+            SharePhase::Added if stays => {
+                works.extend(node_work(job, TaskKind::NodePrepare, node, works.len()))
+            }
+            SharePhase::Ready if stays => {}
+            SharePhase::Added | SharePhase::Ready | SharePhase::Closing
+                if share.free == share.cores =>
+            {
+                let wanted = release && state.parameters.node_release_timeout > Span::ZERO;
+                match wanted
+                    .then(|| node_work(job, TaskKind::NodeRelease, node, works.len()))
+                    .flatten()
+                {
+                    Some(work) => works.push(work),
+                    None => freed.push(node),
+                }
+            }
+            SharePhase::Released => freed.push(node),
+            SharePhase::Added
+            | SharePhase::Ready
+            | SharePhase::Closing
+            | SharePhase::Preparing(_)
+            | SharePhase::Releasing(_) => {}
+        }
+    }
+    let mut facts = Vec::new();
+    if !freed.is_empty() {
+        facts.push(Fact::SharesFreed {
+            job: job.id,
+            nodes: freed,
+        });
+    }
+    if !works.is_empty() {
+        facts.push(Fact::Dispatched { job: job.id, works });
+    }
+    facts
+}
+
+/// A node prepare or node release on one node: the next instance of that task, beyond `ahead` others of this batch.
+fn node_work(job: &Job, kind: TaskKind, node: NodeId, ahead: usize) -> Option<Dispatch> {
+    let index = job.tasks.iter().position(|t| t.spec.kind == kind)?;
+    let execution = Execution {
+        job: job.id,
+        task: TaskId(index as u32 + 1),
+        instance: job.tasks[index].made + ahead as u32 + 1,
+        attempt: 1,
+    };
+    Some(Dispatch {
+        execution,
+        places: vec![(node, CoreSet::default())],
+    })
+}
+
+/// Puts ready instances onto idle cores: tasks in the order added, instances ascending, one that does not fit
+/// holds up those behind it.
+fn dispatch(job: &Job) -> Vec<Dispatch> {
+    let mut works = Vec::new();
+    if job.ready.is_empty() {
+        return works;
+    }
+    let mut free: Vec<(NodeId, CoreSet)> = job
+        .shares
+        .iter()
+        .filter(|(_, share)| share.phase == SharePhase::Ready && !share.free.is_empty())
+        .map(|(&node, share)| (node, share.free.clone()))
+        .collect();
+    let mut total: u32 = free.iter().map(|(_, cores)| cores.len()).sum();
+    for &index in &job.ready {
+        let task = &job.tasks[index as usize];
+        for instance in task.queued.iter() {
+            if total < task.spec.min || works.len() == DISPATCH_BATCH_MAX {
+                return works;
+            }
+            let places = place(&mut free, task);
+            total -= places.iter().map(|(_, cores)| cores.len()).sum::<u32>();
+            let attempt = task
+                .tries
+                .get(&instance)
+                .map_or(1, |tries| tries.attempts + 1);
+            let task = TaskId(index + 1);
+            works.push(Dispatch {
+                execution: Execution {
+                    job: job.id,
+                    task,
+                    instance,
+                    attempt,
+                },
+                places,
+            });
+        }
+    }
+    works
+}
+
+/// Takes cores for one instance: on the first node that has its maximum, else on the first that has its minimum,
+/// else across nodes in order up to its maximum. The caller knows that the minimum is there.
+fn place(free: &mut Vec<(NodeId, CoreSet)>, task: &Task) -> Vec<(NodeId, CoreSet)> {
+    let (min, max) = (task.spec.min, task.spec.max);
+    let fits = |n: u32| free.iter().position(|(_, cores)| cores.len() >= n);
+    let mut places = Vec::new();
+    if let Some(at) = fits(max).or_else(|| fits(min)) {
+        let (node, cores) = &mut free[at];
+        places.push((*node, cores.take_lowest(max)));
+    } else {
+        let mut wanted = max;
+        for (node, cores) in free.iter_mut().filter(|(_, cores)| !cores.is_empty()) {
+            if wanted == 0 {
+                break;
+            }
+            let got = cores.take_lowest(wanted);
+            wanted -= got.len();
+            places.push((*node, got));
+        }
+    }
+    if free.first().is_some_and(|(_, cores)| cores.is_empty()) {
+        free.retain(|(_, cores)| !cores.is_empty());
+    }
+    places
+}

@@ -1,0 +1,55 @@
+//! The pure core of jobyard: commands in, events out. No I/O, clock, randomness or async.
+//!
+//! [`step`] carries a command out: [`decide`] says which events it comes to or why it is refused, [`State::apply`] is the
+//! only writer, and [`follow`] adds what the rules make of it. The same state, command and time give the same events; the
+//! same events give the same state, live, after a crash and in simulation.
+//!
+//! What the outside world is owed is read off the state: [`State::message`] for nodes, [`Mirror`] for policies,
+//! [`State::next_due`] for time, [`State::why_waiting`] for people.
+
+mod apply;
+mod changes;
+mod command;
+mod decide;
+mod event;
+mod exit_codes;
+mod follow;
+mod id;
+mod job;
+pub mod limits;
+mod message;
+mod mirror;
+mod proposal;
+mod ranges;
+mod report;
+mod spec;
+mod state;
+mod step;
+pub mod sweep;
+mod task;
+mod time;
+mod validate;
+pub mod waiting;
+mod work;
+
+pub use changes::*;
+pub use command::{Actor, Command, Rejection, Role};
+pub use decide::decide;
+pub use event::{Again, Dispatch, Event, Fact, Grant, Verdict};
+pub use exit_codes::{BadExitCodes, ExitCodes};
+pub use follow::follow;
+pub use id::{Execution, InstanceId, JobId, NodeId, SetId, TaskId};
+pub use job::{
+    Closing, Counts, Job, JobError, JobShare, JobState, JobStatus, Phase, Reservation, SharePhase,
+    Then, Times, Waiting,
+};
+pub use mirror::Mirror;
+pub use proposal::Refusal;
+pub use ranges::{CoreSet, RangeSet};
+pub use spec::{Affinity, JobKind, JobSpec, NodeSpec, Parameters, TaskKind, TaskSpec, Unit};
+pub use state::{CandidateSet, Node, NodeState, QueueKey, State, Timer};
+pub use step::{carry_out, run_on, step};
+pub use task::{CancelCause, FailureCause, Outcome, Run, Stop, StopCause, Task, TaskState, Tries};
+pub use time::{Span, Timestamp};
+pub use validate::{Checked, Invalid, check_form, check_job, check_node};
+pub use work::{Assignment, Ending, FromNode, ToNode, WorkKind, WorkShare};

@@ -1,0 +1,34 @@
+//! Every limit of the kernel, by name and with its unit. Sources are named where a limit is HPC Pack's.
+
+/// Unicode scalar values of a cancel or finish message (`IScheduler::CancelJob`).
+pub const CANCEL_MESSAGE_CHARS_MAX: usize = 320;
+/// Unicode scalar values of the name of a job, task, project or owner.
+pub const NAME_CHARS_MAX: usize = 80;
+/// Bytes of a command line. HPC Pack has 480; that is too short for the paths of today.
+pub const COMMAND_LINE_BYTES_MAX: usize = 32 * 1024;
+/// Bytes of a path.
+pub const PATH_BYTES_MAX: usize = 4_096;
+/// Bytes of all names and values of one environment. HPC Pack has 2,048; shells pass more.
+pub const ENVIRONMENT_BYTES_MAX: usize = 64 * 1024;
+/// Instances of one sweep.
+pub const SWEEP_INSTANCES_MAX: u32 = 1_000_000;
+/// Tasks of one job.
+pub const TASKS_PER_JOB_MAX: usize = 100_000;
+/// Names that one task may depend on.
+pub const DEPENDENCIES_PER_TASK_MAX: usize = 1_000;
+/// Longest chain of dependencies between tasks.
+pub const DEPENDENCY_DEPTH_MAX: usize = 1_000;
+/// Cores (or other units) that a job may ask for.
+pub const UNITS_MAX: u32 = 1_000_000;
+/// Highest expanded priority.
+pub const PRIORITY_MAX: u32 = 4_000;
+/// How far ahead a job may be held: a year.
+pub const HOLD_SECONDS_MAX: u64 = 366 * 86_400;
+/// Instances dispatched by one event.
+pub const DISPATCH_BATCH_MAX: usize = 4_096;
+/// Nodes in the pool.
+pub const NODES_MAX: usize = 100_000;
+/// Cores of one node.
+pub const CORES_PER_NODE_MAX: u32 = 1_000_000;
+/// Bytes of a policy's own words about a job.
+pub const WAITING_TEXT_BYTES_MAX: usize = 1_024;

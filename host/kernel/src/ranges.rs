@@ -1,0 +1,335 @@
+//! Sets of small numbers as ranges: instances of a sweep, cores of a node.
+//!
+//! A million instances that are all queued are one range; memory follows the number of runs, not of members.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A set of `u32` kept as disjoint, non-touching ranges, cheap to take from the low end (`O(log runs)` an operation).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RangeSet {
+    /// First member → last member, both included.
+    runs: BTreeMap<u32, u32>,
+    len: u64,
+}
+
+impl RangeSet {
+    /// The empty set.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// All from `first` to `last`, both included; empty when `first > last`.
+    pub fn span(first: u32, last: u32) -> Self {
+        let mut set = Self::new();
+        if first <= last {
+            set.runs.insert(first, last);
+            set.len = u64::from(last - first) + 1;
+        }
+        set
+    }
+
+    /// How many members.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The smallest member.
+    pub fn first(&self) -> Option<u32> {
+        self.runs.first_key_value().map(|(&a, _)| a)
+    }
+
+    /// Whether `n` is a member.
+    pub fn contains(&self, n: u32) -> bool {
+        self.run_of(n).is_some()
+    }
+
+    /// Adds one; false if it was there.
+    pub fn insert(&mut self, n: u32) -> bool {
+        if self.contains(n) {
+            return false;
+        }
+        let left = n.checked_sub(1).and_then(|p| self.run_of(p));
+        let right = n
+            .checked_add(1)
+            .and_then(|s| self.runs.get(&s).map(|&b| (s, b)));
+        let first = left.map_or(n, |(a, _)| a);
+        let last = match right {
+            Some((a, b)) => {
+                self.runs.remove(&a);
+                b
+            }
+            None => n,
+        };
+        self.runs.insert(first, last);
+        self.len += 1;
+        true
+    }
+
+    /// Takes one out; false if it was not there.
+    pub fn remove(&mut self, n: u32) -> bool {
+        let Some((a, b)) = self.run_of(n) else {
+            return false;
+        };
+        self.runs.remove(&a);
+        if a < n {
+            self.runs.insert(a, n - 1);
+        }
+        if n < b {
+            self.runs.insert(n + 1, b);
+        }
+        self.len -= 1;
+        true
+    }
+
+    /// Adds all of another set.
+    pub fn extend(&mut self, other: &RangeSet) {
+        if self.is_empty() {
+            *self = other.clone();
+            return;
+        }
+        for n in other.iter() {
+            self.insert(n);
+        }
+    }
+
+    /// All members, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        self.runs.iter().flat_map(|(&a, &b)| a..=b)
+    }
+
+    /// The runs, ascending: first and last member of each.
+    pub fn runs(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.runs.iter().map(|(&a, &b)| (a, b))
+    }
+
+    fn run_of(&self, n: u32) -> Option<(u32, u32)> {
+        let (&a, &b) = self.runs.range(..=n).next_back()?;
+        (n <= b).then_some((a, b))
+    }
+}
+
+/// As `1-5,7,9-10`.
+impl fmt::Display for RangeSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (a, b)) in self.runs().enumerate() {
+            let comma = if i == 0 { "" } else { "," };
+            match a == b {
+                true => write!(f, "{comma}{a}")?,
+                false => write!(f, "{comma}{a}-{b}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Cores of one node, by id. Few runs as a rule, so a sorted list of half-open ranges.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CoreSet {
+    runs: Vec<(u32, u32)>,
+}
+
+impl CoreSet {
+    /// Cores 0 to `count` − 1.
+    pub fn first_n(count: u32) -> Self {
+        CoreSet {
+            runs: if count == 0 {
+                Vec::new()
+            } else {
+                vec![(0, count)]
+            },
+        }
+    }
+
+    /// How many.
+    pub fn len(&self) -> u32 {
+        self.runs.iter().map(|(a, b)| b - a).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// All ids, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        self.runs.iter().flat_map(|&(a, b)| a..b)
+    }
+
+    /// Takes the `count` lowest out; all if there are fewer.
+    pub fn take_lowest(&mut self, count: u32) -> CoreSet {
+        let mut left = count;
+        let mut taken = Vec::with_capacity(1);
+        let mut whole = 0;
+        for run in &mut self.runs {
+            if left == 0 {
+                break;
+            }
+            let n = (run.1 - run.0).min(left);
+            taken.push((run.0, run.0 + n));
+            run.0 += n;
+            left -= n;
+            whole += usize::from(run.0 == run.1);
+        }
+        self.runs.drain(..whole);
+        CoreSet { runs: taken }
+    }
+
+    /// Adds cores that are not in the set yet.
+    ///
+    /// # Panics
+    /// When one is: a core given twice is our bug.
+    pub fn put(&mut self, other: &CoreSet) {
+        for &(a, b) in &other.runs {
+            let at = self.runs.partition_point(|r| r.0 < a);
+            let touches_left = at > 0 && self.runs[at - 1].1 == a;
+            let touches_right = at < self.runs.len() && self.runs[at].0 == b;
+            assert!(
+                at == 0 || self.runs[at - 1].1 <= a,
+                "cores {a}..{b} are in the set already"
+            );
+            assert!(
+                at == self.runs.len() || b <= self.runs[at].0,
+                "cores {a}..{b} are in the set already"
+            );
+            match (touches_left, touches_right) {
+                (true, true) => {
+                    self.runs[at - 1].1 = self.runs[at].1;
+                    self.runs.remove(at);
+                }
+                (true, false) => self.runs[at - 1].1 = b,
+                (false, true) => self.runs[at].0 = a,
+                (false, false) => self.runs.insert(at, (a, b)),
+            }
+        }
+    }
+
+    /// Takes cores out that are in the set.
+    ///
+    /// # Panics
+    /// When one is not: that is our bug.
+    pub fn take(&mut self, other: &CoreSet) {
+        for &(a, b) in &other.runs {
+            let at = self.runs.partition_point(|r| r.1 <= a);
+            let run = self.runs.get(at).copied().filter(|r| r.0 <= a && b <= r.1);
+            let Some((x, y)) = run else {
+                panic!("cores {a}..{b} are not in the set")
+            };
+            match (x == a, y == b) {
+                (true, true) => {
+                    self.runs.remove(at);
+                }
+                (true, false) => self.runs[at].0 = b,
+                (false, true) => self.runs[at].1 = a,
+                (false, false) => {
+                    self.runs[at].1 = a;
+                    self.runs.insert(at + 1, (b, y));
+                }
+            }
+        }
+    }
+}
+
+/// As `0-3,7`.
+impl fmt::Display for CoreSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, &(a, b)) in self.runs.iter().enumerate() {
+            let comma = if i == 0 { "" } else { "," };
+            match b - a {
+                1 => write!(f, "{comma}{a}")?,
+                _ => write!(f, "{comma}{a}-{}", b - 1)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// A small deterministic source of numbers for model tests.
+    fn numbers(mut seed: u64) -> impl FnMut(u32) -> u32 {
+        move |below| {
+            seed = seed
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            ((seed >> 33) as u32) % below
+        }
+    }
+
+    #[test]
+    fn a_range_set_is_a_set() {
+        let mut next = numbers(1);
+        let (mut set, mut model) = (RangeSet::new(), BTreeSet::new());
+        for _ in 0..5_000 {
+            let n = next(64);
+            match next(2) {
+                0 => assert_eq!(set.insert(n), model.insert(n)),
+                _ => assert_eq!(set.remove(n), model.remove(&n)),
+            }
+            assert_eq!(set.len(), model.len() as u64);
+            assert_eq!(set.first(), model.first().copied());
+            assert!(set.iter().eq(model.iter().copied()));
+            assert!(
+                set.runs()
+                    .zip(set.runs().skip(1))
+                    .all(|(l, r)| l.1 + 1 < r.0),
+                "{set}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_million_instances_are_one_run() {
+        let mut set = RangeSet::span(1, 1_000_000);
+        assert_eq!((set.len(), set.runs().count()), (1_000_000, 1));
+        assert!(set.remove(500_000));
+        assert_eq!(set.to_string(), "1-499999,500001-1000000");
+    }
+
+    #[test]
+    fn cores_taken_and_put_back_are_the_same_cores() {
+        let mut next = numbers(2);
+        let mut free = CoreSet::first_n(64);
+        let mut held: Vec<CoreSet> = Vec::new();
+        for _ in 0..5_000 {
+            if next(2) == 0 {
+                let want = next(9);
+                let before = free.len();
+                let got = free.take_lowest(want);
+                assert_eq!(got.len(), want.min(before));
+                held.push(got);
+            } else if !held.is_empty() {
+                let back = held.swap_remove(next(held.len() as u32) as usize);
+                free.put(&back);
+            }
+            let mut all: Vec<u32> = held
+                .iter()
+                .flat_map(CoreSet::iter)
+                .chain(free.iter())
+                .collect();
+            all.sort_unstable();
+            assert!(all.into_iter().eq(0..64));
+        }
+        let mut all = CoreSet::first_n(8);
+        all.take(&CoreSet { runs: vec![(2, 4)] });
+        assert_eq!(all.to_string(), "0-1,4-7");
+    }
+
+    #[test]
+    #[should_panic(expected = "in the set already")]
+    fn a_core_given_twice_is_a_bug() {
+        CoreSet::first_n(4).put(&CoreSet::first_n(1));
+    }
+}

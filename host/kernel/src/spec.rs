@@ -1,0 +1,302 @@
+//! What a user asks for: jobs and tasks as submitted, nodes as configured. No state.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ExitCodes, Span, Timestamp};
+
+/// What a job's minimum and maximum count.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+#[repr(u8)]
+pub enum Unit {
+    /// Cores.
+    #[default]
+    Core = 0,
+    /// Whole sockets.
+    Socket = 1,
+    /// Whole nodes.
+    Node = 2,
+    /// GPUs.
+    Gpu = 3,
+}
+
+/// Who may do what with a job, and how it is started.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum JobKind {
+    /// An ordinary job in the queue.
+    #[default]
+    Batch,
+    /// A command (admin) job: only an administrator may make or cancel it.
+    Command,
+}
+
+/// A job as its user asks for it; its tasks are given beside it.
+///
+/// Properties and defaults are those of HPC Pack (job properties of the default template).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct JobSpec {
+    /// For people; at most 80 characters.
+    pub name: String,
+    /// What the work is for; at most 80 characters.
+    pub project: String,
+    /// Whose job it is.
+    pub owner: String,
+    /// Batch or command.
+    pub kind: JobKind,
+    /// 0 to 4000; 2000 is normal.
+    pub priority: u32,
+    /// What `min` and `max` count.
+    pub unit: Unit,
+    /// The least that it starts with; computed from the tasks when none.
+    pub min: Option<u32>,
+    /// The most that it is given; computed from the tasks when none.
+    pub max: Option<u32>,
+    /// No other job on its nodes.
+    pub exclusive: bool,
+    /// All that it gets is on one node.
+    pub single_node: bool,
+    /// May be preempted.
+    pub can_preempt: bool,
+    /// May be given more while it runs.
+    pub can_grow: bool,
+    /// May give back what is above its minimum.
+    pub can_shrink: bool,
+    /// Keeps its allocation with no task left, until it is canceled or finished.
+    pub run_until_canceled: bool,
+    /// The first failed task fails the job at once.
+    pub fail_on_task_failure: bool,
+    /// Tasks that depend on a failed or canceled one fail too; otherwise they run.
+    pub fail_dependent_tasks: bool,
+    /// How often a task is tried again after a bad exit code (`TaskExecutionFailureRetryLimit`).
+    pub task_retry_limit: u32,
+    /// Success, for tasks that do not say it themselves.
+    pub valid_exit_codes: Option<ExitCodes>,
+    /// Wall-clock limit, which is also the estimate that policies get.
+    pub runtime: Option<Span>,
+    /// Do not start before.
+    pub hold_until: Option<Timestamp>,
+    /// Only these nodes; any when empty.
+    pub requested_nodes: Vec<String>,
+    /// Not these nodes.
+    pub excluded_nodes: Vec<String>,
+    /// For every task; a task's own entry wins, an empty value removes a name.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Default for JobSpec {
+    fn default() -> Self {
+        JobSpec {
+            name: String::new(),
+            project: String::new(),
+            owner: String::new(),
+            kind: JobKind::Batch,
+            priority: 2_000,
+            unit: Unit::Core,
+            min: None,
+            max: None,
+            exclusive: false,
+            single_node: false,
+            can_preempt: true,
+            can_grow: true,
+            can_shrink: true,
+            run_until_canceled: false,
+            fail_on_task_failure: false,
+            fail_dependent_tasks: false,
+            task_retry_limit: 0,
+            valid_exit_codes: None,
+            runtime: None,
+            hold_until: None,
+            requested_nodes: Vec::new(),
+            excluded_nodes: Vec::new(),
+            environment: Vec::new(),
+        }
+    }
+}
+
+/// What a task is.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum TaskKind {
+    /// One command.
+    #[default]
+    Basic,
+    /// One command for each of the values `start`, `start + increment`, … up to `end`.
+    Sweep {
+        /// First value.
+        start: u32,
+        /// No value is above this one.
+        end: u32,
+        /// At least 1.
+        increment: u32,
+    },
+    /// Runs on each node that is added to the job, before any other task there.
+    NodePrepare,
+    /// Runs on each node that leaves the job.
+    NodeRelease,
+}
+
+impl TaskKind {
+    /// Whether the job's result depends on it: not for node prepare and node release.
+    pub fn is_ordinary(self) -> bool {
+        match self {
+            TaskKind::Basic | TaskKind::Sweep { .. } => true,
+            TaskKind::NodePrepare | TaskKind::NodeRelease => false,
+        }
+    }
+
+    /// First and last instance id: 0 to 0 for a basic task, from 1 for a sweep, none yet for node tasks.
+    pub fn instances(self) -> Option<(u32, u32)> {
+        match self {
+            TaskKind::Basic => Some((0, 0)),
+            TaskKind::Sweep {
+                start,
+                end,
+                increment,
+            } => Some((1, end.checked_sub(start)? / increment.max(1) + 1)),
+            TaskKind::NodePrepare | TaskKind::NodeRelease => None,
+        }
+    }
+
+    /// What `*` stands for in an instance: the sweep's value, or the instance id in node tasks.
+    pub fn value(self, instance: u32) -> Option<u32> {
+        match self {
+            TaskKind::Basic => None,
+            TaskKind::Sweep {
+                start, increment, ..
+            } => Some(start.saturating_add((instance.saturating_sub(1)).saturating_mul(increment))),
+            TaskKind::NodePrepare | TaskKind::NodeRelease => Some(instance),
+        }
+    }
+}
+
+/// A task as its user asks for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TaskSpec {
+    /// What others depend on; at most 80 characters, no comma. Tasks of one name form a group.
+    pub name: String,
+    /// What the task is.
+    pub kind: TaskKind,
+    /// For a shell of the node. `*` becomes the sweep's value, see `sweep`.
+    pub command_line: String,
+    /// Which executor, prepare task or release task runs it, by the name that the nodes know; `command` if none.
+    pub plugin: Option<String>,
+    /// Absolute path; the node's default when empty.
+    pub working_folder: String,
+    /// File for standard input.
+    pub standard_input: Option<String>,
+    /// File for standard output; captured by the node when none.
+    pub standard_output: Option<String>,
+    /// File for standard error; captured by the node when none.
+    pub standard_error: Option<String>,
+    /// Units that it needs at least.
+    pub min: u32,
+    /// Units that it is given at most.
+    pub max: u32,
+    /// Names of tasks that must have ended before.
+    pub depends_on: Vec<String>,
+    /// Wall-clock limit of one attempt.
+    pub runtime: Option<Span>,
+    /// May be run again after an error of the system, a preemption, or by a person.
+    pub rerunnable: bool,
+    /// Success; the job's when none.
+    pub valid_exit_codes: Option<ExitCodes>,
+    /// The job fails at once when so many instances of this task have failed; never when none.
+    pub fail_job_on_failure_count: Option<u32>,
+    /// On top of the job's.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Default for TaskSpec {
+    fn default() -> Self {
+        TaskSpec {
+            name: String::new(),
+            kind: TaskKind::Basic,
+            command_line: String::new(),
+            plugin: None,
+            working_folder: String::new(),
+            standard_input: None,
+            standard_output: None,
+            standard_error: None,
+            min: 1,
+            max: 1,
+            depends_on: Vec::new(),
+            runtime: None,
+            rerunnable: true,
+            valid_exit_codes: None,
+            fail_job_on_failure_count: None,
+            environment: Vec::new(),
+        }
+    }
+}
+
+/// A node as the site configures it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeSpec {
+    /// Unique in the pool.
+    pub name: String,
+    /// Cores that jobs may have, numbered from 0.
+    pub cores: u32,
+    /// Sockets that the cores are spread over.
+    pub sockets: u32,
+    /// GPUs, numbered from 0.
+    pub gpus: u32,
+    /// Memory in MiB; 0 when not known.
+    pub memory_mb: u64,
+}
+
+/// What holds for the whole cluster. Names and defaults are HPC Pack's cluster parameters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parameters {
+    /// The name that tasks see as `CCP_CLUSTER_NAME`.
+    pub cluster_name: String,
+    /// `TaskCancelGracePeriod`: between the request to end and the kill.
+    pub task_cancel_grace: Span,
+    /// `NodeReleaseTaskTimeout`: how long a node release may take; 0 turns releases off.
+    pub node_release_timeout: Span,
+    /// `JobRetryCount`: how often the system queues a job again by itself.
+    pub job_retry_count: u32,
+    /// `TaskRetryCount`: how often the system queues a task again after an error that is not the task's.
+    pub task_retry_count: u32,
+    /// `ExcludedNodesLimit`.
+    pub excluded_nodes_limit: u32,
+    /// `TTLCompletedJobs`: how long an ended job stays; 0: not at all.
+    pub ttl_completed_jobs: Span,
+    /// `AffinityType`: whether tasks are pinned to their cores.
+    pub affinity: Affinity,
+}
+
+/// Which jobs' tasks are pinned to the cores they were given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Affinity {
+    /// All.
+    AllJobs,
+    /// All but exclusive ones, which have the node to themselves.
+    #[default]
+    NonExclusiveJobs,
+    /// None.
+    NoJobs,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Parameters {
+            cluster_name: "jobyard".into(),
+            task_cancel_grace: Span::from_secs(15),
+            node_release_timeout: Span::from_secs(15),
+            job_retry_count: 3,
+            task_retry_count: 3,
+            excluded_nodes_limit: 10,
+            ttl_completed_jobs: Span::from_secs(5 * 86_400),
+            affinity: Affinity::default(),
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! All that the kernel knows, and the indices that follow from it. Written by `apply` alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    CoreSet, Execution, Job, JobId, NodeId, NodeSpec, Parameters, Phase, Run, SetId, Task,
+    TaskKind, TaskSpec, Timestamp,
+};
+
+/// Whether a node takes jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum NodeState {
+    /// Takes no jobs.
+    Offline,
+    /// Takes no new jobs; what runs there goes on.
+    Draining,
+    /// Takes jobs.
+    Online,
+}
+
+/// A node of the pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// Its name for ever.
+    pub id: NodeId,
+    /// As the site configured it.
+    pub spec: NodeSpec,
+    /// Whether it takes jobs.
+    pub state: NodeState,
+    /// Cores that no job holds.
+    pub free: CoreSet,
+    /// GPUs that no job holds.
+    pub free_gpus: CoreSet,
+    /// Jobs that hold part of it.
+    pub jobs: BTreeSet<JobId>,
+    /// The exclusive job that holds it.
+    pub exclusive: Option<JobId>,
+}
+
+impl Node {
+    /// Cores that may be given out now.
+    pub fn usable_cores(&self) -> u32 {
+        if self.exclusive.is_some() {
+            0
+        } else {
+            self.free.len()
+        }
+    }
+}
+
+/// A distinct set of nodes that jobs may run on, and how many jobs refer to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CandidateSet {
+    /// In the site's order.
+    pub nodes: Vec<NodeId>,
+    pub(crate) users: u32,
+}
+
+/// Something that is due at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Timer {
+    /// A job's run-time limit is over.
+    JobRuntime(JobId),
+    /// A task's run-time limit is over.
+    TaskRuntime(Execution),
+    /// A hold is over.
+    Hold(JobId),
+    /// An ended job's time to live is over.
+    Purge(JobId),
+}
+
+/// The whole state: jobs, nodes, parameters, counters, and derived indices.
+///
+/// The same events give an equal state, on any machine, live or in replay.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct State {
+    pub(crate) parameters: Parameters,
+    pub(crate) jobs: BTreeMap<JobId, Job>,
+    pub(crate) nodes: BTreeMap<NodeId, Node>,
+    pub(crate) sets: BTreeMap<SetId, CandidateSet>,
+    pub(crate) last_job: u32,
+    pub(crate) last_node: u32,
+    pub(crate) last_set: u32,
+    /// Positions at the end of the queue count up from 1, those at its front down from −1.
+    pub(crate) last_back: i64,
+    pub(crate) last_front: i64,
+    /// Derived: queued jobs in queue order.
+    pub(crate) queue: BTreeSet<QueueKey>,
+    /// Derived: attempts of which a node has yet to confirm the start, or to report the end after a stop.
+    pub(crate) owed: BTreeSet<Execution>,
+    /// Derived: what is due when.
+    pub(crate) timers: BTreeSet<(Timestamp, Timer)>,
+}
+
+/// Where a job stands: priority descending, then position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct QueueKey {
+    below_top: u32,
+    position: i64,
+    /// The job.
+    pub job: JobId,
+}
+
+impl QueueKey {
+    /// The key of a job.
+    pub fn of(job: &Job) -> Self {
+        QueueKey {
+            below_top: crate::limits::PRIORITY_MAX.saturating_sub(job.spec.priority),
+            position: job.position,
+            job: job.id,
+        }
+    }
+
+    /// Whether both have the same priority.
+    pub fn same_priority(&self, other: &QueueKey) -> bool {
+        self.below_top == other.below_top
+    }
+}
+
+impl State {
+    /// No jobs, no nodes, default parameters.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The cluster's parameters.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// A job by id.
+    pub fn job(&self, id: JobId) -> Option<&Job> {
+        self.jobs.get(&id)
+    }
+
+    /// All jobs, by id.
+    pub fn jobs(&self) -> impl Iterator<Item = &Job> {
+        self.jobs.values()
+    }
+
+    /// Queued jobs in queue order, held ones too.
+    pub fn queue(&self) -> impl Iterator<Item = &Job> {
+        self.queue.iter().filter_map(|key| self.jobs.get(&key.job))
+    }
+
+    /// A node by id.
+    pub fn node(&self, id: NodeId) -> Option<&Node> {
+        self.nodes.get(&id)
+    }
+
+    /// A node by name.
+    pub fn node_by_name(&self, name: &str) -> Option<&Node> {
+        self.nodes.values().find(|n| n.spec.name == name)
+    }
+
+    /// All nodes, by id.
+    pub fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.values()
+    }
+
+    /// Candidate sets that jobs refer to.
+    pub fn sets(&self) -> impl Iterator<Item = (SetId, &CandidateSet)> {
+        self.sets.iter().map(|(&id, set)| (id, set))
+    }
+
+    /// Whether a job may run on a node.
+    pub fn is_candidate(&self, job: &Job, node: NodeId) -> bool {
+        job.candidates == SetId(0)
+            || self
+                .sets
+                .get(&job.candidates)
+                .is_some_and(|set| set.nodes.contains(&node))
+    }
+
+    /// The next thing that is due without any command: send a `Tick` then.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.timers.first().map(|&(at, _)| at)
+    }
+
+    /// Attempts of which the nodes owe an answer: after a restart, send [`State::message`] for each again.
+    pub fn owed(&self) -> impl Iterator<Item = Execution> + '_ {
+        self.owed.iter().copied()
+    }
+
+    /// The running attempt of an instance, if this is the current one.
+    pub fn run(&self, execution: Execution) -> Option<(&Job, &Task, &Run)> {
+        let job = self.jobs.get(&execution.job)?;
+        let task = job.task(execution.task)?;
+        let run = task.runs.get(&execution.instance)?;
+        (run.attempt == execution.attempt).then_some((job, task, run))
+    }
+
+    /// The derived indices, made from scratch: what `apply` keeps must equal it.
+    pub fn derive_owed(&self) -> BTreeSet<Execution> {
+        let mut owed = BTreeSet::new();
+        for job in self.jobs.values() {
+            for (index, task) in job.tasks.iter().enumerate() {
+                for (&instance, run) in &task.runs {
+                    if run.started.is_none() || run.stop.is_some() {
+                        owed.insert(Execution {
+                            job: job.id,
+                            task: crate::TaskId(index as u32 + 1),
+                            instance,
+                            attempt: run.attempt,
+                        });
+                    }
+                }
+            }
+        }
+        owed
+    }
+
+    /// See [`State::derive_owed`].
+    pub fn derive_timers(&self) -> BTreeSet<(Timestamp, Timer)> {
+        let mut timers = BTreeSet::new();
+        for job in self.jobs.values() {
+            timers.extend(job_timers(job, &self.parameters));
+            for (index, task) in job.tasks.iter().enumerate() {
+                for (&instance, run) in &task.runs {
+                    let execution = Execution {
+                        job: job.id,
+                        task: crate::TaskId(index as u32 + 1),
+                        instance,
+                        attempt: run.attempt,
+                    };
+                    timers.extend(run_timer(execution, &task.spec, run));
+                }
+            }
+        }
+        timers
+    }
+
+    /// Every invariant of the state that can be checked at one moment; the first that does not hold, in words.
+    ///
+    /// Costs as much as the state is large: for tests and simulations, after each step.
+    pub fn check(&self) -> Result<(), String> {
+        let same = |what: &str, ok: bool| {
+            if ok {
+                Ok(())
+            } else {
+                Err(format!("{what} is out of step"))
+            }
+        };
+        same(
+            "the index of what nodes owe",
+            self.owed == self.derive_owed(),
+        )?;
+        same("the index of timers", self.timers == self.derive_timers())?;
+        let queue = self
+            .jobs
+            .values()
+            .filter(|j| j.phase == Phase::Queued)
+            .map(QueueKey::of)
+            .collect();
+        same("the queue", self.queue == queue)?;
+        for node in self.nodes.values() {
+            let mut cores = node.free.clone();
+            let mut holders = BTreeSet::new();
+            for job in self.jobs.values() {
+                if let Some(share) = job.shares.get(&node.id) {
+                    cores.put(&share.cores);
+                    holders.insert(job.id);
+                }
+            }
+            if cores != CoreSet::first_n(node.spec.cores) || holders != node.jobs {
+                return Err(format!(
+                    "cores of node {} do not add up: {cores}",
+                    node.spec.name
+                ));
+            }
+        }
+        self.jobs.values().try_for_each(check_job)
+    }
+}
+
+fn check_job(job: &Job) -> Result<(), String> {
+    let fail = |what: String| Err(format!("job {}: {what}", job.id));
+    match job.phase {
+        Phase::Running | Phase::Ending(_) => {}
+        Phase::Configuring | Phase::Submitted | Phase::Queued | Phase::Ended(_) => {
+            if !job.shares.is_empty() || job.tasks.iter().any(|t| !t.runs.is_empty()) {
+                return fail(format!("is {} and holds nodes or runs", job.state()));
+            }
+        }
+    }
+    let (mut queued, mut running, mut ended, mut open) = (0, 0, 0, 0);
+    for (index, task) in job
+        .tasks
+        .iter()
+        .enumerate()
+        .filter(|(_, t)| t.spec.kind.is_ordinary())
+    {
+        queued += task.queued.len();
+        running += task.runs.len() as u64;
+        ended += task
+            .outcomes
+            .values()
+            .map(crate::RangeSet::len)
+            .sum::<u64>();
+        let ready = task.waiting_for == 0 && !task.queued.is_empty();
+        let usable = task.runs.len() as u64 + if ready { task.queued.len() } else { 0 };
+        open += usable * u64::from(task.spec.max);
+        if ready != job.ready.contains(&(index as u32)) {
+            return fail(format!("task {} is in the wrong list", index + 1));
+        }
+    }
+    if job.open_units != open {
+        return fail(format!("{} units are open, not {}", open, job.open_units));
+    }
+    let counts = job.counts;
+    if (
+        counts.queued,
+        counts.running,
+        counts.finished + counts.failed + counts.canceled,
+    ) != (queued, running, ended)
+    {
+        return fail(format!(
+            "counts {counts:?} are not {queued} queued, {running} running, {ended} ended"
+        ));
+    }
+    for (node, share) in &job.shares {
+        let mut used = share.free.clone();
+        for task in &job.tasks {
+            for run in task.runs.values() {
+                for (_, cores) in run.places.iter().filter(|(n, _)| n == node) {
+                    used.put(cores);
+                }
+            }
+        }
+        if used != share.cores {
+            return fail(format!("cores of its share of node {node} do not add up"));
+        }
+    }
+    Ok(())
+}
+
+/// The timers that a job has in its present phase.
+pub(crate) fn job_timers(job: &Job, parameters: &Parameters) -> Vec<(Timestamp, Timer)> {
+    let mut timers = Vec::new();
+    match &job.phase {
+        Phase::Running => {
+            if let (Some(started), Some(limit)) = (job.times.started, job.spec.runtime) {
+                timers.push((started + limit, Timer::JobRuntime(job.id)));
+            }
+            timers.extend(job.hold_until.map(|at| (at, Timer::Hold(job.id))));
+        }
+        Phase::Queued => timers.extend(job.hold_until.map(|at| (at, Timer::Hold(job.id)))),
+        Phase::Ended(_) if parameters.ttl_completed_jobs.0 > 0 => {
+            timers.extend(
+                job.times
+                    .ended
+                    .map(|at| (at + parameters.ttl_completed_jobs, Timer::Purge(job.id))),
+            );
+        }
+        Phase::Ended(_) | Phase::Configuring | Phase::Submitted | Phase::Ending(_) => {}
+    }
+    timers
+}
+
+/// The run-time limit of an attempt: from its start, until it is stopped.
+pub(crate) fn run_timer(execution: Execution, spec: &TaskSpec, run: &Run) -> Option<(Timestamp, Timer)> {
+    match (run.started, spec.runtime, &run.stop, spec.kind) {
+        (
+            Some(started),
+            Some(limit),
+            None,
+            TaskKind::Basic | TaskKind::Sweep { .. } | TaskKind::NodePrepare,
+        ) => Some((started + limit, Timer::TaskRuntime(execution))),
+        _ => None,
+    }
+}
