@@ -1,0 +1,110 @@
+//! The arguments.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A job scheduler whose brains are WebAssembly plugins.
+#[derive(Debug, Parser)]
+#[command(name = "jobyard", version, about, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What all verbs take.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Keep compiled components here [default: the user's cache folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Run a job on this machine's cores, and wait for it
+    Run(Run),
+    /// Run a workload trace through a policy in virtual time, and print the metrics of the field
+    Simulate(Simulate),
+}
+
+/// Which policy decides.
+#[derive(Debug, Args)]
+pub(crate) struct PolicyArgs {
+    /// The policy: a built-in one by name (backfill, fifo), or the file of a component
+    #[arg(long, value_name = "NAME|FILE.wasm", default_value = "backfill")]
+    pub(crate) policy: String,
+    /// A setting of the policy; may be given again
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    pub(crate) settings: Vec<(String, String)>,
+}
+
+/// `jobyard run`.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The job: a file in TOML, JSON or HPC Pack job XML
+    #[arg(value_name = "JOBFILE", required_unless_present = "command", conflicts_with = "command")]
+    pub(crate) file: Option<PathBuf>,
+    /// Or a command and its arguments, after `--`
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// Cores to use [default: all that this process may use]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub(crate) cores: Option<u32>,
+    /// Where captured output goes [default: a new folder in the user's state folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+}
+
+/// `jobyard simulate`.
+#[derive(Debug, Args)]
+pub(crate) struct Simulate {
+    /// The trace: a file in the Standard Workload Format, plain or gzip
+    #[arg(value_name = "TRACE.swf[.gz]")]
+    pub(crate) trace: PathBuf,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+    /// What the policy is told of how long a job will run
+    #[arg(long, value_enum, default_value_t = Estimate::Requested)]
+    pub(crate) estimate: Estimate,
+    /// Processors of the machine [default: MaxProcs of the trace]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) procs: Option<u32>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// Also draw queue length, utilisation and wait times
+    #[arg(long, value_name = "FILE.svg")]
+    pub(crate) plot: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// One JSON object
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Estimate {
+    /// What its user asked for
+    Requested,
+    /// How long it did run
+    Actual,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_string(), value.to_string())),
+        _ => Err("a setting is NAME=VALUE, as in order=sjbf".to_string()),
+    }
+}

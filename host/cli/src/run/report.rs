@@ -1,0 +1,222 @@
+//! What is shown of a job: how far it is while it runs, the table when it has ended.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use comfy_table::{Cell, CellAlignment, LineStyle, Table, TableStyle};
+use jobyard::kernel::{Event, Fact, Outcome, Span, TaskId, Then, Timestamp, Verdict};
+use jobyard::{JobView, TaskView};
+use serde::Serialize;
+
+/// Read off the events: counts as they stand, and when each task began and ended.
+#[derive(Debug, Default)]
+pub(crate) struct Times {
+    pub(crate) total: u64,
+    pub(crate) ended_instances: u64,
+    pub(crate) running_instances: u64,
+    pub(crate) failed_instances: u64,
+    pub(crate) phase: &'static str,
+    pub(crate) ended: bool,
+    /// Whether the ending that it is in is its last: not when it is queued again.
+    ends: bool,
+    tasks: BTreeMap<TaskId, TaskTimes>,
+    /// Tasks that the job's result depends on.
+    ordinary: Vec<bool>,
+    started: Option<Timestamp>,
+    ended_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Default)]
+struct TaskTimes {
+    begun: Option<Timestamp>,
+    ended: Option<Timestamp>,
+    begun_attempts: BTreeMap<(u32, u32), Timestamp>,
+    busy: Span,
+}
+
+impl Times {
+    pub(crate) fn note(&mut self, event: &Event) {
+        let at = event.at;
+        match &event.fact {
+            Fact::JobAdded { tasks, .. } => {
+                self.ordinary = tasks.iter().map(|t| t.kind.is_ordinary()).collect();
+                let instances = tasks.iter().filter_map(|t| t.kind.instances());
+                self.total = instances.map(|(first, last)| u64::from(last - first) + 1).sum();
+            }
+            Fact::JobValidated { .. } => self.phase = "queued,",
+            Fact::JobStarted { .. } => {
+                self.started.get_or_insert(at);
+                self.phase = "running,";
+            }
+            Fact::Dispatched { works, .. } => {
+                for execution in works.iter().map(|work| work.execution) {
+                    let times = self.tasks.entry(execution.task).or_default();
+                    times.begun.get_or_insert(at);
+                    times.begun_attempts.insert((execution.instance, execution.attempt), at);
+                    self.running_instances += u64::from(self.is_ordinary(execution.task));
+                }
+            }
+            Fact::WorkEnded { execution, verdict, .. } => {
+                let times = self.tasks.entry(execution.task).or_default();
+                times.ended = Some(at);
+                let begun = times.begun_attempts.remove(&(execution.instance, execution.attempt));
+                times.busy.0 += begun.map_or(0, |begun| at.since(begun).0);
+                if self.is_ordinary(execution.task) {
+                    self.running_instances = self.running_instances.saturating_sub(1);
+                    if let Verdict::Ended(outcome) = verdict {
+                        self.ended_instances += 1;
+                        self.failed_instances += u64::from(matches!(outcome, Outcome::Failed { .. }));
+                    }
+                }
+            }
+            Fact::JobEnding { closing, .. } => {
+                self.phase = "ending,";
+                self.ends = closing.then != Then::Queued;
+            }
+            Fact::JobInvalid { .. } => self.ended = true,
+            Fact::JobEnded { .. } => {
+                self.ended = self.ends;
+                self.ended_at = Some(at);
+            }
+            Fact::ParametersSet(_)
+            | Fact::NodeAdded { .. }
+            | Fact::NodeStateChanged { .. }
+            | Fact::JobConfigured { .. }
+            | Fact::JobSubmitted { .. }
+            | Fact::HoldSet { .. }
+            | Fact::WaitExplained { .. }
+            | Fact::Reserved { .. }
+            | Fact::JobGrown { .. }
+            | Fact::CoresReturned { .. }
+            | Fact::ShareClosed { .. }
+            | Fact::WorkStarted { .. }
+            | Fact::StopRequested { .. }
+            | Fact::InstancesCanceled { .. }
+            | Fact::InstancesFailed { .. }
+            | Fact::TaskRequeued { .. }
+            | Fact::SharesFreed { .. }
+            | Fact::JobPurged { .. } => {}
+        }
+    }
+
+    fn is_ordinary(&self, task: TaskId) -> bool {
+        self.ordinary.get(task.0 as usize - 1).copied().unwrap_or(true)
+    }
+}
+
+/// The result of a run: a table for people, one JSON object for programs.
+#[derive(Debug, Serialize)]
+pub(crate) struct Summary {
+    #[serde(flatten)]
+    job: JobView,
+    /// From its start to its end, in seconds.
+    elapsed_s: Option<f64>,
+    /// Beside each task: from its first start to its last end, and the sum over its instances, in seconds.
+    task_times: Vec<TaskTime>,
+    /// Where captured output is; none when there was none.
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, Serialize)]
+struct TaskTime {
+    id: u32,
+    elapsed_s: Option<f64>,
+    busy_s: f64,
+}
+
+impl Summary {
+    pub(crate) fn new(job: JobView, times: &Times, folder: &Path) -> Summary {
+        let task_time = |task: &TaskView| {
+            let times = times.tasks.get(&TaskId(task.id));
+            let both = times.and_then(|t| t.begun.zip(t.ended));
+            TaskTime {
+                id: task.id,
+                elapsed_s: both.map(|(begun, ended)| ended.since(begun).as_secs_f64()),
+                busy_s: times.map_or(0.0, |t| t.busy.as_secs_f64()),
+            }
+        };
+        let output = folder.join("output");
+        let written = |folder: &Path| std::fs::read_dir(folder).is_ok_and(|mut f| f.next().is_some());
+        Summary {
+            elapsed_s: times.started.zip(times.ended_at).map(|(a, b)| b.since(a).as_secs_f64()),
+            task_times: job.tasks.iter().map(task_time).collect(),
+            output: written(&output).then_some(output),
+            job,
+        }
+    }
+
+    /// The first line of the table: what became of the job.
+    pub(crate) fn line(&self) -> String {
+        let JobView { id, name, state, error_message, allocation, .. } = &self.job;
+        let name = if name.is_empty() { String::new() } else { format!(" {name}") };
+        let elapsed = self.elapsed_s.map_or(String::new(), |s| format!(" after {}", time(s)));
+        let error = if error_message.is_empty() { String::new() } else { format!(": {error_message}") };
+        let held: String = allocation.iter().map(|a| format!(" on {} cores {}", a.node, a.cores)).collect();
+        format!("job {id}{name}: {state}{elapsed}{held}{error}")
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.line())?;
+        let mut table = Table::new();
+        table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')));
+        table.set_header(["task", "name", "kind", "state", "instances", "exit codes", "time", "busy"]);
+        for (task, times) in self.job.tasks.iter().zip(&self.task_times) {
+            table.add_row([
+                Cell::new(task.id).set_alignment(CellAlignment::Right),
+                Cell::new(&task.name),
+                Cell::new(&task.kind),
+                Cell::new(&task.state),
+                Cell::new(instances(task)),
+                Cell::new(exit_codes(task)),
+                Cell::new(times.elapsed_s.map_or_else(|| "-".into(), time)).set_alignment(CellAlignment::Right),
+                Cell::new(time(times.busy_s)).set_alignment(CellAlignment::Right),
+            ]);
+        }
+        write!(f, "{table}")?;
+        for task in &self.job.tasks {
+            for bad in task.outcomes.iter().filter(|o| o.state != "Finished") {
+                let error = task.last_error.as_ref().map_or(String::new(), |e| format!(": {e}"));
+                let of = if bad.instances == "0" { String::new() } else { format!(" instances {}", bad.instances) };
+                write!(f, "\ntask {}{of}: {}, {}{error}", task.id, bad.state, bad.text)?;
+            }
+        }
+        match &self.output {
+            Some(folder) => write!(f, "\noutput: {}", folder.display()),
+            None => write!(f, "\noutput: none was captured"),
+        }
+    }
+}
+
+/// `200 finished, 3 failed`.
+fn instances(task: &TaskView) -> String {
+    let counts = task.counts;
+    let all = [
+        (counts.finished, "finished"),
+        (counts.failed, "failed"),
+        (counts.canceled, "canceled"),
+        (counts.running, "running"),
+        (counts.queued, "queued"),
+    ];
+    let some = all.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
+    some.collect::<Vec<_>>().join(", ")
+}
+
+/// The different ones, each once.
+fn exit_codes(task: &TaskView) -> String {
+    let mut codes: Vec<i32> = task.outcomes.iter().filter_map(|o| o.exit_code).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    let (shown, more) = (codes.iter().take(8), codes.len().saturating_sub(8));
+    let mut text = shown.map(i32::to_string).collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        text.push_str(&format!(" and {more} more"));
+    }
+    if text.is_empty() { "-".into() } else { text }
+}
+
+fn time(seconds: f64) -> String {
+    Span((seconds * 1e6) as u64).to_string()
+}

@@ -1,0 +1,306 @@
+//! Puts an engine together: policy, nodes, journal.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+
+use jobyard_journal::{Journal, MemoryJournal, replay};
+use jobyard_kernel::{
+    Command, Ending, Event, Execution, FromNode, JobId, Mirror, NodeId, NodeSpec, Parameters, Phase, State,
+    TaskId, run_on, step,
+};
+use jobyard_node::{Node, NodeConfig, PluginSet};
+use jobyard_plugin::recovery::{PolicyChoice, PolicySlot};
+use jobyard_plugin::{Limits, Plugin, PluginHost, World};
+use tokio::sync::{broadcast, mpsc};
+
+use crate::clock::Clock;
+use crate::commit::Committer;
+use crate::core::{Core, NODE_MESSAGES_MAX, NodeLink};
+use crate::notice::NOTICES_MAX;
+use crate::pass::Decider;
+use crate::{BuildError, Engine, Stats, builtin};
+
+/// Requests that wait for the loop before callers wait.
+const REQUESTS_MAX: usize = 1_024;
+/// Reports of all nodes that wait for the loop before nodes wait.
+const REPORTS_MAX: usize = 4_096;
+
+/// A node of this process: what the pool knows of it, and where it keeps its files.
+#[derive(Debug, Clone)]
+pub struct LocalNode {
+    /// As the kernel has it.
+    pub spec: NodeSpec,
+    /// Folders and limits.
+    pub config: NodeConfig,
+}
+
+impl LocalNode {
+    /// This machine, as far as this process may use it: its name and its cores; files go below `folder`.
+    pub fn this_machine(folder: impl Into<PathBuf>) -> LocalNode {
+        let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let usable = |c: &char| !c.is_whitespace() && !c.is_control() && *c != ',';
+        let name: String = name.trim().chars().filter(usable).collect();
+        let name = if name.is_empty() { "localhost".to_string() } else { name };
+        let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
+        LocalNode {
+            spec: NodeSpec { name: name.clone(), cores, sockets: 1, gpus: 0, memory_mb: memory_mb() },
+            config: NodeConfig::new(name, folder),
+        }
+    }
+}
+
+/// Memory of this machine in MiB; 0 when the system does not say.
+fn memory_mb() -> u64 {
+    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = info.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib = line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+    kib.unwrap_or(0) / 1_024
+}
+
+/// Puts an [`Engine`] together. What is not said is the built-in: EASY backfill, a journal in memory, no nodes.
+#[must_use]
+pub struct Builder {
+    cache: Option<PathBuf>,
+    host: Option<PluginHost>,
+    policy: Option<(String, Vec<u8>)>,
+    settings: Vec<(String, String)>,
+    limits: Option<Limits>,
+    plugins: Vec<(String, Plugin, Limits)>,
+    nodes: Vec<LocalNode>,
+    parameters: Parameters,
+    journal: Box<dyn Journal>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Builder {
+            cache: None,
+            host: None,
+            policy: None,
+            settings: Vec::new(),
+            limits: None,
+            plugins: Vec::new(),
+            nodes: Vec::new(),
+            parameters: Parameters::default(),
+            journal: Box::new(MemoryJournal::new()),
+        }
+    }
+}
+
+impl Builder {
+    /// Keeps compiled components in this folder, so that the next start takes milliseconds.
+    pub fn cache(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.cache = Some(folder.into());
+        self
+    }
+
+    /// Uses a plugin host that is there already, with its cache.
+    pub fn plugin_host(mut self, host: PluginHost) -> Self {
+        self.host = Some(host);
+        self
+    }
+
+    /// The policy component that decides; `name` is what people call it.
+    pub fn policy(mut self, name: impl Into<String>, component: impl Into<Vec<u8>>) -> Self {
+        self.policy = Some((name.into(), component.into()));
+        self
+    }
+
+    /// A setting of the policy.
+    pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.settings.push((name.into(), value.into()));
+        self
+    }
+
+    /// The limits of the policy's calls.
+    pub fn policy_limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
+        self
+    }
+
+    /// An executor, prepare or release component beside the built-in ones, or in the place of one, by the name that jobs use.
+    pub fn node_plugin(mut self, name: impl Into<String>, plugin: Plugin, limits: Limits) -> Self {
+        self.plugins.push((name.into(), plugin, limits));
+        self
+    }
+
+    /// A node in this process.
+    pub fn node(mut self, node: LocalNode) -> Self {
+        self.nodes.push(node);
+        self
+    }
+
+    /// The cluster's parameters.
+    pub fn parameters(mut self, parameters: Parameters) -> Self {
+        self.parameters = parameters;
+        self
+    }
+
+    /// Where events are kept.
+    pub fn journal(mut self, journal: impl Journal) -> Self {
+        self.journal = Box::new(journal);
+        self
+    }
+
+    /// Starts the engine: replays the journal, loads the policy, starts the nodes. Within a multi-threaded tokio runtime.
+    ///
+    /// # Errors
+    /// Nothing was started, and nothing of it is left.
+    pub async fn build(self) -> Result<Engine, BuildError> {
+        let host = match self.host {
+            Some(host) => host,
+            None => PluginHost::new(self.cache)?,
+        };
+        let slot = slot(&host, self.policy, self.settings, self.limits)?;
+        let policy = slot.active().plugin.name().to_string();
+        let mut plugins = builtin::node_plugins(&host)?;
+        for (name, plugin, limits) in self.plugins {
+            plugins.insert(name, plugin, limits);
+        }
+
+        let mut clock = Clock::default();
+        let mut state = replay(self.journal.as_ref())?;
+        let sequence = self.journal.last();
+        let mut journal = self.journal;
+        let mut events = Vec::new();
+        // Time goes on from the last event, even if the system's clock was set back meanwhile.
+        if let Some(last) = journal.read(sequence, 1).unwrap_or_default().first() {
+            clock.at_least(last.at);
+        }
+        let specs: Vec<NodeSpec> = self.nodes.iter().map(|node| node.spec.clone()).collect();
+        set_up(&mut state, &mut clock, self.parameters, specs, &mut events)?;
+        let sequence = match events.is_empty() {
+            true => sequence,
+            false => journal.append(&events)?,
+        };
+
+        let (reports_in, reports) = mpsc::channel(REPORTS_MAX);
+        let (nodes, handles) = start_nodes(&state, self.nodes, &plugins, &reports_in)?;
+        let (requests_in, requests) = mpsc::channel(REQUESTS_MAX);
+        let (notices, _) = broadcast::channel(NOTICES_MAX);
+        let core = Core {
+            state,
+            mirror: Mirror::new(),
+            clock,
+            requests,
+            reports,
+            committer: Committer::start(journal)?,
+            decider: Decider::start(slot)?,
+            nodes,
+            handles: handles.clone(),
+            notices: notices.clone(),
+            stats: Stats { policy, ..Stats::default() },
+            sequence,
+        };
+        // The loop holds a sender itself, so that it does not end where there is no node.
+        let _keeps_open = reports_in;
+        tokio::spawn(async move {
+            let _keeps_open = _keeps_open;
+            core.run().await;
+        });
+        Ok(Engine::new(requests_in, notices, host, handles))
+    }
+}
+
+fn slot(
+    host: &PluginHost,
+    policy: Option<(String, Vec<u8>)>,
+    settings: Vec<(String, String)>,
+    limits: Option<Limits>,
+) -> Result<PolicySlot, BuildError> {
+    let limits = limits.unwrap_or_else(|| Limits::for_world(World::SchedulingPolicy));
+    let built_in = builtin::POLICY_BACKFILL.load(host)?;
+    let plugin = match policy {
+        Some((name, bytes)) => host.load(&name, &bytes, World::SchedulingPolicy)?,
+        None => built_in.clone(),
+    };
+    let chosen = PolicyChoice { plugin, limits, settings };
+    let built_in = PolicyChoice {
+        plugin: built_in,
+        limits: Limits::for_world(World::SchedulingPolicy),
+        settings: Vec::new(),
+    };
+    Ok(PolicySlot::new(chosen, built_in)?)
+}
+
+/// Brings a replayed state up to what the engine starts with: parameters, the pool, and work that nobody holds any more.
+fn set_up(
+    state: &mut State,
+    clock: &mut Clock,
+    parameters: Parameters,
+    nodes: Vec<NodeSpec>,
+    events: &mut Vec<Event>,
+) -> Result<(), BuildError> {
+    let mut command = |state: &mut State, command: Command| {
+        step(state, &command, clock.now(), events).map_err(BuildError::Pool)
+    };
+    if *state.parameters() != parameters {
+        command(state, Command::SetParameters(parameters))?;
+    }
+    for spec in nodes {
+        if state.node_by_name(&spec.name).is_none() {
+            command(state, Command::AddNode(spec))?;
+        }
+    }
+    // Nodes of this process begin with nothing: what ran when the journal was written is lost.
+    for execution in running(state) {
+        let (ending, output_tail) = (Ending::Lost, String::new());
+        let report = FromNode::Ended { execution, ending, output_tail };
+        command(state, Command::Report(report))?;
+    }
+    let jobs: Vec<JobId> = state.jobs().map(|job| job.id).collect();
+    let now = clock.now();
+    jobs.into_iter().for_each(|job| run_on(state, job, now, events));
+    Ok(())
+}
+
+fn running(state: &State) -> Vec<Execution> {
+    let mut all = Vec::new();
+    for job in state.jobs().filter(|job| matches!(job.phase, Phase::Running | Phase::Ending(_))) {
+        for (index, task) in job.tasks.iter().enumerate() {
+            let task_id = TaskId(index as u32 + 1);
+            all.extend(task.runs.iter().map(|(&instance, run)| Execution {
+                job: job.id,
+                task: task_id,
+                instance,
+                attempt: run.attempt,
+            }));
+        }
+    }
+    all
+}
+
+type Links = (BTreeMap<NodeId, NodeLink>, Vec<jobyard_node::NodeHandle>);
+
+fn start_nodes(
+    state: &State,
+    nodes: Vec<LocalNode>,
+    plugins: &PluginSet,
+    reports: &mpsc::Sender<FromNode>,
+) -> Result<Links, BuildError> {
+    let (mut links, mut handles) = (BTreeMap::new(), Vec::new());
+    for node in nodes {
+        let Some(id) = state.node_by_name(&node.spec.name).map(|n| n.id) else { continue };
+        let (handle, mut from_node) = Node::start(node.config, plugins.clone())?;
+        let (messages, mut to_node) = mpsc::channel(NODE_MESSAGES_MAX);
+        let sender = handle.clone();
+        tokio::spawn(async move {
+            while let Some(message) = to_node.recv().await {
+                if sender.send(message).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let reports = reports.clone();
+        tokio::spawn(async move {
+            while let Some(report) = from_node.recv().await {
+                if reports.send(report).await.is_err() {
+                    return;
+                }
+            }
+        });
+        links.insert(id, NodeLink { messages, waiting: VecDeque::new() });
+        handles.push(handle);
+    }
+    Ok((links, handles))
+}

@@ -1,0 +1,77 @@
+//! The components that the engine brings along, under their names.
+
+use jobyard_node::PluginSet;
+use jobyard_plugin::{Limits, LoadError, Plugin, PluginHost, World};
+
+macro_rules! components {
+    ($($(#[$doc:meta])* $name:ident = $file:literal, $world:ident;)*) => {
+        $($(#[$doc])* pub const $name: Component = Component {
+            name: $file,
+            world: World::$world,
+            bytes: include_bytes!(concat!("../../../plugins/builtin/", $file, ".wasm")),
+        };)*
+
+        /// All of them.
+        pub const ALL: &[Component] = &[$($name),*];
+    };
+}
+
+/// A component that is part of the program.
+#[derive(Debug, Clone, Copy)]
+pub struct Component {
+    /// What people call it.
+    pub name: &'static str,
+    /// What it is.
+    pub world: World,
+    /// The component itself.
+    pub bytes: &'static [u8],
+}
+
+components! {
+    /// Strict queue order.
+    POLICY_FIFO = "policy-fifo", SchedulingPolicy;
+    /// EASY backfill; the policy where nobody chose another, and the last resort when one fails.
+    POLICY_BACKFILL = "policy-backfill", SchedulingPolicy;
+    /// Runs command lines.
+    EXECUTOR_COMMAND = "executor-command", TaskExecutor;
+    /// Runs the job's node prepare command line.
+    PREPARE_COMMAND = "prepare-command", PrepareTask;
+    /// Runs the job's node release command line.
+    RELEASE_COMMAND = "release-command", ReleaseTask;
+    /// Removes the job's scratch folder.
+    RELEASE_SCRATCH = "release-scratch", ReleaseTask;
+}
+
+/// A built-in policy by name: `fifo`, or `policy-fifo`.
+pub fn policy(name: &str) -> Option<Component> {
+    let policies = || ALL.iter().filter(|c| c.world == World::SchedulingPolicy);
+    policies().find(|c| c.name == name || c.name.strip_prefix("policy-") == Some(name)).copied()
+}
+
+/// The names of the built-in policies, without `policy-`.
+pub fn policy_names() -> Vec<&'static str> {
+    let policies = ALL.iter().filter(|c| c.world == World::SchedulingPolicy);
+    policies.map(|c| c.name.trim_start_matches("policy-")).collect()
+}
+
+impl Component {
+    /// Loads it.
+    pub fn load(&self, host: &PluginHost) -> Result<Plugin, LoadError> {
+        host.load(self.name, self.bytes, self.world)
+    }
+
+    /// The name that jobs use: what follows `executor-`, `prepare-` or `release-`.
+    fn short_name(&self) -> &'static str {
+        self.name.split_once('-').map_or(self.name, |(_, short)| short)
+    }
+}
+
+/// The built-in executor, prepare and release components, by the names that jobs use: `command`, `scratch`.
+pub fn node_plugins(host: &PluginHost) -> Result<PluginSet, LoadError> {
+    let mut set = PluginSet::new();
+    for component in ALL.iter().filter(|c| c.world != World::SchedulingPolicy) {
+        let plugin = component.load(host)?;
+        set.insert(component.short_name(), plugin, Limits::for_world(component.world));
+    }
+    Ok(set)
+}

@@ -1,0 +1,59 @@
+//! What can go wrong for those who hold an engine.
+
+use jobyard_journal::JournalError;
+use jobyard_kernel::{JobId, Rejection};
+use jobyard_node::NodeError;
+use jobyard_plugin::recovery::SwapError;
+use jobyard_plugin::{HostError, LoadError};
+
+/// Why an engine could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The plugin host could not be set up.
+    #[error("the plugin host cannot start: {0}")]
+    PluginHost(#[from] HostError),
+    /// A component could not be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The policy does not take its settings.
+    #[error(transparent)]
+    Policy(#[from] SwapError),
+    /// A node could not be started.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// A node cannot join the pool.
+    #[error(transparent)]
+    Pool(Rejection),
+    /// The journal cannot be read.
+    #[error("the journal cannot be read: {0}")]
+    Journal(#[from] JournalError),
+    /// The system has no thread to give.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+}
+
+/// Why a call did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum EngineError {
+    /// The kernel refused; nothing changed.
+    #[error("{0}")]
+    Rejected(Rejection),
+    /// The journal failed: what was asked was not acknowledged, and the engine has stopped.
+    #[error("the journal failed: {0}")]
+    Journal(String),
+    /// The engine was shut down.
+    #[error("the engine has stopped")]
+    Stopped,
+    /// There is no such job (any longer).
+    #[error("there is no job {0}")]
+    UnknownJob(JobId),
+    /// A new policy was not taken; the old one still decides.
+    #[error("{0}")]
+    Swap(String),
+}
+
+impl From<Rejection> for EngineError {
+    fn from(rejection: Rejection) -> Self {
+        EngineError::Rejected(rejection)
+    }
+}

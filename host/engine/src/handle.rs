@@ -1,0 +1,262 @@
+//! The handle that callers hold: commands in, answers and notices out.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jobyard_kernel::{
+    Actor, Command, Event, Execution, Fact, JobId, JobSpec, JobState, State, TaskId, TaskSpec, Timestamp,
+};
+use jobyard_node::NodeHandle;
+use jobyard_plugin::recovery::PolicyChoice;
+use jobyard_plugin::{Limits, PluginHost, World};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use crate::core::Request;
+use crate::{Builder, EngineError, JobView, Notice, Notices, Stats};
+
+/// A running engine. May be cloned; when the last handle is dropped the engine stops and its nodes kill what runs.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    requests: mpsc::Sender<Request>,
+    notices: broadcast::Sender<Notice>,
+    host: PluginHost,
+    nodes: Vec<NodeHandle>,
+}
+
+impl Engine {
+    /// Begins to put an engine together.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn new(
+        requests: mpsc::Sender<Request>,
+        notices: broadcast::Sender<Notice>,
+        host: PluginHost,
+        nodes: Vec<NodeHandle>,
+    ) -> Self {
+        Engine { requests, notices, host, nodes }
+    }
+
+    /// Carries a command out and returns its events when they are durable.
+    ///
+    /// # Errors
+    /// The kernel's refusal, or that the engine has stopped. A command whose answer was lost may have been carried out.
+    pub async fn command(&self, command: Command) -> Result<Vec<Event>, EngineError> {
+        let mut answers = self.commands(vec![command]).await;
+        answers.pop().unwrap_or(Err(EngineError::Stopped))
+    }
+
+    /// Carries many commands out, in order, with one answer each; a refused one does not stop the others.
+    pub async fn commands(&self, commands: Vec<Command>) -> Vec<Result<Vec<Event>, EngineError>> {
+        let (mut asked, mut answers) = (Vec::new(), Vec::new());
+        for command in commands {
+            let (reply, answer) = oneshot::channel();
+            asked.push((command, reply));
+            answers.push(answer);
+        }
+        let mut results = Vec::with_capacity(answers.len());
+        // A failed send drops the replies, which shows below.
+        let _ = self.requests.send(Request::Commands(asked)).await;
+        for answer in answers {
+            results.push(answer.await.unwrap_or(Err(EngineError::Stopped)));
+        }
+        results
+    }
+
+    /// Adds a job; it is being configured until it is submitted.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub async fn add_job(&self, by: &Actor, spec: JobSpec, tasks: Vec<TaskSpec>) -> Result<JobId, EngineError> {
+        let tasks = tasks.into_iter().map(Arc::new).collect();
+        let events = self.command(Command::AddJob { by: by.clone(), spec: Arc::new(spec), tasks }).await?;
+        let added = events.iter().find_map(|event| event.fact.job());
+        added.ok_or(EngineError::Stopped)
+    }
+
+    /// Submits a job. It may fail validation and be Failed afterwards: its error message says why.
+    ///
+    /// # Errors
+    /// It is not there, not theirs, or not being configured.
+    pub async fn submit_job(&self, by: &Actor, job: JobId) -> Result<(), EngineError> {
+        self.command(Command::SubmitJob { by: by.clone(), job }).await.map(drop)
+    }
+
+    /// Adds and submits.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub async fn submit(&self, by: &Actor, spec: JobSpec, tasks: Vec<TaskSpec>) -> Result<JobId, EngineError> {
+        let job = self.add_job(by, spec, tasks).await?;
+        self.submit_job(by, job).await?;
+        Ok(job)
+    }
+
+    /// Cancels a job; the message, of at most 320 characters, becomes its error message. Forced: no grace period, no
+    /// node release. Returns when the cancel is durable, not when the job has ended: see [`Engine::wait`].
+    ///
+    /// # Errors
+    /// It is not there, not theirs, not in a state that can be canceled, or the message is too long.
+    pub async fn cancel_job(&self, by: &Actor, job: JobId, message: &str, forced: bool) -> Result<(), EngineError> {
+        let message = message.to_string();
+        self.command(Command::CancelJob { by: by.clone(), job, message, forced }).await.map(drop)
+    }
+
+    /// Ends a job as if it had finished.
+    ///
+    /// # Errors
+    /// As for a cancel; only from Queued and Running.
+    pub async fn finish_job(&self, by: &Actor, job: JobId, message: &str) -> Result<(), EngineError> {
+        let message = message.to_string();
+        self.command(Command::FinishJob { by: by.clone(), job, message }).await.map(drop)
+    }
+
+    /// Queues a running, failed or canceled job again.
+    ///
+    /// # Errors
+    /// It is not there, not theirs, or in another state.
+    pub async fn requeue_job(&self, by: &Actor, job: JobId) -> Result<(), EngineError> {
+        self.command(Command::RequeueJob { by: by.clone(), job }).await.map(drop)
+    }
+
+    /// Holds a queued or running job until a time, or clears its hold.
+    ///
+    /// # Errors
+    /// Also for a time in the past or more than a year ahead.
+    pub async fn hold_job(&self, by: &Actor, job: JobId, until: Option<Timestamp>) -> Result<(), EngineError> {
+        self.command(Command::HoldJob { by: by.clone(), job, until }).await.map(drop)
+    }
+
+    /// Cancels a task, or one instance of it.
+    ///
+    /// # Errors
+    /// It is not there, not theirs, or has ended.
+    pub async fn cancel_task(
+        &self,
+        by: &Actor,
+        job: JobId,
+        task: TaskId,
+        instance: Option<u32>,
+        forced: bool,
+    ) -> Result<(), EngineError> {
+        self.command(Command::CancelTask { by: by.clone(), job, task, instance, forced }).await.map(drop)
+    }
+
+    /// Looks at the state. What it shows is durable when it is returned.
+    ///
+    /// # Errors
+    /// The engine has stopped.
+    pub async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&State, &Stats) -> T + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        let look = Box::new(move |state: &State, stats: &Stats| {
+            let seen = look(state, stats);
+            let send: Box<dyn FnOnce() + Send> = Box::new(move || drop(reply.send(seen)));
+            send
+        });
+        self.requests.send(Request::Look(look)).await.map_err(|_| EngineError::Stopped)?;
+        answer.await.map_err(|_| EngineError::Stopped)
+    }
+
+    /// A job.
+    ///
+    /// # Errors
+    /// There is none of that id, or the engine has stopped.
+    pub async fn job(&self, id: JobId) -> Result<JobView, EngineError> {
+        self.look(move |state, _| JobView::of(state, id)).await?.ok_or(EngineError::UnknownJob(id))
+    }
+
+    /// Waits until a job has ended and returns it.
+    ///
+    /// # Errors
+    /// There is none of that id, or the engine has stopped.
+    pub async fn wait(&self, id: JobId) -> Result<JobView, EngineError> {
+        let mut notices = self.notices();
+        loop {
+            let ended = move |state: &State, _: &Stats| state.job(id).map(|job| job.state().is_ended());
+            if self.look(ended).await?.ok_or(EngineError::UnknownJob(id))? {
+                return self.job(id).await;
+            }
+            loop {
+                match notices.next().await {
+                    Some(Ok(Notice::Event(event))) if may_end(&event.fact, id) => break,
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) => break,
+                    None => return Err(EngineError::Stopped),
+                }
+            }
+        }
+    }
+
+    /// The state of a job.
+    ///
+    /// # Errors
+    /// There is none of that id, or the engine has stopped.
+    pub async fn job_state(&self, id: JobId) -> Result<JobState, EngineError> {
+        let state = self.look(move |state, _| state.job(id).map(jobyard_kernel::Job::state)).await?;
+        state.ok_or(EngineError::UnknownJob(id))
+    }
+
+    /// Everything that happens from now on.
+    pub fn notices(&self) -> Notices {
+        Notices(self.notices.subscribe())
+    }
+
+    /// What has been counted since the start.
+    ///
+    /// # Errors
+    /// The engine has stopped.
+    pub async fn stats(&self) -> Result<Stats, EngineError> {
+        self.look(|_, stats| stats.clone()).await
+    }
+
+    /// Puts another policy, or the same with other settings, in place between two passes. It is loaded, configured
+    /// and given one pass on everything first; only when all of that went well it decides, from that pass on.
+    ///
+    /// # Errors
+    /// Why it was not taken; the old one still decides.
+    pub async fn swap_policy(
+        &self,
+        name: &str,
+        component: &[u8],
+        settings: Vec<(String, String)>,
+    ) -> Result<(), EngineError> {
+        let (host, name, bytes) = (self.host.clone(), name.to_string(), component.to_vec());
+        let load = move || host.load(&name, &bytes, World::SchedulingPolicy);
+        let plugin = match tokio::task::spawn_blocking(load).await {
+            Ok(Ok(plugin)) => plugin,
+            Ok(Err(error)) => return Err(EngineError::Swap(error.to_string())),
+            Err(_) => return Err(EngineError::Stopped),
+        };
+        let limits = Limits::for_world(World::SchedulingPolicy);
+        let choice = Box::new(PolicyChoice { plugin, limits, settings });
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Request::Swap(choice, reply)).await.map_err(|_| EngineError::Stopped)?;
+        answer.await.map_err(|_| EngineError::Stopped)?
+    }
+
+    /// Where the captured standard output and standard error of an attempt are, on a node of this process. A file that
+    /// would be empty is not there.
+    pub fn output_files(&self, node: &str, execution: Execution) -> Option<(PathBuf, PathBuf)> {
+        let node = self.nodes.iter().find(|n| n.name() == node)?;
+        Some(node.output_files(execution))
+    }
+
+    /// Stops: what runs on nodes of this process is ended, with this grace; then the journal is seen through.
+    pub async fn shutdown(self, grace: Duration) {
+        let (done, is_done) = oneshot::channel();
+        if self.requests.send(Request::Shutdown(grace, done)).await.is_ok() {
+            // An error means that the loop is gone.
+            let _ = is_done.await;
+        }
+    }
+}
+
+fn may_end(fact: &Fact, id: JobId) -> bool {
+    let ends = matches!(fact, Fact::JobEnded { .. } | Fact::JobInvalid { .. } | Fact::JobPurged { .. });
+    ends && fact.job() == Some(id)
+}

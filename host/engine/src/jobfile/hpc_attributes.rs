@@ -1,0 +1,318 @@
+//! HPC Pack's names for the properties of jobs and tasks in job XML: which are accepted and mean nothing, and which ask
+//! for something that is not served yet. Those that mean something are read in `hpc_job`.
+
+use super::error::{Fault, Problem};
+use super::read_xml::Attribute;
+use super::suggest::hint;
+
+/// A property that is not served, the values at which it asks for nothing, and what to do instead.
+pub(super) struct NotServed {
+    name: &'static str,
+    harmless: &'static [&'static str],
+    instead: &'static str,
+}
+
+const fn not_served(
+    name: &'static str,
+    harmless: &'static [&'static str],
+    instead: &'static str,
+) -> NotServed {
+    NotServed {
+        name,
+        harmless,
+        instead,
+    }
+}
+
+/// What one kind of element may have.
+pub(super) struct Known {
+    /// Means something to jobyard.
+    pub(super) read: &'static [&'static str],
+    /// State that an export has, and what is the client's own: accepted, not applied.
+    pub(super) ignored: &'static [&'static str],
+    /// Refused unless it asks for nothing.
+    pub(super) not_served: &'static [NotServed],
+}
+
+const REMOVE: &str = "remove it";
+const CORES: &str = "jobyard counts cores: use MinCores and MaxCores";
+const SOA: &str =
+    "SOA sessions and services are not run; use tasks of type Basic or ParametricSweep";
+const NODES: &str = "name the nodes in RequestedNodes";
+const MAIL: &str = "remove it, and watch the job's events";
+
+/// What `Job` may have.
+pub(super) const JOB: Known = Known {
+    read: &[
+        "AutoCalculateMax",
+        "AutoCalculateMin",
+        "CanPreempt",
+        "ExcludedNodes",
+        "ExpandedPriority",
+        "FailDependentTasks",
+        "FailOnTaskFailure",
+        "HasRuntime",
+        "HoldUntil",
+        "IsExclusive",
+        "JobType",
+        "MaxCores",
+        "MinCores",
+        "Name",
+        "Owner",
+        "Preemptable",
+        "Priority",
+        "Project",
+        "RequestedNodes",
+        "RunUntilCanceled",
+        "Runtime",
+        "RuntimeSeconds",
+        "SingleNode",
+        "TaskExecutionFailureRetryLimit",
+        "UnitType",
+        "ValidExitCodes",
+    ],
+    ignored: &[
+        "AllocatedNodes",
+        "AutoRequeueCount",
+        "CanGrow",
+        "CanShrink",
+        "CanceledTaskCount",
+        "CancelingTaskCount",
+        "ChangeTime",
+        "ClientSource",
+        "ClientSubmitSource",
+        "ClusterName",
+        "ComputedMaxCores",
+        "ComputedMaxNodes",
+        "ComputedMaxSockets",
+        "ComputedMinCores",
+        "ComputedMinNodes",
+        "ComputedMinSockets",
+        "ConfiguringTaskCount",
+        "CreateTime",
+        "CurrentCoreCount",
+        "CurrentNodeCount",
+        "CurrentSocketCount",
+        "DispatchingTaskCount",
+        "EndTime",
+        "EndpointAddresses",
+        "ErrorCode",
+        "ErrorMessage",
+        "ErrorParams",
+        "FailedTaskCount",
+        "FailureReason",
+        "FinishedTaskCount",
+        "FinishingTaskCount",
+        "Id",
+        "OrderBy",
+        "ParentJobId",
+        "PendingReason",
+        "PlannedCoreCount",
+        "PreviousState",
+        "Progress",
+        "ProgressMessage",
+        "QueuedTaskCount",
+        "RequestCancel",
+        "RequeueCount",
+        "RunningTaskCount",
+        "StartTime",
+        "State",
+        "SubmitTime",
+        "SubmittedTaskCount",
+        "TaskCount",
+        "TotalCpuTime",
+        "TotalKernelTime",
+        "TotalUserTime",
+        "UserName",
+        "ValidatingTaskCount",
+        "Version",
+        "WaitTime",
+    ],
+    not_served: &[
+        not_served("ChildJobIds", &[], REMOVE),
+        not_served("EmailAddress", &[], MAIL),
+        not_served("EstimatedProcessMemory", &["0"], REMOVE),
+        not_served(
+            "JobTemplate",
+            &["Default"],
+            "remove it, and write its defaults into the job",
+        ),
+        not_served("MaxCoresPerNode", &["0"], NODES),
+        not_served("MaxMemory", &["0"], NODES),
+        not_served("MinCoresPerNode", &["0"], NODES),
+        not_served("MinMemory", &["0"], NODES),
+        not_served("NodeGroupOp", &["Intersect"], NODES),
+        not_served("NodeGroups", &[], NODES),
+        not_served("NotifyOnCompletion", &["false", "0"], MAIL),
+        not_served("NotifyOnStart", &["false", "0"], MAIL),
+        not_served(
+            "ParentJobIds",
+            &[],
+            "put the work into one job and let its tasks depend on each other",
+        ),
+        not_served(
+            "Password",
+            &[],
+            "a job file is no place for secrets: remove it",
+        ),
+        not_served("Pool", &["Default"], REMOVE),
+        not_served("ServiceName", &[], SOA),
+        not_served("ServiceVersion", &[], SOA),
+        not_served("SoftwareLicense", &[], REMOVE),
+        not_served("TargetResourceCount", &["0"], "use MaxCores"),
+    ],
+};
+
+/// What `Task` may have.
+pub(super) const TASK: Known = Known {
+    read: &[
+        "CommandLine",
+        "DependsOn",
+        "EndValue",
+        "FailJobOnFailure",
+        "FailJobOnFailureCount",
+        "GroupId",
+        "HasRuntime",
+        "IncrementValue",
+        "IsParametric",
+        "IsRerunnable",
+        "MaxCores",
+        "MinCores",
+        "Name",
+        "Runtime",
+        "RuntimeSeconds",
+        "StartValue",
+        "StdErrFilePath",
+        "StdInFilePath",
+        "StdOutFilePath",
+        "Type",
+        "ValidExitCodes",
+        "WorkDirectory",
+    ],
+    ignored: &[
+        "AllocatedCoreIds",
+        "AllocatedCores",
+        "AllocatedNodes",
+        "AutoRequeueCount",
+        "ChangeTime",
+        "Closed",
+        "CreateTime",
+        "EndTime",
+        "ErrorCode",
+        "ErrorMessage",
+        "ErrorParams",
+        "ExecutionFailureRetryCount",
+        "ExitCode",
+        "ExitIfPossible",
+        "FailedNodeId",
+        "FailureReason",
+        "HasCustomProps",
+        "Id",
+        "InstanceId",
+        "InstanceValue",
+        "JobTaskId",
+        "MemoryUsed",
+        "NiceId",
+        "Output",
+        "ParentJobId",
+        "ParentJobState",
+        "PendingReason",
+        "PreviousExitCode",
+        "PreviousState",
+        "ProcessIds",
+        "RecordId",
+        "RequeueCount",
+        "StartTime",
+        "State",
+        "SubmitTime",
+        "TaskId",
+        "TaskOwner",
+        "TaskValidExitCodes",
+        "TotalCoreCount",
+        "TotalCpuTime",
+        "TotalKernelTime",
+        "TotalNodeCount",
+        "TotalSocketCount",
+        "TotalSubTaskNumber",
+        "TotalUserTime",
+        "UnitType",
+        "UserBlob",
+        "Version",
+    ],
+    not_served: &[
+        not_served(
+            "IsExclusive",
+            &["false", "0"],
+            "make the job exclusive (IsExclusive of Job)",
+        ),
+        not_served("IsServiceConcluded", &["false", "0"], SOA),
+        not_served(
+            "RequestedNodeGroup",
+            &[],
+            "name the job's nodes in RequestedNodes of Job",
+        ),
+        not_served(
+            "RequiredNodes",
+            &[],
+            "name the job's nodes in RequestedNodes of Job",
+        ),
+    ],
+};
+
+/// Other counts than cores. Harmless beside `UnitType="Core"`: an export has the numbers of all units.
+pub(super) const OTHER_UNITS: [&str; 6] = [
+    "MinSockets",
+    "MaxSockets",
+    "MinNodes",
+    "MaxNodes",
+    "MinGpus",
+    "MaxGpus",
+];
+
+/// Checks an attribute that is not read.
+pub(super) fn check_rest(
+    known: &Known,
+    attribute: &Attribute,
+    counts_cores: bool,
+) -> Result<(), Fault> {
+    let Attribute { at, name, value } = attribute;
+    let refuse = |instead: &str| {
+        Err(Fault::new(
+            *at,
+            Problem::NotServed {
+                name: name.clone(),
+                value: match name.as_str() {
+                    "Password" => "…".into(),
+                    _ => value.clone(),
+                },
+                instead: instead.into(),
+            },
+        ))
+    };
+    if known.ignored.contains(&name.as_str()) {
+        return Ok(());
+    }
+    if OTHER_UNITS.contains(&name.as_str()) {
+        return match counts_cores {
+            true => Ok(()),
+            false => refuse(CORES),
+        };
+    }
+    if let Some(found) = known.not_served.iter().find(|n| n.name == name) {
+        let harmless = found.harmless.iter().any(|h| h.eq_ignore_ascii_case(value));
+        return match harmless || value.is_empty() {
+            true => Ok(()),
+            false => refuse(found.instead),
+        };
+    }
+    let mut names = known.read.to_vec();
+    names.extend(known.not_served.iter().map(|n| n.name));
+    Err(Fault::new(
+        *at,
+        Problem::Unknown {
+            what: "attribute",
+            name: name.clone(),
+            hint: hint(name, &names),
+        },
+    ))
+}

@@ -1,0 +1,337 @@
+//! HPC Pack job XML: what its elements and properties make of a job (reference 6.1, 6.2, 10.5).
+//!
+//! Names are matched exactly, as HPC Pack does. What an export adds about the past (states, times, errors, ids) is not
+//! applied. Custom properties are read and dropped: the kernel has none yet.
+
+use std::collections::BTreeSet;
+
+use jobyard_kernel::limits::{PRIORITY_MAX, SWEEP_INSTANCES_MAX, UNITS_MAX};
+use jobyard_kernel::{JobKind, JobSpec, Span, TaskKind, TaskSpec, Timestamp};
+
+use super::error::{Fault, Problem, quoted};
+use super::hpc_attributes::{JOB, TASK};
+use super::hpc_groups::Groups;
+use super::hpc_parts::{Attributes, no_text, pairs, twice, unknown_element};
+use super::model_values::{names, positive_span};
+use super::read_xml::{Attribute, Element};
+use super::values::{parse_hold_until, parse_priority, priority_band};
+use super::{BadValue, Draft, JobFile};
+
+/// Reads the root element.
+pub(super) fn read(root: &Element) -> Result<Draft, Fault> {
+    if root.name != "Job" {
+        return Err(unknown_element(root, &["Job"]));
+    }
+    no_text(root)?;
+    let mut draft = Draft {
+        file: JobFile {
+            spec: JobSpec::default(),
+            tasks: Vec::new(),
+        },
+        job_at: root.at,
+        tasks_at: Vec::new(),
+        places: root
+            .attributes
+            .iter()
+            .map(|a| (a.name.clone(), a.at))
+            .collect(),
+    };
+    let unit = Attributes::new(root, &JOB).get("UnitType");
+    if let Some(unit) = unit.filter(|unit| unit.value != "Core") {
+        return Err(Fault::new(
+            unit.at,
+            Problem::NotServed {
+                name: unit.name.clone(),
+                value: unit.value.clone(),
+                instead: "use UnitType=\"Core\" with MinCores and MaxCores".into(),
+            },
+        ));
+    }
+    let counts_cores = unit.is_some();
+    job(
+        &mut draft.file.spec,
+        &Attributes::checked(root, &JOB, counts_cores)?,
+    )?;
+    let mut groups = Groups::default();
+    let mut seen = BTreeSet::new();
+    for child in &root.children {
+        if !seen.insert(child.name.as_str()) {
+            return Err(twice(child.at, "element", &child.name));
+        }
+        match child.name.as_str() {
+            "Tasks" => {
+                no_text(child)?;
+                for element in &child.children {
+                    let task = task(element, counts_cores)?;
+                    groups.add_task(task.group);
+                    draft.file.tasks.push(task.spec);
+                    draft.tasks_at.push(element.at);
+                }
+            }
+            "EnvironmentVariables" => draft.file.spec.environment = variables(child)?,
+            "CustomProperties" => drop(pairs(child, "Term")?),
+            "Dependencies" => groups.read(child)?,
+            _ => {
+                let known = [
+                    "Tasks",
+                    "EnvironmentVariables",
+                    "CustomProperties",
+                    "Dependencies",
+                ];
+                return Err(unknown_element(child, &known));
+            }
+        }
+    }
+    groups.apply(&mut draft.file.tasks)?;
+    Ok(draft)
+}
+
+fn job(spec: &mut JobSpec, given: &Attributes<'_>) -> Result<(), Fault> {
+    spec.name = given.text("Name");
+    spec.project = given.text("Project");
+    spec.owner = given.text("Owner");
+    spec.kind = match given.filled("JobType") {
+        None => JobKind::Batch,
+        Some(kind) => match kind.value.as_str() {
+            "Batch" => JobKind::Batch,
+            "Admin" => JobKind::Command,
+            "Service" | "Broker" => {
+                return Err(not_run(kind, "use JobType=\"Batch\" with tasks"));
+            }
+            other => return Err(wrong(kind, other, "Batch or Admin")),
+        },
+    };
+    spec.priority = priority(given)?.unwrap_or(spec.priority);
+    spec.min = units(given, "MinCores", "AutoCalculateMin")?;
+    spec.max = units(given, "MaxCores", "AutoCalculateMax")?;
+    in_order(given, spec.min, spec.max)?;
+    for (name, flag) in [
+        ("IsExclusive", &mut spec.exclusive),
+        ("SingleNode", &mut spec.single_node),
+        ("RunUntilCanceled", &mut spec.run_until_canceled),
+        ("FailOnTaskFailure", &mut spec.fail_on_task_failure),
+        ("FailDependentTasks", &mut spec.fail_dependent_tasks),
+    ] {
+        *flag = given.truth(name)?.unwrap_or(*flag);
+    }
+    // Two names of one property.
+    let preemptable = given.truth("CanPreempt")?.or(given.truth("Preemptable")?);
+    spec.can_preempt = preemptable.unwrap_or(spec.can_preempt);
+    let retries = given.number("TaskExecutionFailureRetryLimit", 0, SWEEP_INSTANCES_MAX)?;
+    spec.task_retry_limit = retries.unwrap_or(0);
+    spec.valid_exit_codes = given.parsed("ValidExitCodes", str::parse)?;
+    spec.runtime = runtime(given)?;
+    spec.hold_until = match given.filled("HoldUntil") {
+        None => None,
+        Some(hold) => hold_until(&hold.value).map_err(|e| Fault::value(hold.at, "HoldUntil", e))?,
+    };
+    spec.requested_nodes = names(&given.text("RequestedNodes"));
+    spec.excluded_nodes = names(&given.text("ExcludedNodes"));
+    Ok(())
+}
+
+struct Task {
+    spec: TaskSpec,
+    group: Option<u32>,
+}
+
+fn task(element: &Element, counts_cores: bool) -> Result<Task, Fault> {
+    if element.name != "Task" {
+        return Err(unknown_element(element, &["Task"]));
+    }
+    no_text(element)?;
+    let given = Attributes::checked(element, &TASK, counts_cores)?;
+    let path = |name: &str| given.filled(name).map(|a| a.value.clone());
+    let mut spec = TaskSpec {
+        name: given.text("Name"),
+        kind: task_kind(&given)?,
+        command_line: given.text("CommandLine"),
+        working_folder: given.text("WorkDirectory"),
+        standard_input: path("StdInFilePath"),
+        standard_output: path("StdOutFilePath"),
+        standard_error: path("StdErrFilePath"),
+        depends_on: names(&given.text("DependsOn")),
+        runtime: runtime(&given)?,
+        valid_exit_codes: given.parsed("ValidExitCodes", str::parse)?,
+        ..TaskSpec::default()
+    };
+    let (min, max) = (
+        given.number("MinCores", 1, UNITS_MAX)?,
+        given.number("MaxCores", 1, UNITS_MAX)?,
+    );
+    spec.max = max.or(min).unwrap_or(1);
+    spec.min = min.unwrap_or(1);
+    in_order(&given, Some(spec.min), Some(spec.max))?;
+    spec.rerunnable = given.truth("IsRerunnable")?.unwrap_or(spec.rerunnable);
+    let count = given.number("FailJobOnFailureCount", 0, SWEEP_INSTANCES_MAX)?;
+    spec.fail_job_on_failure_count = match given.truth("FailJobOnFailure")? {
+        // The count alone means yes; 0 is what an export has for no.
+        None => count.filter(|&n| n > 0),
+        Some(true) => Some(count.unwrap_or(1).max(1)),
+        Some(false) => None,
+    };
+    let mut seen = BTreeSet::new();
+    for child in &element.children {
+        if !seen.insert(child.name.as_str()) {
+            return Err(twice(child.at, "element", &child.name));
+        }
+        match child.name.as_str() {
+            "EnvironmentVariables" => spec.environment = variables(child)?,
+            "CustomProperties" => drop(pairs(child, "Term")?),
+            _ => {
+                let known = ["EnvironmentVariables", "CustomProperties"];
+                return Err(unknown_element(child, &known));
+            }
+        }
+    }
+    let group = given.number("GroupId", 0, u32::MAX)?;
+    Ok(Task { spec, group })
+}
+
+fn task_kind(given: &Attributes<'_>) -> Result<TaskKind, Fault> {
+    let parametric = given.truth("IsParametric")?.unwrap_or(false);
+    let kind = match given.filled("Type") {
+        None if parametric => "ParametricSweep",
+        None => "Basic",
+        Some(kind) => match kind.value.as_str() {
+            "Service" => {
+                return Err(not_run(
+                    kind,
+                    "use a ParametricSweep, or a Basic task that does not end",
+                ));
+            }
+            known @ ("Basic" | "ParametricSweep" | "NodePrep" | "NodeRelease") => known,
+            other => {
+                let right = "Basic, ParametricSweep, NodePrep or NodeRelease";
+                return Err(wrong(kind, other, right));
+            }
+        },
+    };
+    let value = |name| given.number(name, 0, u32::MAX);
+    let (start, end, increment) = (
+        value("StartValue")?,
+        value("EndValue")?,
+        value("IncrementValue")?,
+    );
+    if kind == "ParametricSweep" {
+        return Ok(TaskKind::Sweep {
+            start: start.unwrap_or(1),
+            end: end.unwrap_or(1),
+            increment: increment.unwrap_or(1),
+        });
+    }
+    // An export has 0 or 1 there.
+    let fixed = |number: Option<u32>| number.is_none_or(|n| n <= 1);
+    if let Some(end) = given.filled("EndValue").filter(|_| !fixed(end)) {
+        let what = format!("{} needs Type=\"ParametricSweep\"", quoted(&end.value));
+        return Err(Fault::value(end.at, "EndValue", what));
+    }
+    Ok(match kind {
+        "NodePrep" => TaskKind::NodePrepare,
+        "NodeRelease" => TaskKind::NodeRelease,
+        _ => TaskKind::Basic,
+    })
+}
+
+/// `Priority`, `ExpandedPriority`, or both if they agree.
+fn priority(given: &Attributes<'_>) -> Result<Option<u32>, Fault> {
+    let named = given.parsed("Priority", parse_priority)?;
+    let expanded = given.number("ExpandedPriority", 0, PRIORITY_MAX)?;
+    if let (Some(named), Some(number)) = (named, expanded)
+        && !priority_band(named).contains(&number)
+        && let Some(attribute) = given.filled("ExpandedPriority")
+    {
+        let what = format!(
+            "{} contradicts Priority={}; remove one",
+            quoted(&attribute.value),
+            quoted(&given.text("Priority"))
+        );
+        return Err(Fault::value(attribute.at, "ExpandedPriority", what));
+    }
+    Ok(expanded.or(named))
+}
+
+/// A minimum or maximum; none if it is to be computed.
+fn units(given: &Attributes<'_>, name: &str, auto: &str) -> Result<Option<u32>, Fault> {
+    let number = given.number(name, 1, UNITS_MAX)?;
+    Ok(match given.truth(auto)? {
+        Some(true) => None,
+        Some(false) => Some(number.unwrap_or(1)),
+        // A number alone turns the computing off.
+        None => number,
+    })
+}
+
+fn in_order(given: &Attributes<'_>, min: Option<u32>, max: Option<u32>) -> Result<(), Fault> {
+    let attribute = given.filled("MaxCores").or(given.filled("MinCores"));
+    match (min, max, attribute) {
+        (Some(min), Some(max), Some(attribute)) if min > max => {
+            let what = format!("the maximum {max} is below the minimum {min}");
+            Err(Fault::value(attribute.at, &attribute.name, what))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Seconds, or a length of time with units.
+fn runtime(given: &Attributes<'_>) -> Result<Option<Span>, Fault> {
+    if given.truth("HasRuntime")? == Some(false) {
+        return Ok(None);
+    }
+    let attribute = given.filled("Runtime").or(given.filled("RuntimeSeconds"));
+    let Some(attribute) = attribute else {
+        return Ok(None);
+    };
+    let seconds = attribute.value.trim();
+    let parsed = match seconds.bytes().all(|b| b.is_ascii_digit()) {
+        true => positive_span(&format!("{seconds}s")),
+        false => positive_span(seconds),
+    };
+    parsed.map_err(|e| Fault::value(attribute.at, &attribute.name, e))
+}
+
+/// RFC 3339; without a zone it is UTC. The year 1, which .NET writes for "none", is none.
+fn hold_until(text: &str) -> Result<Option<Timestamp>, BadValue> {
+    if text.starts_with("0001-01-01") {
+        return Ok(None);
+    }
+    match text.trim().parse::<jiff::civil::DateTime>() {
+        Ok(_) if parse_hold_until(text).is_err() => parse_hold_until(&format!("{}Z", text.trim())),
+        _ => parse_hold_until(text),
+    }
+    .map_err(|error| match error {
+        BadValue::Moment(_) => BadValue::Moment(text.into()),
+        other => other,
+    })
+    .map(Some)
+}
+
+fn variables(element: &Element) -> Result<Vec<(String, String)>, Fault> {
+    let mut seen = BTreeSet::new();
+    let mut variables = Vec::new();
+    for (at, name, value) in pairs(element, "Variable")? {
+        if !seen.insert(name.clone()) {
+            return Err(twice(at, "variable", &name));
+        }
+        variables.push((name, value));
+    }
+    Ok(variables)
+}
+
+fn wrong(attribute: &Attribute, value: &str, right: &str) -> Fault {
+    let what = format!("{} is not known; write {right}", quoted(value));
+    Fault::value(attribute.at, &attribute.name, what)
+}
+
+fn not_run(attribute: &Attribute, instead: &str) -> Fault {
+    let (name, value) = (attribute.name.clone(), attribute.value.clone());
+    let instead = instead.into();
+    Fault::new(
+        attribute.at,
+        Problem::NotServed {
+            name,
+            value,
+            instead,
+        },
+    )
+}

@@ -1,0 +1,270 @@
+//! Job files: TOML, JSON and HPC Pack job XML, read into what the kernel takes.
+//!
+//! Each format becomes a small tree with the place of every value (`tree`, or XML elements); the TOML and JSON trees
+//! go through one serde model (`model`), XML through HPC Pack's property names (`hpc_job`). The form of the
+//! whole job is then checked by the kernel, so that a job that can never run is refused with a place in the file.
+//! Nothing here knows the cluster: whether the nodes exist and suffice is found out when the job is submitted.
+//!
+//! Called by `jobyard run` and `jobyard job submit`, by the HTTP API, and by embedders.
+//!
+//! ```
+//! use jobyard::jobfile::{Format, JobFile};
+//!
+//! let text = r#"
+//!     name = "squares"
+//!     cores = "1-4"
+//!     [[task]]
+//!     command = "echo $((7 * 7))"
+//! "#;
+//! let file = JobFile::parse("squares.toml", text, Format::Toml)?;
+//! assert_eq!(file.spec.max, Some(4));
+//!
+//! let error = JobFile::parse("a.toml", "colour = 1", Format::Toml).unwrap_err();
+//! assert!(error.to_string().starts_with("a.toml:1:1: unknown key \"colour\""));
+//! # Ok::<(), jobyard::jobfile::JobFileError>(())
+//! ```
+
+mod error;
+mod hpc_attributes;
+mod hpc_groups;
+mod hpc_job;
+mod hpc_parts;
+mod model;
+mod model_values;
+mod read_json;
+mod read_toml;
+mod read_xml;
+mod suggest;
+mod tree;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use jobyard_kernel::{Invalid, JobSpec, TaskSpec, check_form};
+
+pub use error::{JobFileError, Place, Problem};
+pub use values::{
+    BadValue, UnitRange, parse_hold_until, parse_priority, parse_range, parse_span, parse_sweep,
+};
+
+use error::Fault;
+
+/// Bytes of a job file. What is larger is refused without being read to its end.
+pub const JOB_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// What a job file asks for.
+///
+/// In TOML and JSON the `[[task]]` entries come first, in the order of the file, then `[prepare]`, then `[release]`: so
+/// the first task of the file is task 1. In XML the order is that of the file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobFile {
+    /// The job.
+    pub spec: JobSpec,
+    /// Its tasks; the first becomes task 1.
+    pub tasks: Vec<TaskSpec>,
+}
+
+/// The language of a job file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// TOML 1.1.
+    Toml,
+    /// JSON, with the same keys as TOML.
+    Json,
+    /// Job XML of HPC Pack, 2008 to 2019.
+    HpcXml,
+}
+
+impl Format {
+    /// By the extension of the file's name (`toml`, `json`, `xml`, in any case), else by how the text begins.
+    pub fn of(path: &Path, text: &str) -> Format {
+        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("");
+        match extension.to_ascii_lowercase().as_str() {
+            "toml" => Format::Toml,
+            "json" => Format::Json,
+            "xml" => Format::HpcXml,
+            _ => match without_mark(text).trim_start().chars().next() {
+                Some('<') => Format::HpcXml,
+                Some('{') => Format::Json,
+                _ => Format::Toml,
+            },
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Format::Toml => "TOML",
+            Format::Json => "JSON",
+            Format::HpcXml => "XML",
+        })
+    }
+}
+
+impl JobFile {
+    /// Reads and checks a job file; the format is found by [`Format::of`].
+    ///
+    /// # Errors
+    /// One line that names the file, the line and column, the value and what would be right. Also when the
+    /// file is missing, a folder, empty, not UTF-8, or larger than [`JOB_FILE_BYTES_MAX`].
+    pub fn read(path: &Path) -> Result<JobFile, JobFileError> {
+        let name = path.display().to_string();
+        let fail = |problem| Err(JobFileError::new(&name, None, problem));
+        let bytes = match read_limited(path) {
+            Ok(bytes) => bytes,
+            Err(problem) => return fail(problem),
+        };
+        match String::from_utf8(bytes) {
+            Ok(text) => JobFile::parse(&name, &text, Format::of(path, &text)),
+            Err(error) => {
+                let good = error.utf8_error().valid_up_to();
+                let (good, rest) = error.as_bytes().split_at(good);
+                let place = Place::of(&String::from_utf8_lossy(good), good.len());
+                let byte = rest.first().copied().unwrap_or_default();
+                Err(JobFileError::new(
+                    &name,
+                    Some(place),
+                    Problem::NotUtf8 { byte },
+                ))
+            }
+        }
+    }
+
+    /// Reads and checks the text of a job file; `name` is what errors call the file.
+    ///
+    /// # Errors
+    /// As [`JobFile::read`], for what is in the text.
+    pub fn parse(name: &str, text: &str, format: Format) -> Result<JobFile, JobFileError> {
+        let text = without_mark(text);
+        let fail = |place, problem| Err(JobFileError::new(name, place, problem));
+        if text.len() as u64 > JOB_FILE_BYTES_MAX {
+            let bytes = Some(text.len() as u64);
+            return fail(None, Problem::TooLarge { bytes });
+        }
+        if text.trim().is_empty() {
+            return fail(None, Problem::Empty);
+        }
+        let draft = match format {
+            Format::Toml => read_toml::read(text).and_then(|tree| model::read(&tree)),
+            Format::Json => read_json::read(text).and_then(|tree| model::read(&tree)),
+            Format::HpcXml => read_xml::read(text).and_then(|root| hpc_job::read(&root)),
+        };
+        match draft.and_then(Draft::checked) {
+            Ok(file) => Ok(file),
+            Err(fault) => fail(Some(Place::of(text, fault.at)), fault.problem),
+        }
+    }
+}
+
+/// A job file that has been read, with the places that errors about the whole of it name.
+struct Draft {
+    file: JobFile,
+    /// Where the job begins, in bytes.
+    job_at: usize,
+    /// Where each of the tasks begins.
+    tasks_at: Vec<usize>,
+    /// Where the job's own properties are, by their names in the file.
+    places: Vec<(String, usize)>,
+}
+
+impl Draft {
+    /// What only shows when everything has been read.
+    fn checked(self) -> Result<JobFile, Fault> {
+        if self.file.tasks.is_empty() && !self.file.spec.run_until_canceled {
+            return Err(Fault::new(self.job_at, Problem::NoTask));
+        }
+        let tasks: Vec<Ref<'_>> = self.file.tasks.iter().map(Ref).collect();
+        if let Err(invalid) = check_form(&self.file.spec, &tasks) {
+            return Err(Fault::new(self.place_of(&invalid), Problem::Form(invalid)));
+        }
+        Ok(self.file)
+    }
+
+    /// The task or the property of the job that is at fault, else the job.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "what is about neither is about the job as a whole, and so are cases to come"
+    )]
+    fn place_of(&self, invalid: &Invalid) -> usize {
+        let task = |number: u32| {
+            self.tasks_at
+                .get((number as usize).checked_sub(1)?)
+                .copied()
+        };
+        let named = |name: &String| {
+            let index = self.file.tasks.iter().rposition(|t| t.name == *name)?;
+            self.tasks_at.get(index).copied()
+        };
+        let property = |names: &[&str]| {
+            let found = self
+                .places
+                .iter()
+                .find(|(n, _)| names.contains(&n.as_str()));
+            found.map(|(_, at)| *at)
+        };
+        let place = match invalid {
+            Invalid::NoCommandLine { task: number }
+            | Invalid::CommaInName { task: number, .. }
+            | Invalid::EmptySweep { task: number, .. }
+            | Invalid::SweepTooLarge { task: number, .. }
+            | Invalid::TaskAboveJob { task: number, .. }
+            | Invalid::TaskMinAboveJobMin { task: number, .. }
+            | Invalid::UnknownDependency { task: number, .. }
+            | Invalid::DependsWithoutName { task: number }
+            | Invalid::TooManyDependencies { task: number, .. }
+            | Invalid::NotForNodeTask { task: number, .. }
+            | Invalid::RuntimeAboveJob { task: number, .. } => task(*number),
+            Invalid::GroupDiffers { name } => named(name),
+            Invalid::DependencyCycle { circle } => circle.first().and_then(named),
+            Invalid::Unit(_) => property(&["sockets", "nodes", "gpus"]),
+            Invalid::RunUntilCanceledAuto => property(&["run_until_canceled", "RunUntilCanceled"]),
+            _ => None,
+        };
+        place.unwrap_or(self.job_at)
+    }
+}
+
+/// A task by reference, as `check_form` takes it.
+struct Ref<'a>(&'a TaskSpec);
+
+impl AsRef<TaskSpec> for Ref<'_> {
+    fn as_ref(&self) -> &TaskSpec {
+        self.0
+    }
+}
+
+fn read_limited(path: &Path) -> Result<Vec<u8>, Problem> {
+    let unreadable = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => Problem::Missing,
+        _ => Problem::Unreadable(error),
+    };
+    let file = File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(Problem::Folder);
+    }
+    if metadata.len() > JOB_FILE_BYTES_MAX {
+        let bytes = Some(metadata.len());
+        return Err(Problem::TooLarge { bytes });
+    }
+    // A pipe has no length, and a file may grow meanwhile.
+    let mut bytes = Vec::new();
+    let mut limited = file.take(JOB_FILE_BYTES_MAX + 1);
+    limited.read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > JOB_FILE_BYTES_MAX {
+        return Err(Problem::TooLarge { bytes: None });
+    }
+    Ok(bytes)
+}
+
+/// Without the byte order mark that some editors write.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}

@@ -1,0 +1,318 @@
+//! The model of TOML and JSON job files: which keys there are, and what they make of a job.
+//!
+//! A key means what the field of the same name means in [`JobSpec`] and [`TaskSpec`]; where the two names differ,
+//! the key is the shorter word that people look for (`command`, `after`, `cores`).
+
+use std::fmt;
+
+use jobyard_kernel::{JobSpec, TaskKind, TaskSpec, Unit};
+use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use super::error::Fault;
+use super::model_values::{
+    Codes, Count, Failures, Flag, Kind, Limit, Moment, Names, Priority, Range, Sweep, Text,
+    Variables,
+};
+use super::tree::{Node, from_tree};
+use super::values::UnitRange;
+use super::{Draft, JobFile};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "a table with the job's properties"
+)]
+struct Job {
+    name: Option<Text>,
+    project: Option<Text>,
+    owner: Option<Text>,
+    kind: Option<Kind>,
+    priority: Option<Priority>,
+    cores: Option<Range>,
+    sockets: Option<Range>,
+    nodes: Option<Range>,
+    gpus: Option<Range>,
+    exclusive: Option<Flag>,
+    single_node: Option<Flag>,
+    can_preempt: Option<Flag>,
+    can_grow: Option<Flag>,
+    can_shrink: Option<Flag>,
+    run_until_canceled: Option<Flag>,
+    fail_on_task_failure: Option<Flag>,
+    fail_dependent_tasks: Option<Flag>,
+    task_retry_limit: Option<Count>,
+    valid_exit_codes: Option<Codes>,
+    runtime: Option<Limit>,
+    hold_until: Option<Moment>,
+    requested_nodes: Option<Names>,
+    excluded_nodes: Option<Names>,
+    environment: Option<Variables>,
+    prepare: Option<NodeTask>,
+    release: Option<NodeTask>,
+    task: Tasks,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "a table with a task's properties"
+)]
+struct Task {
+    name: Option<Text>,
+    sweep: Option<Sweep>,
+    command: Option<Text>,
+    plugin: Option<Text>,
+    working_folder: Option<Text>,
+    standard_input: Option<Text>,
+    standard_output: Option<Text>,
+    standard_error: Option<Text>,
+    cores: Option<Range>,
+    sockets: Option<Range>,
+    nodes: Option<Range>,
+    gpus: Option<Range>,
+    after: Option<Names>,
+    runtime: Option<Limit>,
+    rerunnable: Option<Flag>,
+    valid_exit_codes: Option<Codes>,
+    fail_job_on_failure_count: Option<Failures>,
+    environment: Option<Variables>,
+}
+
+/// Node prepare or node release: a task that no other depends on, with one core.
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "a table with a node task's properties"
+)]
+struct NodeTask {
+    name: Option<Text>,
+    command: Option<Text>,
+    plugin: Option<Text>,
+    working_folder: Option<Text>,
+    standard_input: Option<Text>,
+    standard_output: Option<Text>,
+    standard_error: Option<Text>,
+    runtime: Option<Limit>,
+    rerunnable: Option<Flag>,
+    valid_exit_codes: Option<Codes>,
+    environment: Option<Variables>,
+}
+
+#[derive(Debug, Default)]
+struct Tasks(Vec<Task>);
+
+impl<'de> Deserialize<'de> for Tasks {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Tasks, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Tasks;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of tasks")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Tasks, A::Error> {
+                let mut tasks = Vec::new();
+                while let Some(task) = items.next_element()? {
+                    tasks.push(task);
+                }
+                Ok(Tasks(tasks))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Tasks, A::Error> {
+                Err(de::Error::custom(
+                    "a single table is not a list of tasks; write [[task]] in TOML, [{ … }] in JSON",
+                ))
+            }
+        }
+        deserializer.deserialize_seq(List)
+    }
+}
+
+/// Reads the tree of a TOML or JSON file.
+pub(super) fn read(tree: &Node) -> Result<Draft, Fault> {
+    let mut job: Job = from_tree(tree)?;
+    let tasks = std::mem::take(&mut job.task).0;
+    let mut draft = Draft {
+        file: JobFile {
+            spec: JobSpec::default(),
+            tasks: Vec::with_capacity(tasks.len() + 2),
+        },
+        job_at: tree.at,
+        tasks_at: Vec::with_capacity(tasks.len() + 2),
+        places: tree
+            .entries()
+            .iter()
+            .map(|e| (e.key.clone(), e.node.at))
+            .collect(),
+    };
+    let items = tree.entry("task").map_or(&[][..], |e| e.node.items());
+    let (prepare, release) = (job.prepare.take(), job.release.take());
+    let job_unit = set_job(&mut draft.file.spec, job, tree)?;
+    for (task, node) in tasks.into_iter().zip(items) {
+        draft.file.tasks.push(task_spec(task, node, job_unit)?);
+        draft.tasks_at.push(node.at);
+    }
+    for (task, key, kind) in [
+        (prepare, "prepare", TaskKind::NodePrepare),
+        (release, "release", TaskKind::NodeRelease),
+    ] {
+        if let Some(task) = task {
+            let at = tree.entry(key).map_or(tree.at, |entry| entry.node.at);
+            if task.command.is_none() && task.plugin.is_none() {
+                return Err(Fault::value(
+                    at,
+                    key,
+                    "has nothing to run; give it a command or a plugin",
+                ));
+            }
+            draft.file.tasks.push(node_task_spec(task, kind));
+            draft.tasks_at.push(at);
+        }
+    }
+    Ok(draft)
+}
+
+/// Sets what the file says and leaves the rest.
+macro_rules! set {
+    ($spec:expr, $model:expr, $($key:ident),+ $(,)?) => {
+        $(if let Some(value) = $model.$key {
+            $spec.$key = value.0.into();
+        })+
+    };
+}
+
+fn set_job(spec: &mut JobSpec, job: Job, tree: &Node) -> Result<Option<Unit>, Fault> {
+    let range = one_range(tree, [job.cores, job.sockets, job.nodes, job.gpus])?;
+    if let Some((_, unit, UnitRange { min, max })) = range {
+        (spec.unit, spec.min, spec.max) = (unit, min, max);
+    }
+    set!(
+        spec,
+        job,
+        name,
+        project,
+        owner,
+        kind,
+        priority,
+        exclusive,
+        single_node,
+        can_preempt,
+        can_grow,
+        can_shrink,
+        run_until_canceled,
+        fail_on_task_failure,
+        fail_dependent_tasks,
+        task_retry_limit,
+        valid_exit_codes,
+        runtime,
+        hold_until,
+        requested_nodes,
+        excluded_nodes,
+        environment,
+    );
+    Ok(range.map(|(_, unit, _)| unit))
+}
+
+fn task_spec(task: Task, node: &Node, job_unit: Option<Unit>) -> Result<TaskSpec, Fault> {
+    let mut spec = TaskSpec::default();
+    match one_range(node, [task.cores, task.sockets, task.nodes, task.gpus])? {
+        None => {}
+        Some((at, unit, _)) if unit != job_unit.unwrap_or_default() => {
+            let job = key_of(job_unit.unwrap_or_default());
+            let what = format!("the job counts {job}; its tasks must count {job} too");
+            return Err(Fault::value(at, key_of(unit), what));
+        }
+        Some((
+            _,
+            _,
+            UnitRange {
+                min: Some(min),
+                max: Some(max),
+            },
+        )) => {
+            (spec.min, spec.max) = (min, max);
+        }
+        Some((at, unit, _)) => {
+            let what = "a task must say its own numbers, without *; write it like 4 or \"2-8\"";
+            return Err(Fault::value(at, key_of(unit), what));
+        }
+    }
+    set!(
+        spec,
+        task,
+        name,
+        plugin,
+        working_folder,
+        standard_input,
+        standard_output,
+        standard_error,
+        runtime,
+        rerunnable,
+        valid_exit_codes,
+        fail_job_on_failure_count,
+        environment,
+    );
+    spec.command_line = task.command.map(|c| c.0).unwrap_or_default();
+    spec.depends_on = task.after.map(|names| names.0).unwrap_or_default();
+    spec.kind = task.sweep.map(|sweep| sweep.0).unwrap_or_default();
+    Ok(spec)
+}
+
+fn node_task_spec(task: NodeTask, kind: TaskKind) -> TaskSpec {
+    let mut spec = TaskSpec {
+        kind,
+        ..TaskSpec::default()
+    };
+    set!(
+        spec,
+        task,
+        name,
+        plugin,
+        working_folder,
+        standard_input,
+        standard_output,
+        standard_error,
+        runtime,
+        rerunnable,
+        valid_exit_codes,
+        environment,
+    );
+    spec.command_line = task.command.map(|c| c.0).unwrap_or_default();
+    spec
+}
+
+/// The one of the four ranges that is given, with its place and unit.
+fn one_range(
+    node: &Node,
+    ranges: [Option<Range>; 4],
+) -> Result<Option<(usize, Unit, UnitRange)>, Fault> {
+    let units = [Unit::Core, Unit::Socket, Unit::Node, Unit::Gpu];
+    let mut found = None;
+    for (unit, range) in units.into_iter().zip(ranges) {
+        let Some(Range(range)) = range else { continue };
+        let at = node.entry(key_of(unit)).map_or(node.at, |e| e.node.at);
+        if let Some((_, first, _)) = found {
+            let what = format!(
+                "{} are counted already; write only one of them",
+                key_of(first)
+            );
+            return Err(Fault::value(at, key_of(unit), what));
+        }
+        found = Some((at, unit, range));
+    }
+    Ok(found)
+}
+
+fn key_of(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Core => "cores",
+        Unit::Socket => "sockets",
+        Unit::Node => "nodes",
+        Unit::Gpu => "gpus",
+    }
+}

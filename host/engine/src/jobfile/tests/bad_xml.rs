@@ -1,0 +1,181 @@
+//! Bad job XML: see `bad`.
+
+use super::bad::check;
+use crate::jobfile::Format;
+
+#[test]
+fn bad_hpc_xml() {
+    check(
+        "job.xml",
+        Format::HpcXml,
+        &[
+            ("<Job>", "1:1: not valid XML: <Job> is not closed"),
+            (
+                "<Job/>",
+                "1:1: the job has no task; give it one with a command, or let it run until canceled",
+            ),
+            (
+                "<Jobs/>",
+                r#"1:1: unknown element "Jobs"; did you mean "Job"?"#,
+            ),
+            (
+                "<Job></Jobs>",
+                "1:6: not valid XML: ill-formed document: expected `</Job>`, but `</Jobs>` was found",
+            ),
+            (
+                r#"<Job Name="a" Name="b"/>"#,
+                "1:15: not valid XML: an attribute is given twice; remove one",
+            ),
+            (
+                r#"<Job Nam="a"/>"#,
+                r#"1:6: unknown attribute "Nam"; did you mean "Name"?"#,
+            ),
+            (
+                "<Job Name=a/>",
+                "1:11: not valid XML: a value is not in quotation marks",
+            ),
+            (
+                r#"<!DOCTYPE x [<!ENTITY a "b">]><Job/>"#,
+                "1:1: document types (<!DOCTYPE) and their entities are not allowed in a job file; write the text itself",
+            ),
+            (
+                r#"<Job Name="&a;"/>"#,
+                r#"1:6: unknown entity "a"; known here: amp, lt, gt, quot, apos, and characters by number"#,
+            ),
+            (
+                r#"<Job xmlns="http://x"/>"#,
+                r#"1:1: unknown namespace "http://x"; <Job> must be in http://schemas.microsoft.com/HPCS2008R2/scheduler/ or in none"#,
+            ),
+            (
+                "<x:Job/>",
+                r#"1:1: unknown namespace "x"; <Job> must be in http://schemas.microsoft.com/HPCS2008R2/scheduler/ or in none"#,
+            ),
+            (
+                "<Job>text</Job>",
+                r#"1:1: Job: has the text "text" in it; it takes elements only"#,
+            ),
+            (
+                "<Job/><Job/>",
+                "1:7: not valid XML: there is a second element beside <Job>; a file describes one job",
+            ),
+            (
+                "<Job/>x",
+                r#"1:7: not valid XML: the text "x" is outside of <Job>"#,
+            ),
+            (
+                r#"<Job UnitType="Node"/>"#,
+                r#"1:6: UnitType="Node" is not served by jobyard yet; use UnitType="Core" with MinCores and MaxCores"#,
+            ),
+            (
+                r#"<Job MinNodes="2"/>"#,
+                r#"1:6: MinNodes="2" is not served by jobyard yet; jobyard counts cores: use MinCores and MaxCores"#,
+            ),
+            (
+                r#"<Job MinCores="0"/>"#,
+                r#"1:6: MinCores: "0" is not a whole number from 1 to 1000000"#,
+            ),
+            (
+                r#"<Job MinCores="x"/>"#,
+                r#"1:6: MinCores: "x" is not a whole number from 1 to 1000000"#,
+            ),
+            (
+                r#"<Job Priority="Normal" ExpandedPriority="3500"/>"#,
+                r#"1:24: ExpandedPriority: "3500" contradicts Priority="Normal"; remove one"#,
+            ),
+            (
+                r#"<Job NodeGroups="gpu"/>"#,
+                r#"1:6: NodeGroups="gpu" is not served by jobyard yet; name the nodes in RequestedNodes"#,
+            ),
+            (
+                r#"<Job JobType="Service"/>"#,
+                r#"1:6: JobType="Service" is not served by jobyard yet; use JobType="Batch" with tasks"#,
+            ),
+            (
+                r#"<Job><Tasks><Task Type="Service" CommandLine="x"/></Tasks></Job>"#,
+                r#"1:19: Type="Service" is not served by jobyard yet; use a ParametricSweep, or a Basic task that does not end"#,
+            ),
+            (
+                r#"<Job>
+ <Tasks>
+  <Task Type="Sweep" CommandLine="x"/></Tasks></Job>"#,
+                r#"3:9: Type: "Sweep" is not known; write Basic, ParametricSweep, NodePrep or NodeRelease"#,
+            ),
+            (
+                r#"<Job><Tasks><Task EndValue="5" CommandLine="x"/></Tasks></Job>"#,
+                r#"1:19: EndValue: "5" needs Type="ParametricSweep""#,
+            ),
+            (
+                "<Job><Tasks/><Tasks/></Job>",
+                r#"1:14: element "Tasks" is given twice; remove one"#,
+            ),
+            (
+                r#"<Job><Tasks><Task Name="a"/></Tasks></Job>"#,
+                "1:13: task 1 needs a command line",
+            ),
+            (
+                r#"<Job><Tasks><Task CommandLine="x" Runtime="soon"/></Tasks></Job>"#,
+                r#"1:35: Runtime: "soon" is not a length of time; write it like 90s, 15m, 2h30m, 1d, like HPC Pack's [[days:]hours:]minutes, or infinite"#,
+            ),
+            (
+                r#"<Job><Dependencies><Parent GroupId="1"><Child GroupId="2"/></Parent></Dependencies></Job>"#,
+                r#"1:40: GroupId: "1" is the group of no task"#,
+            ),
+            (
+                r#"<Job><Dependencies><Parent><Child GroupId="2"/></Parent></Dependencies></Job>"#,
+                "1:20: Parent: has no GroupId",
+            ),
+            (
+                "<Job><EnvironmentVariables><Variable><Value>x</Value></Variable></EnvironmentVariables></Job>",
+                "1:28: Variable: has no Name",
+            ),
+            (
+                "<Job><EnvironmentVariables><Variable><Name>&x;</Name></Variable></EnvironmentVariables></Job>",
+                r#"1:44: unknown entity "x"; known here: amp, lt, gt, quot, apos, and characters by number"#,
+            ),
+            (
+                "<Job><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a>",
+                "1:51: elements are nested more than 16 deep",
+            ),
+            (
+                r#"<Job Password="x"/>"#,
+                r#"1:6: Password="…" is not served by jobyard yet; a job file is no place for secrets: remove it"#,
+            ),
+            (
+                r#"<Job IsExclusive="yes"/>"#,
+                r#"1:6: IsExclusive: "yes" is not true or false"#,
+            ),
+            (
+                r#"<Job HoldUntil="5/4/2031 10:00"/>"#,
+                r#"1:6: HoldUntil: "5/4/2031 10:00" is not a date and time with a time zone; write it like 2031-05-04T18:30:00Z or 2031-05-04T18:30:00+02:00"#,
+            ),
+            (
+                "<Job><Foo/></Job>",
+                r#"1:6: unknown element "Foo"; known here: Tasks, EnvironmentVariables, CustomProperties, Dependencies"#,
+            ),
+            (
+                "<Job <",
+                "1:1: not valid XML: syntax error: tag not closed: `>` not found before end of input",
+            ),
+            (
+                "<Job a",
+                "1:1: not valid XML: syntax error: tag not closed: `>` not found before end of input",
+            ),
+            (
+                "hello",
+                r#"1:1: not valid XML: the text "hello" is outside of <Job>"#,
+            ),
+            (
+                r#"<?xml version="1.0"?>"#,
+                "1:1: not valid XML: there is no element <Job>",
+            ),
+            (
+                r#"<Job><Tasks><Task CommandLine="x" IsExclusive="true"/></Tasks></Job>"#,
+                r#"1:35: IsExclusive="true" is not served by jobyard yet; make the job exclusive (IsExclusive of Job)"#,
+            ),
+            (
+                r#"<Job><Tasks><Task CommandLine="x" Command="x"/></Tasks></Job>"#,
+                r#"1:35: unknown attribute "Command"; known here: CommandLine, DependsOn, EndValue, FailJobOnFailure, FailJobOnFailureCount, GroupId, HasRuntime, IncrementValue, IsParametric, IsRerunnable, MaxCores, MinCores, Name, Runtime, RuntimeSeconds, StartValue, StdErrFilePath, StdInFilePath, StdOutFilePath, Type, ValidExitCodes, WorkDirectory, IsExclusive, IsServiceConcluded, RequestedNodeGroup, RequiredNodes"#,
+            ),
+        ],
+    );
+}

@@ -1,0 +1,10 @@
+//! Good files, bad files with the one line that each gets, files on disk, and files that are noise.
+
+mod bad;
+mod bad_xml;
+mod disk;
+mod examples;
+mod folder;
+mod good;
+mod noise;
+mod small_values;

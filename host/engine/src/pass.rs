@@ -1,0 +1,69 @@
+//! The policy's thread: one pass in flight, changes gathered meanwhile.
+
+use std::thread;
+
+use jobyard_kernel::{Changes, Instant};
+use jobyard_plugin::recovery::{PassOutcome, PolicyChoice, PolicySlot, SwapError};
+use tokio::sync::mpsc;
+
+use crate::BuildError;
+
+/// What the loop asks of the policy.
+pub(crate) enum Ask {
+    /// One pass.
+    Pass { now: Instant, changes: Changes },
+    /// Another policy, or other settings; the pass that comes with it counts.
+    Swap { now: Instant, everything: Changes, choice: Box<PolicyChoice> },
+}
+
+/// What the policy answered.
+pub(crate) struct Answer {
+    pub(crate) outcome: PassOutcome,
+    /// For a swap: whether it was made.
+    pub(crate) swap: Option<Result<(), SwapError>>,
+    /// Of the policy that decides now: it need not be asked for new jobs that do not fit.
+    pub(crate) only_fitting_arrivals: bool,
+    /// The policy that decides now.
+    pub(crate) policy: String,
+}
+
+/// The loop's end of the policy.
+#[derive(Debug)]
+pub(crate) struct Decider {
+    pub(crate) asks: mpsc::Sender<Ask>,
+    pub(crate) answers: mpsc::Receiver<Answer>,
+}
+
+impl Decider {
+    pub(crate) fn start(mut slot: PolicySlot) -> Result<Self, BuildError> {
+        let (asks, mut inbox) = mpsc::channel(1);
+        let (outbox, answers) = mpsc::channel(1);
+        let work = move || {
+            while let Some(ask) = inbox.blocking_recv() {
+                let (outcome, swap) = match ask {
+                    Ask::Pass { now, changes } => (slot.schedule(now, changes), None),
+                    Ask::Swap { now, everything, choice } => match slot.swap(*choice, now, everything) {
+                        Ok(outcome) => (outcome, Some(Ok(()))),
+                        // The old instance has missed nothing but this call: it is told everything next time.
+                        Err(error) => {
+                            let outcome = PassOutcome { needs_snapshot: true, ..PassOutcome::default() };
+                            (outcome, Some(Err(error)))
+                        }
+                    },
+                };
+                let fitting = |(name, value): &(String, String)| name == "arrivals" && value == "fitting";
+                let answer = Answer {
+                    outcome,
+                    swap,
+                    only_fitting_arrivals: slot.traits().iter().any(fitting),
+                    policy: slot.active().plugin.name().to_string(),
+                };
+                if outbox.blocking_send(answer).is_err() {
+                    return;
+                }
+            }
+        };
+        thread::Builder::new().name("jobyard-policy".into()).spawn(work).map_err(BuildError::Thread)?;
+        Ok(Decider { asks, answers })
+    }
+}

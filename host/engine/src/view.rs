@@ -1,0 +1,203 @@
+//! A job as people and programs see it: plain data, ready for JSON.
+
+use jiff::Timestamp as Rfc3339;
+use jobyard_kernel::{Job, JobId, Phase, State, TaskKind, TaskState, Timestamp};
+use serde::Serialize;
+
+/// A job.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct JobView {
+    /// Its id.
+    pub id: u32,
+    /// Its name.
+    pub name: String,
+    /// Whose it is.
+    pub owner: String,
+    /// The fine state.
+    pub state: String,
+    /// The coarse state: 0 not submitted, 1 queued, 2 running, 3 finished, 4 failed, 5 cancelled.
+    pub status: u32,
+    /// 0 to 4000.
+    pub priority: u32,
+    /// Cores that it starts with at least.
+    pub min_cores: u32,
+    /// Cores that it is given at most.
+    pub max_cores: u32,
+    /// What it holds, by node.
+    pub allocation: Vec<AllocationView>,
+    /// When it was added.
+    pub created: Option<String>,
+    /// When it was submitted last.
+    pub submitted: Option<String>,
+    /// When it started last.
+    pub started: Option<String>,
+    /// When it ended last.
+    pub ended: Option<String>,
+    /// Held until.
+    pub hold_until: Option<String>,
+    /// What went wrong, or what the one who ended it said; empty if there is nothing.
+    pub error_message: String,
+    /// HPC Pack's number for the error, where there is one.
+    pub error_code: Option<u32>,
+    /// Why it waits, while it is queued.
+    pub waiting: Option<WaitingView>,
+    /// When the policy expects it to start.
+    pub expected_start: Option<String>,
+    /// How often it was queued again.
+    pub requeue_count: u32,
+    /// Instances of its tasks by state.
+    pub counts: CountsView,
+    /// Its tasks.
+    pub tasks: Vec<TaskView>,
+}
+
+/// What a job holds of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AllocationView {
+    /// The node's name.
+    pub node: String,
+    /// Core ids, as `0-3,7`.
+    pub cores: String,
+}
+
+/// Why a job waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WaitingView {
+    /// The code: see `jobyard_kernel::waiting`.
+    pub reason: u32,
+    /// For people.
+    pub text: String,
+}
+
+/// Instances by state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the names are the states")]
+pub struct CountsView {
+    pub queued: u64,
+    pub running: u64,
+    pub finished: u64,
+    pub failed: u64,
+    pub canceled: u64,
+}
+
+/// A task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TaskView {
+    /// Its id in the job.
+    pub id: u32,
+    /// Its name.
+    pub name: String,
+    /// `basic`, `sweep`, `node-prepare` or `node-release`.
+    pub kind: String,
+    /// The fine state; of a sweep the state of the whole.
+    pub state: String,
+    /// Its instances by state.
+    pub counts: CountsView,
+    /// How its instances ended, as ranges.
+    pub outcomes: Vec<OutcomeView>,
+    /// The last error that a node reported.
+    pub last_error: Option<String>,
+    /// The command line as it was given.
+    pub command_line: String,
+}
+
+/// Instances that ended alike.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OutcomeView {
+    /// Finished, Failed or Canceled.
+    pub state: String,
+    /// The exit code, where there was one.
+    pub exit_code: Option<i32>,
+    /// In words.
+    pub text: String,
+    /// Which instances, as `1-5,7`; `0` for a basic task.
+    pub instances: String,
+}
+
+impl JobView {
+    /// A job as it stands in the state.
+    pub fn of(state: &State, id: JobId) -> Option<JobView> {
+        let job = state.job(id)?;
+        let time = |at: Option<Timestamp>| at.map(rfc3339);
+        let node = |id| state.node(id).map_or_else(|| format!("{id}"), |n| n.spec.name.clone());
+        let waiting = state.why_waiting(id);
+        Some(JobView {
+            id: id.0,
+            name: job.spec.name.clone(),
+            owner: job.spec.owner.clone(),
+            state: job.state().to_string(),
+            status: job.status() as u32,
+            priority: job.spec.priority,
+            min_cores: job.min,
+            max_cores: job.max,
+            allocation: job
+                .shares
+                .iter()
+                .map(|(&id, share)| AllocationView { node: node(id), cores: share.cores.to_string() })
+                .collect(),
+            created: Some(rfc3339(job.times.created)),
+            submitted: time(job.times.submitted),
+            started: time(job.times.started),
+            ended: time(job.times.ended),
+            hold_until: time(job.hold_until),
+            error_message: job.error_message(),
+            error_code: job.error.as_ref().map(jobyard_kernel::JobError::code),
+            waiting: waiting.map(|w| WaitingView { reason: w.reason, text: w.text }),
+            expected_start: job.reservation.as_ref().map(|r| rfc3339(r.at)),
+            requeue_count: job.requeue_count,
+            counts: CountsView {
+                queued: job.counts.queued,
+                running: job.counts.running,
+                finished: job.counts.finished,
+                failed: job.counts.failed,
+                canceled: job.counts.canceled,
+            },
+            tasks: tasks(job),
+        })
+    }
+}
+
+fn tasks(job: &Job) -> Vec<TaskView> {
+    let configuring = job.phase == Phase::Configuring;
+    let view = |(index, task): (usize, &jobyard_kernel::Task)| TaskView {
+        id: index as u32 + 1,
+        name: task.spec.name.clone(),
+        kind: match task.spec.kind {
+            TaskKind::Basic => "basic",
+            TaskKind::Sweep { .. } => "sweep",
+            TaskKind::NodePrepare => "node-prepare",
+            TaskKind::NodeRelease => "node-release",
+        }
+        .into(),
+        state: task.state(configuring).to_string(),
+        counts: CountsView {
+            queued: task.queued.len(),
+            running: task.runs.len() as u64,
+            finished: task.ended_in(TaskState::Finished),
+            failed: task.ended_in(TaskState::Failed),
+            canceled: task.ended_in(TaskState::Canceled),
+        },
+        outcomes: task
+            .outcomes
+            .iter()
+            .map(|(outcome, instances)| OutcomeView {
+                state: outcome.state().to_string(),
+                exit_code: outcome.exit_code(),
+                text: outcome.to_string(),
+                instances: instances.to_string(),
+            })
+            .collect(),
+        last_error: task.last_error.clone(),
+        command_line: task.spec.command_line.clone(),
+    };
+    job.tasks.iter().enumerate().map(view).collect()
+}
+
+/// A time as the outside has it: RFC 3339 in UTC.
+pub fn rfc3339(at: Timestamp) -> String {
+    match Rfc3339::from_microsecond(at.0 as i64) {
+        Ok(time) => time.to_string(),
+        Err(_) => format!("{} microseconds since 1970", at.0),
+    }
+}
+
