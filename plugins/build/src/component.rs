@@ -1,0 +1,85 @@
+//! The built-in components, and what a component says of itself.
+
+use anyhow::{Context, Result, bail};
+use wasmparser::{Parser, Payload};
+
+/// A component of `plugins/builtin/`: also the name of its folder, and of its package after `jobyard-`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Builtin {
+    /// File name without `.wasm`.
+    pub(crate) name: &'static str,
+    /// The interface that it exports.
+    pub(crate) export: &'static str,
+}
+
+impl Builtin {
+    /// File name.
+    pub(crate) fn file(&self) -> String {
+        format!("{}.wasm", self.name)
+    }
+
+    /// Cargo package.
+    pub(crate) fn package(&self) -> String {
+        format!("jobyard-{}", self.name)
+    }
+}
+
+const fn builtin(name: &'static str, export: &'static str) -> Builtin {
+    Builtin { name, export }
+}
+
+/// All of them.
+pub(crate) const BUILTINS: &[Builtin] = &[
+    builtin("executor-command", "jobyard:plugin/executor@0.1.0"),
+    builtin("policy-backfill", "jobyard:plugin/policy@0.1.0"),
+    builtin("policy-fifo", "jobyard:plugin/policy@0.1.0"),
+    builtin("prepare-command", "jobyard:plugin/prepare@0.1.0"),
+    builtin("release-command", "jobyard:plugin/release@0.1.0"),
+    builtin("release-scratch", "jobyard:plugin/release@0.1.0"),
+];
+
+/// Fails unless these bytes are a component that exports what it is for, and nothing else, and wants nothing but this
+/// package's interfaces.
+pub(crate) fn inspect(builtin: &Builtin, bytes: &[u8]) -> Result<()> {
+    let (imports, exports) = imports_and_exports(bytes)
+        .with_context(|| format!("{} is not a component", builtin.file()))?;
+    if let Some(foreign) = imports.iter().find(|name| !name.starts_with("jobyard:plugin/")) {
+        bail!("{} imports {foreign}, which no host of this package serves", builtin.file());
+    }
+    if exports != [builtin.export] {
+        bail!("{} exports {exports:?}, it must export {} only", builtin.file(), builtin.export);
+    }
+    Ok(())
+}
+
+/// Names that a component imports and exports, itself and not the parts in it.
+#[expect(clippy::wildcard_enum_match_arm, reason = "one case for each kind of section there is")]
+fn imports_and_exports(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>)> {
+    let (mut imports, mut exports) = (Vec::new(), Vec::new());
+    let mut depth = 0;
+    let mut is_component = false;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload? {
+            Payload::Version { encoding, .. } if depth == 0 => {
+                is_component = encoding == wasmparser::Encoding::Component;
+            }
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) if depth > 0 => depth -= 1,
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                for import in section {
+                    imports.push(import?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 0 => {
+                for export in section {
+                    exports.push(export?.name.name.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    if !is_component {
+        bail!("it is a core module");
+    }
+    Ok((imports, exports))
+}

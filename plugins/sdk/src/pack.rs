@@ -1,0 +1,264 @@
+//! Nodes for a job: how much of it fits on a node, and which nodes it gets.
+//!
+//! Works on what is free as a pass sees it, not on the mirror's: earlier decisions of the same pass have taken theirs. Says
+//! nothing about when. Used by `pass` and `shadow`.
+//!
+//! What a unit takes of a node:
+//!
+//! - cores: as many cores;
+//! - sockets: the cores of as many sockets (the mirror has counts only: free cores that are scattered over sockets count
+//!   as if they lay together, and the kernel, which knows the ids, may refuse);
+//! - nodes: a node that is wholly idle, with all that it has;
+//! - GPUs: as many GPUs, and a core for each.
+//!
+//! An exclusive job takes only nodes that are wholly idle, and all of each, whatever its unit.
+
+use crate::{
+    keys::{key, minor, sort},
+    mirror::Node,
+    policy::{JOB_EXCLUSIVE, JOB_SINGLE_NODE, Share},
+};
+
+/// What the numbers of a job count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unit {
+    /// Cores.
+    Core,
+    /// Sockets.
+    Socket,
+    /// Nodes.
+    Node,
+    /// GPUs.
+    Gpu,
+}
+
+/// What a job asks for, apart from how much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Shape {
+    /// What is counted.
+    pub unit: Unit,
+    /// No other job on its nodes.
+    pub exclusive: bool,
+    /// All on one node.
+    pub single_node: bool,
+}
+
+/// What is free of one node. Nothing, where the node takes no jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Free {
+    /// Cores.
+    pub cores: u32,
+    /// GPUs.
+    pub gpus: u32,
+}
+
+impl Free {
+    /// What the host said is free.
+    pub fn of(node: &Node) -> Free {
+        if node.usable {
+            Free { cores: node.free_cores, gpus: node.free_gpus }
+        } else {
+            Free::default()
+        }
+    }
+
+    /// What would be free if nothing ran there.
+    pub fn idle(node: &Node) -> Free {
+        if node.usable { Free { cores: node.cores, gpus: node.gpus } } else { Free::default() }
+    }
+
+    /// Takes a share away.
+    pub fn take(&mut self, share: &Share) {
+        self.cores = self.cores.saturating_sub(share.cores);
+        self.gpus = self.gpus.saturating_sub(share.gpus);
+    }
+
+    /// Gives a share back; never more than the node has.
+    pub fn give(&mut self, share: &Share, node: &Node) {
+        self.cores = self.cores.saturating_add(share.cores).min(node.cores);
+        self.gpus = self.gpus.saturating_add(share.gpus).min(node.gpus);
+    }
+}
+
+impl Shape {
+    /// From the columns `unit` and `flags`. A unit that this crate does not know is taken for nodes: the largest.
+    pub fn new(unit: u8, flags: u32) -> Shape {
+        let unit = match unit {
+            0 => Unit::Core,
+            1 => Unit::Socket,
+            3 => Unit::Gpu,
+            _ => Unit::Node,
+        };
+        Shape {
+            unit,
+            exclusive: flags & JOB_EXCLUSIVE != 0,
+            single_node: flags & JOB_SINGLE_NODE != 0,
+        }
+    }
+
+    /// Cores that lie wherever they like: whether such a job fits is a matter of their sum alone.
+    pub fn is_plain(self) -> bool {
+        self == Shape { unit: Unit::Core, exclusive: false, single_node: false }
+    }
+
+    /// How many units fit on a node.
+    #[inline]
+    pub fn units_on(self, node: &Node, free: Free) -> u32 {
+        if self.exclusive || self.unit == Unit::Node {
+            if !is_idle(node, free) {
+                return 0;
+            }
+            return match self.unit {
+                Unit::Core => node.cores,
+                Unit::Socket => node.sockets,
+                Unit::Node => 1,
+                Unit::Gpu => node.gpus,
+            };
+        }
+        match self.unit {
+            Unit::Core => free.cores,
+            Unit::Socket => free.cores / socket_cores(node),
+            Unit::Node => u32::from(is_idle(node, free)),
+            Unit::Gpu => free.gpus.min(free.cores),
+        }
+    }
+
+    /// So many units of a node, which must fit there.
+    pub fn share(self, node: &Node, free: Free, units: u32) -> Share {
+        if self.exclusive || self.unit == Unit::Node {
+            return Share { node: node.id, cores: node.cores, gpus: node.gpus };
+        }
+        let (cores, gpus) = match self.unit {
+            Unit::Core => (units, 0),
+            Unit::Socket => (units.saturating_mul(socket_cores(node)).min(free.cores), 0),
+            Unit::Node => (node.cores, node.gpus),
+            Unit::Gpu => (units, units),
+        };
+        Share { node: node.id, cores, gpus }
+    }
+
+    /// How many units a share is. Without the node (it is gone), sockets count as one.
+    pub fn units_of(self, share: &Share, node: Option<&Node>) -> u32 {
+        match self.unit {
+            Unit::Core => share.cores,
+            Unit::Socket => node.map_or(1, |node| share.cores.div_ceil(socket_cores(node))),
+            Unit::Node => 1,
+            Unit::Gpu => share.gpus,
+        }
+    }
+}
+
+fn is_idle(node: &Node, free: Free) -> bool {
+    node.cores > 0 && free.cores == node.cores && free.gpus == node.gpus
+}
+
+fn socket_cores(node: &Node) -> u32 {
+    node.cores.div_ceil(node.sockets).max(1)
+}
+
+/// Which of the nodes that would do are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// As few nodes as possible; the tightest one, if one is enough; among equals the first.
+    Fewest,
+    /// One node if one is enough, else the first ones that have something: the order is the site's wish.
+    InOrder,
+    /// As many nodes as possible, evenly.
+    Spread,
+}
+
+/// Shares for a job: as many units as fit, from `least` to `most`; nothing if `least` do not fit.
+///
+/// `candidates` are positions in `nodes` in the order of preference; `free` lies beside `nodes`. Exclusive jobs may get more
+/// than `most` units, since they take whole nodes, but no node beyond the one that reaches it.
+pub fn pack(
+    shape: Shape,
+    (least, most): (u32, u32),
+    candidates: &[u32],
+    nodes: &[Node],
+    free: &[Free],
+    choice: Choice,
+) -> Option<Vec<Share>> {
+    let units_at = |at: u32| shape.units_on(&nodes[at as usize], free[at as usize]);
+    let share_at = |at: u32, units: u32| {
+        shape.share(&nodes[at as usize], free[at as usize], units)
+    };
+
+    if let Some((at, units)) = one_node(shape, (least, most), candidates, units_at, choice) {
+        return Some(vec![share_at(at, units)]);
+    }
+    if shape.single_node {
+        return None;
+    }
+
+    // Keys: the most or the fewest units first, where that is the choice; then the order of preference.
+    let mut room = Vec::new();
+    let mut total = 0u32;
+    for (place, &at) in (0..).zip(candidates) {
+        let units = units_at(at);
+        if units > 0 {
+            total = total.saturating_add(units);
+            room.push(match choice {
+                Choice::Fewest => key(u64::from(u32::MAX - units), place),
+                Choice::InOrder => key(0, place),
+                Choice::Spread => key(u64::from(units), place),
+            });
+        }
+    }
+    if total < least {
+        return None;
+    }
+    if choice != Choice::InOrder {
+        sort(&mut room);
+    }
+    let mut left = total.min(most);
+    let mut shares = Vec::new();
+    for (done, key) in room.iter().enumerate() {
+        let at = candidates[minor(*key) as usize];
+        let units = units_at(at);
+        let take = match choice {
+            Choice::Fewest | Choice::InOrder => units.min(left),
+            Choice::Spread => units.min(left / (room.len() - done) as u32),
+        };
+        if take > 0 {
+            shares.push(share_at(at, take));
+            // Exclusive jobs take all that the node has.
+            left = left.saturating_sub(if shape.exclusive { units } else { take });
+        }
+        if left == 0 {
+            break;
+        }
+    }
+    Some(shares)
+}
+
+/// One node for all of it, if there is one, and how many units of it.
+fn one_node(
+    shape: Shape,
+    (least, most): (u32, u32),
+    candidates: &[u32],
+    units_at: impl Fn(u32) -> u32,
+    choice: Choice,
+) -> Option<(u32, u32)> {
+    if choice == Choice::Spread && !shape.single_node {
+        return None;
+    }
+    // The tightest that has room for `most`; for a job that must be on one node, else the roomiest.
+    let mut best: Option<(u32, u32)> = None;
+    for &at in candidates {
+        let units = units_at(at);
+        let better = match best {
+            _ if units < least || (units < most && !shape.single_node) => false,
+            None => true,
+            Some((_, so_far)) if units < most => so_far < most && units > so_far,
+            Some((_, so_far)) => so_far < most || (units < so_far && choice == Choice::Fewest),
+        };
+        if better {
+            best = Some((at, units));
+            if units == most || (units > most && choice != Choice::Fewest) {
+                break;
+            }
+        }
+    }
+    best.map(|(at, units)| (at, units.min(most)))
+}

@@ -1,0 +1,226 @@
+//! One pass: what is free as decisions are made, the decisions, and the parts of a policy that every policy shares.
+//!
+//! Begins from the mirror, which it does not change. Free cores only become fewer in a pass, so what did not fit
+//! once does not fit later either, nor does anything larger of its kind: that is remembered instead of tried again.
+
+use crate::{
+    mirror::{Entry, Job, Mirror, Node},
+    pack::{Choice, Free, Shape, pack},
+    policy::{Decision, Instant, Placement, SetId, Share},
+};
+
+/// What this pass gives to a job, and when the job is expected to give it back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Placed {
+    /// Expected end of the job.
+    pub end: Instant,
+    /// What it was given in this pass.
+    pub shares: Vec<Share>,
+}
+
+/// The smallest number of units that did not fit, by set and shape: sorted.
+#[derive(Debug, Default)]
+pub struct Misfits(Vec<(SetId, Shape, u32)>);
+
+impl Misfits {
+    /// Whether this job, or one that asked for no more of the same, did not fit before.
+    pub fn knows(&self, job: &Job) -> bool {
+        self.find(job).is_ok_and(|at| job.min >= self.0[at].2)
+    }
+
+    /// Remembers that this job did not fit.
+    pub fn add(&mut self, job: &Job) {
+        match self.find(job) {
+            Ok(at) => self.0[at].2 = self.0[at].2.min(job.min),
+            Err(at) => self.0.insert(at, (job.set, job.shape, job.min)),
+        }
+    }
+
+    fn find(&self, job: &Job) -> Result<usize, usize> {
+        let of = |(set, shape, _): &(SetId, Shape, u32)| (*set, *shape);
+        self.0.binary_search_by_key(&(job.set, job.shape), of)
+    }
+}
+
+/// One pass over a mirror.
+#[derive(Debug)]
+pub struct Pass<'a> {
+    /// The cluster as it was when the pass began.
+    pub mirror: &'a Mirror,
+    /// The time of the pass.
+    pub now: Instant,
+    /// What is still free, beside `mirror.nodes()`.
+    pub free: Vec<Free>,
+    /// Sum of the cores of `free`.
+    pub free_cores: u32,
+    /// What this pass has given away.
+    pub placed: Vec<Placed>,
+    /// The plan so far.
+    pub decisions: Vec<Decision>,
+    /// Slots of queued jobs that the nodes that take jobs could not hold even if nothing else ran there: see
+    /// [`Pass::start_in_order`].
+    pub passed_over: Vec<u32>,
+    misfits: Misfits,
+    /// Did not fit into idle nodes.
+    impossible: Misfits,
+    idle_cores: u32,
+}
+
+impl<'a> Pass<'a> {
+    /// Begins a pass.
+    pub fn new(mirror: &'a Mirror, now: Instant) -> Pass<'a> {
+        let nodes = mirror.nodes();
+        let free: Vec<Free> = nodes.iter().map(Free::of).collect();
+        let sum = |sum: u32, free: Free| sum.saturating_add(free.cores);
+        Pass {
+            mirror,
+            now,
+            free_cores: free.iter().copied().fold(0, sum),
+            free,
+            placed: Vec::new(),
+            decisions: Vec::new(),
+            passed_over: Vec::new(),
+            misfits: Misfits::default(),
+            impossible: Misfits::default(),
+            idle_cores: nodes.iter().map(Free::idle).fold(0, sum),
+        }
+    }
+
+    /// Gives running jobs that may grow what they have use for, in the order of the queue. HPC Pack's queued mode does so
+    /// before it starts anything.
+    pub fn grow(&mut self) {
+        let mirror = self.mirror;
+        for job in mirror.hungry() {
+            if self.free_cores == 0 {
+                return;
+            }
+            let most = job.demand.saturating_sub(mirror.held(job));
+            let own;
+            let candidates = match job.shares.first() {
+                Some(share) if job.shape.single_node => {
+                    own = mirror.position(share.node).map(|at| at as u32);
+                    own.as_slice()
+                }
+                _ => mirror.candidates(job.set),
+            };
+            let nodes = mirror.nodes();
+            let shares = if job.shape.exclusive {
+                whole_nodes(job.shape, most, candidates, nodes, &self.free)
+            } else if most > 0 {
+                pack(job.shape, (1, most), candidates, nodes, &self.free, choice(job.set))
+            } else {
+                None
+            };
+            if let Some(shares) = shares {
+                self.give(job.expected_end(), &shares);
+                self.decisions.push(Decision::Grow(Placement { job: job.id, shares }));
+            }
+        }
+    }
+
+    /// Starts queued jobs in the order of the queue while they fit, and answers the first that does not: the head.
+    ///
+    /// Why are some passed over? A job that could not run even if the nodes that take jobs were idle waits for an
+    /// admin, not for other jobs; a cluster must not stand still behind it. It is in `passed_over` then.
+    pub fn start_in_order(&mut self) -> Option<&'a Entry> {
+        let mirror = self.mirror;
+        for entry in mirror.queue().iter() {
+            let job = mirror.job(entry.slot);
+            if let Some(shares) = self.fit(job, job.demand) {
+                self.start(job, shares);
+            } else if self.is_possible(job) {
+                return Some(entry);
+            } else {
+                self.passed_over.push(entry.slot);
+            }
+        }
+        None
+    }
+
+    /// Shares for a queued job out of what is free now: as much as fits, from its `min` to `most` units.
+    pub fn fit(&mut self, job: &Job, most: u32) -> Option<Vec<Share>> {
+        if self.free_cores < job.min {
+            return None;
+        }
+        if !(job.shape.is_plain() && job.set == 0) && self.misfits.knows(job) {
+            return None;
+        }
+        let candidates = self.mirror.candidates(job.set);
+        let nodes = self.mirror.nodes();
+        let amount = (job.min, most.max(job.min));
+        let shares = pack(job.shape, amount, candidates, nodes, &self.free, choice(job.set));
+        if shares.is_none() {
+            self.misfits.add(job);
+        }
+        shares
+    }
+
+    /// Starts a queued job on shares that [`Pass::fit`] gave.
+    pub fn start(&mut self, job: &Job, shares: Vec<Share>) {
+        self.give(self.now + job.walltime, &shares);
+        self.decisions.push(Decision::Start(Placement { job: job.id, shares }));
+    }
+
+    /// Whether a job would fit if nothing else ran on the nodes that take jobs.
+    fn is_possible(&mut self, job: &Job) -> bool {
+        if job.min > self.idle_cores {
+            return false;
+        }
+        if job.shape.is_plain() && job.set == 0 {
+            return true;
+        }
+        if self.impossible.knows(job) {
+            return false;
+        }
+        let nodes = self.mirror.nodes();
+        let mut total = 0u32;
+        for &at in self.mirror.candidates(job.set) {
+            let node = &nodes[at as usize];
+            let units = job.shape.units_on(node, Free::idle(node));
+            total = if job.shape.single_node { total.max(units) } else { total.saturating_add(units) };
+            if total >= job.min {
+                return true;
+            }
+        }
+        self.impossible.add(job);
+        false
+    }
+
+    fn give(&mut self, end: Instant, shares: &[Share]) {
+        for share in shares {
+            if let Some(at) = self.mirror.position(share.node) {
+                let before = self.free[at].cores;
+                self.free[at].take(share);
+                self.free_cores -= before - self.free[at].cores;
+            }
+        }
+        self.placed.push(Placed { end, shares: shares.to_vec() });
+    }
+}
+
+/// Idle nodes for an exclusive job to grow onto: all of each, and no more than `most` units together. At its start such a job
+/// may be given more than it asked for, since a node is not divided for it; to grow it must not.
+fn whole_nodes(
+    shape: Shape,
+    most: u32,
+    candidates: &[u32],
+    nodes: &[Node],
+    free: &[Free],
+) -> Option<Vec<Share>> {
+    let mut left = most;
+    let mut shares = Vec::new();
+    for &at in candidates {
+        let (node, free) = (&nodes[at as usize], free[at as usize]);
+        let units = shape.units_on(node, free);
+        if units > 0 && units <= left {
+            shares.push(shape.share(node, free, units));
+            left -= units;
+        }
+    }
+    (!shares.is_empty()).then_some(shares)
+}
+
+/// Set 0 is in no order that anybody wished for: pack. Any other is.
+fn choice(set: SetId) -> Choice {
+    if set == 0 { Choice::Fewest } else { Choice::InOrder }
+}

@@ -1,0 +1,91 @@
+//! What a policy is sent and what it answers: the types of `wit/policy.wit`, their constants, and the trait that
+//! [`policy_component!`](crate::policy_component) turns into a component.
+
+pub use crate::bindings::policy::exports::jobyard::plugin::policy::{
+    CandidateSets, Changes, Decision, Instant, JobId, Jobs, NodeId, Nodes, Placement, Plan,
+    Preemption, Reservation, SetId, Share, Span, Waiting,
+};
+
+/// `jobs.state`: free to start.
+pub const JOB_QUEUED: u8 = 0;
+/// `jobs.state`: holds shares, may get more.
+pub const JOB_RUNNING: u8 = 1;
+/// `jobs.state`: holds shares until it has ended.
+pub const JOB_ENDING: u8 = 2;
+
+/// `jobs.flags`: no other job on its nodes.
+pub const JOB_EXCLUSIVE: u32 = 1;
+/// `jobs.flags`: may be given more while it runs.
+pub const JOB_CAN_GROW: u32 = 2;
+/// `jobs.flags`: what is above its minimum may be taken back.
+pub const JOB_CAN_SHRINK: u32 = 4;
+/// `jobs.flags`: may be preempted.
+pub const JOB_CAN_PREEMPT: u32 = 8;
+/// `jobs.flags`: all that it gets is on one node.
+pub const JOB_SINGLE_NODE: u32 = 16;
+
+/// `nodes.state`: takes jobs.
+pub const NODE_USABLE: u8 = 0;
+/// `nodes.state`: takes no new jobs.
+pub const NODE_CLOSED: u8 = 1;
+
+/// `waiting.reason`: there is not enough free of what it needs.
+pub const NOT_ENOUGH_RESOURCE: u32 = 1;
+/// `waiting.reason`: a job of higher priority is served first.
+pub const HIGHER_PRIORITY_JOB: u32 = 2;
+/// `waiting.reason`: a job of the same priority stands before it.
+pub const JOB_SUBMITTED_EARLIER: u32 = 3;
+/// `waiting.reason`: the nodes that it may run on do not take jobs just now.
+pub const REQUIRED_NODES_NOT_AVAILABLE: u32 = 5;
+
+/// What a policy says of itself: names and values, see `configure` in `wit/policy.wit`.
+pub type Traits = Vec<(String, String)>;
+
+/// A scheduling policy, without the component around it. `Default` is a policy that has been told nothing.
+pub trait Policy: Default {
+    /// Takes all settings, by name. Refuses the whole when one is not known or not readable, and then goes on with those that
+    /// it had; the error names the setting, the value and what would be right.
+    fn configure(&mut self, settings: &[(String, String)]) -> Result<Traits, String>;
+
+    /// One pass: takes what changed since the last, answers what to do.
+    fn schedule(&mut self, now: Instant, changes: &Changes) -> Plan;
+}
+
+/// Makes the crate a component of the world `scheduling-policy`: `policy_component!(MyPolicy);`. On any other target
+/// than wasm32 it is nothing.
+#[macro_export]
+macro_rules! policy_component {
+    ($policy:ty) => {
+        #[cfg(target_arch = "wasm32")]
+        mod component {
+            use std::cell::RefCell;
+
+            use jobyard_plugin_sdk::{
+                bindings::policy::exports::jobyard::plugin::policy::{Changes, Guest, Plan},
+                log,
+                policy::Policy,
+            };
+
+            thread_local! {
+                /// The instance's only state.
+                static POLICY: RefCell<$policy> = RefCell::default();
+            }
+
+            struct Component;
+
+            impl Guest for Component {
+                fn configure(settings: Vec<(String, String)>) -> Result<Vec<(String, String)>, String> {
+                    log::install_panic_hook();
+                    POLICY.with_borrow_mut(|policy| policy.configure(&settings))
+                }
+
+                fn schedule(now: f64, changes: Changes) -> Plan {
+                    log::install_panic_hook();
+                    POLICY.with_borrow_mut(|policy| policy.schedule(now, &changes))
+                }
+            }
+
+            jobyard_plugin_sdk::bindings::policy::export_policy!(Component);
+        }
+    };
+}

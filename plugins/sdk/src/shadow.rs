@@ -1,0 +1,207 @@
+//! The reservation of the first job that cannot start: when it will (the *shadow time*), and what others may take of the
+//! nodes beyond that time without making it late.
+//!
+//! Running jobs are taken to end when they are expected to. The count is by node wherever it matters (candidate
+//! sets, whole nodes, sockets, GPUs, single-node jobs), so the time is exact for what the mirror knows. One thing is not
+//! looked for: a backfilled job is put where `pack` would put it, and if it is in the head's way there, it is refused, even if
+//! another place would have done.
+
+use crate::{
+    keys::{key, minor, ordered, sort},
+    mirror::{Job, Mirror, Node},
+    pack::{Free, Shape},
+    pass::{Pass, Placed},
+    policy::{Instant, Share},
+};
+
+/// A reservation without nodes: EASY promises a time, not a place.
+#[derive(Debug)]
+pub struct Shadow<'a> {
+    /// When the job can start, not before now; infinity when nobody knows.
+    pub at: Instant,
+    room: Room<'a>,
+}
+
+impl<'a> Shadow<'a> {
+    /// Finds the shadow time of a job that does not fit now: the earliest expected end of running jobs at which it
+    /// does. All jobs that are expected to end at that same time are gone by then.
+    pub fn find(pass: &Pass<'a>, head: &Job) -> Shadow<'a> {
+        let mut room = Room::now(pass, head);
+        let placed = by_end(&pass.placed);
+        let mut placed = placed.iter().map(|key| &pass.placed[minor(*key) as usize]).peekable();
+        let mut running = pass.mirror.running().peekable();
+        let mut at = pass.now;
+        loop {
+            let started_first = match (running.peek(), placed.peek()) {
+                (Some(job), Some(placed)) => placed.end < job.expected_end(),
+                (running, _) => running.is_none(),
+            };
+            let (end, shares) = if started_first {
+                let Some(placed) = placed.peek() else { break };
+                (placed.end, &placed.shares)
+            } else {
+                let Some(job) = running.peek() else { break };
+                (job.expected_end(), &job.shares)
+            };
+            // What should have ended may do so any moment.
+            let end = end.max(pass.now);
+            if end > at && room.suffices() {
+                break;
+            }
+            at = end;
+            room.give(shares);
+            if started_first { placed.next().map(drop) } else { running.next().map(drop) };
+        }
+        if !room.suffices() {
+            at = Instant::INFINITY;
+        }
+        Shadow { at, room }
+    }
+
+    /// The cores that others may take beyond the shadow time (*extra*), where that is all there is to it: the job
+    /// may run on any node, and needs cores only.
+    pub fn extra(&self) -> Option<u32> {
+        match &self.room {
+            Room::Sum { within: None, cores, least, .. } => Some(cores.saturating_sub(*least)),
+            Room::Sum { within: Some(_), .. } | Room::ByNode { .. } => None,
+        }
+    }
+
+    /// Takes shares for a job that will run beyond the shadow time, if that leaves enough for the one that waits; else nothing
+    /// changes and the answer is no.
+    pub fn take(&mut self, shares: &[Share]) -> bool {
+        self.room.take(shares);
+        let suffices = self.room.suffices();
+        if !suffices {
+            self.room.give(shares);
+        }
+        suffices
+    }
+}
+
+/// Keys of what was placed, by expected end.
+fn by_end(placed: &[Placed]) -> Vec<u128> {
+    let mut keys: Vec<u128> =
+        (0..).zip(placed).map(|(index, placed)| key(ordered(placed.end), index)).collect();
+    sort(&mut keys);
+    keys
+}
+
+/// What is free for the head at some time.
+#[derive(Debug)]
+enum Room<'a> {
+    /// Only the sum matters.
+    Sum {
+        mirror: &'a Mirror,
+        /// The head's candidates, by position; none: all.
+        within: Option<Vec<bool>>,
+        cores: u32,
+        least: u32,
+    },
+    /// What is on which node matters.
+    ByNode {
+        mirror: &'a Mirror,
+        within: Option<Vec<bool>>,
+        free: Vec<Free>,
+        shape: Shape,
+        /// Sum over the nodes, in units of the shape.
+        units: u32,
+        /// Nodes that have `least` units.
+        large_enough: u32,
+        least: u32,
+    },
+}
+
+impl<'a> Room<'a> {
+    fn now(pass: &Pass<'a>, head: &Job) -> Room<'a> {
+        let mirror = pass.mirror;
+        let within = (head.set != 0).then(|| {
+            let mut within = vec![false; mirror.nodes().len()];
+            for &at in mirror.candidates(head.set) {
+                within[at as usize] = true;
+            }
+            within
+        });
+        let least = head.min;
+        if head.shape.is_plain() {
+            let cores = match &within {
+                None => pass.free_cores,
+                Some(within) => {
+                    let free = pass.free.iter().zip(within).filter(|(_, within)| **within);
+                    free.fold(0u32, |sum, (free, _)| sum.saturating_add(free.cores))
+                }
+            };
+            return Room::Sum { mirror, within, cores, least };
+        }
+        let (mut units, mut large_enough) = (0u32, 0);
+        for (at, (node, free)) in mirror.nodes().iter().zip(&pass.free).enumerate() {
+            if is_within(within.as_deref(), at) {
+                let here = head.shape.units_on(node, *free);
+                units = units.saturating_add(here);
+                large_enough += u32::from(here >= least);
+            }
+        }
+        let (shape, free) = (head.shape, pass.free.clone());
+        Room::ByNode { mirror, within, free, shape, units, large_enough, least }
+    }
+
+    fn suffices(&self) -> bool {
+        match self {
+            Room::Sum { cores, least, .. } => cores >= least,
+            Room::ByNode { shape, large_enough, .. } if shape.single_node => *large_enough > 0,
+            Room::ByNode { units, least, .. } => units >= least,
+        }
+    }
+
+    fn give(&mut self, shares: &[Share]) {
+        self.change(shares, |cores, share| cores + share.cores, |free, share, node| {
+            free.give(share, node);
+        });
+    }
+
+    fn take(&mut self, shares: &[Share]) {
+        self.change(shares, |cores, share| cores.saturating_sub(share.cores), |free, share, _| {
+            free.take(share);
+        });
+    }
+
+    fn change(
+        &mut self,
+        shares: &[Share],
+        sum: impl Fn(u32, &Share) -> u32,
+        on_node: impl Fn(&mut Free, &Share, &Node),
+    ) {
+        match self {
+            Room::Sum { mirror, within, cores, .. } => {
+                let all_count = within.is_none() && !mirror.any_node_closed();
+                for share in shares {
+                    if all_count || counts(mirror, within.as_deref(), share).is_some() {
+                        *cores = sum(*cores, share);
+                    }
+                }
+            }
+            Room::ByNode { mirror, within, free, shape, units, large_enough, least } => {
+                for share in shares {
+                    let Some(at) = counts(mirror, within.as_deref(), share) else { continue };
+                    let node = &mirror.nodes()[at];
+                    let before = shape.units_on(node, free[at]);
+                    on_node(&mut free[at], share, node);
+                    let after = shape.units_on(node, free[at]);
+                    *units = *units - before + after;
+                    *large_enough -= u32::from(before >= *least);
+                    *large_enough += u32::from(after >= *least);
+                }
+            }
+        }
+    }
+}
+
+/// The position of a share's node, if it takes jobs and is one of the head's candidates.
+fn counts(mirror: &Mirror, within: Option<&[bool]>, share: &Share) -> Option<usize> {
+    let at = mirror.position(share.node)?;
+    (mirror.nodes()[at].usable && is_within(within, at)).then_some(at)
+}
+
+fn is_within(within: Option<&[bool]>, at: usize) -> bool {
+    within.is_none_or(|within| within[at])
+}
