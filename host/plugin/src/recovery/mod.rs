@@ -1,0 +1,317 @@
+//! Keeps a policy answering, whatever plugins do: a new instance after a fault, then the last good policy, then the
+//! built-in one.
+//!
+//! [`Ladder`] is the rule, without any plugin; [`PolicySlot`] applies it to real ones. Called by the engine's policy
+//! thread, one pass at a time. It journals nothing and knows no jobs: what it did is in the [`PassOutcome`].
+
+mod ladder;
+
+use std::fmt;
+
+use jobyard_kernel::{Changes, Instant, Plan};
+
+pub use ladder::{FAULTS_MAX, Ladder, Rung, Step};
+
+use crate::{
+    ConfigureError, Fault, FaultKind, FaultReport, Limits, LogLine, Plugin, PolicyInstance,
+};
+
+/// When even the built-in policy was given up, how long to wait before it is tried again: 60 s, in microseconds.
+pub const RETRY_AFTER_US: f64 = 60e6;
+
+/// A policy as an admin chooses it.
+#[derive(Debug, Clone)]
+pub struct PolicyChoice {
+    /// The component.
+    pub plugin: Plugin,
+    /// The limits of its calls.
+    pub limits: Limits,
+    /// All of its settings.
+    pub settings: Vec<(String, String)>,
+}
+
+impl PolicyChoice {
+    fn instance(&self) -> Result<PolicyInstance, ConfigureError> {
+        self.plugin.policy(self.limits, &self.settings)
+    }
+}
+
+/// From which policy to which, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Switched {
+    /// Name of the policy that was given up.
+    pub from: String,
+    /// Name of the one that decides now.
+    pub to: String,
+    /// What the new one is to the slot.
+    pub rung: Rung,
+}
+
+impl fmt::Display for Switched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Switched { from, to, rung } = self;
+        write!(
+            f,
+            "policy {from} was given up after {FAULTS_MAX} faults in a row; "
+        )?;
+        write!(f, "the {rung} policy {to} decides")
+    }
+}
+
+/// What a pass came to.
+#[derive(Debug, Default)]
+pub struct PassOutcome {
+    /// The proposals; none when the pass failed.
+    pub plan: Plan,
+    /// What went wrong, in order; empty after a good pass.
+    pub faults: Vec<Fault>,
+    /// The last change of policy that the faults led to.
+    pub switched: Option<Switched>,
+    /// The next call must carry everything, as for an instance that knows nothing.
+    pub needs_snapshot: bool,
+    /// Every policy was given up, the built-in one too: do not call again at once, but after the next change, or
+    /// at the plan's `wake_at`.
+    pub exhausted: bool,
+    /// What the guests logged.
+    pub log: Vec<LogLine>,
+}
+
+/// A swap that did not happen; the policy that decided still does.
+#[derive(Debug, thiserror::Error)]
+pub enum SwapError {
+    /// It could not be made, or does not take the settings.
+    #[error("{name}: {error}")]
+    Configure {
+        /// The policy that was to be.
+        name: String,
+        /// Why not.
+        #[source]
+        error: ConfigureError,
+    },
+    /// It faulted in its first pass.
+    #[error("its first pass failed: {0}")]
+    FirstPass(Fault),
+}
+
+/// The place of the one policy that decides: the chosen one, with those it can fall back to.
+#[derive(Debug)]
+pub struct PolicySlot {
+    chosen: PolicyChoice,
+    last_good: Option<PolicyChoice>,
+    built_in: PolicyChoice,
+    ladder: Ladder,
+    instance: Option<PolicyInstance>,
+}
+
+impl PolicySlot {
+    /// Makes an instance of the chosen policy, so that settings which it refuses are an error here. The first call of
+    /// [`PolicySlot::schedule`] must carry everything.
+    pub fn new(chosen: PolicyChoice, built_in: PolicyChoice) -> Result<Self, SwapError> {
+        let instance = chosen
+            .instance()
+            .map_err(|error| could_not(&chosen, error))?;
+        let (last_good, ladder) = (None, Ladder::new());
+        Ok(Self {
+            chosen,
+            last_good,
+            built_in,
+            ladder,
+            instance: Some(instance),
+        })
+    }
+
+    /// The policy that decides now.
+    pub fn active(&self) -> &PolicyChoice {
+        match self.ladder.rung() {
+            Rung::Chosen => &self.chosen,
+            Rung::LastGood => self.last_good.as_ref().unwrap_or(&self.built_in),
+            Rung::BuiltIn => &self.built_in,
+        }
+    }
+
+    /// What the policy that decides now is to the slot.
+    pub fn rung(&self) -> Rung {
+        self.ladder.rung()
+    }
+
+    /// What the active policy says of itself; nothing while there is no instance.
+    pub fn traits(&self) -> &[(String, String)] {
+        self.instance.as_ref().map_or(&[], PolicyInstance::traits)
+    }
+
+    /// What the active instance holds of memory, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.instance
+            .as_ref()
+            .map_or(0, PolicyInstance::memory_bytes)
+    }
+
+    /// One pass. After a fault the plan is empty and `needs_snapshot` is set: the instance that gave it is gone, the next one is
+    /// ready, and the next call must carry everything. Jobs do not notice: what runs goes on running.
+    pub fn schedule(&mut self, now: Instant, changes: Changes) -> PassOutcome {
+        let mut outcome = PassOutcome::default();
+        if self.instance.is_none() {
+            // Every policy was given up in an earlier call, or a swap failed: this is the retry.
+            self.renew(now, &mut outcome);
+        }
+        let Some(instance) = &mut self.instance else {
+            return outcome;
+        };
+        let answer = instance.schedule(now, changes);
+        outcome.log.extend(instance.take_log());
+        match answer {
+            Ok(plan) => {
+                self.ladder.good();
+                outcome.plan = plan;
+            }
+            Err(fault) => self.after(fault, now, &mut outcome),
+        }
+        outcome
+    }
+
+    /// As [`PolicySlot::schedule`], but asks for the snapshot itself and tries again until there is a plan or
+    /// every policy was given up: for callers that can make one at once.
+    pub fn schedule_with(
+        &mut self,
+        now: Instant,
+        changes: Changes,
+        mut snapshot: impl FnMut() -> Changes,
+    ) -> PassOutcome {
+        let mut all = self.schedule(now, changes);
+        while all.needs_snapshot && !all.exhausted {
+            let next = self.schedule(now, snapshot());
+            all.faults.extend(next.faults);
+            all.log.extend(next.log);
+            all.switched = next.switched.or(all.switched);
+            (all.plan, all.needs_snapshot, all.exhausted) =
+                (next.plan, next.needs_snapshot, next.exhausted);
+        }
+        all
+    }
+
+    /// Puts another policy, or the same with other settings, in place of the chosen one, if it takes its
+    /// settings and gets through a first pass on `everything`. That pass is the outcome: its plan counts.
+    ///
+    /// On an error the policy that decided still does, as a new instance: whoever reads everything out of a mirror has
+    /// nothing left of what the old instance was not told yet. So the next call must carry everything, either way
+    /// of failing.
+    pub fn swap(
+        &mut self,
+        choice: PolicyChoice,
+        now: Instant,
+        everything: Changes,
+    ) -> Result<PassOutcome, SwapError> {
+        let (instance, plan) = match first_pass(&choice, now, everything) {
+            Ok(passed) => passed,
+            Err(error) => {
+                // Should this fail, the next call does it again and takes note.
+                self.instance = self.active().instance().ok();
+                return Err(error);
+            }
+        };
+        if self.ladder.is_proven() {
+            self.last_good = Some(self.active().clone());
+        }
+        self.chosen = choice;
+        self.ladder = Ladder::new();
+        self.ladder.good();
+        let instance = self.instance.insert(instance);
+        let log = instance.take_log();
+        Ok(PassOutcome {
+            plan,
+            log,
+            ..PassOutcome::default()
+        })
+    }
+
+    /// Takes a fault down the ladder to a new instance, or to the end of it.
+    fn after(&mut self, fault: Fault, now: Instant, outcome: &mut PassOutcome) {
+        self.instance = None;
+        outcome.needs_snapshot = true;
+        if self.down(fault, now, outcome) {
+            self.renew(now, outcome);
+        }
+    }
+
+    /// Makes an instance, going down the ladder as often as that fails.
+    fn renew(&mut self, now: Instant, outcome: &mut PassOutcome) {
+        loop {
+            match self.active().instance() {
+                Ok(mut instance) => {
+                    outcome.log.extend(instance.take_log());
+                    self.instance = Some(instance);
+                    return;
+                }
+                Err(error) => {
+                    outcome.needs_snapshot = true;
+                    let fault = self.fault_of(error);
+                    if !self.down(fault, now, outcome) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// One step; false when there is nothing to be tried any more for now.
+    fn down(&mut self, fault: Fault, now: Instant, outcome: &mut PassOutcome) -> bool {
+        outcome.faults.push(fault);
+        let from = self.active().plugin.name().to_owned();
+        match self.ladder.fault(self.last_good.is_some()) {
+            Step::Again => true,
+            Step::Switch(rung) => {
+                let to = self.active().plugin.name().to_owned();
+                outcome.switched = Some(Switched { from, to, rung });
+                true
+            }
+            Step::Wait => {
+                outcome.exhausted = true;
+                outcome.plan.wake_at = Some(now + RETRY_AFTER_US);
+                false
+            }
+        }
+    }
+
+    /// Settings that were taken once and are refused now count as a fault of the policy like any other.
+    fn fault_of(&self, error: ConfigureError) -> Fault {
+        match error {
+            ConfigureError::Fault(fault) => fault,
+            ConfigureError::Refused(text) => {
+                let PolicyChoice { plugin, limits, .. } = self.active();
+                let (name, digest) = plugin.name_and_digest();
+                let report = FaultReport {
+                    plugin: name,
+                    digest,
+                    function: "configure",
+                    kind: FaultKind::Nonsense,
+                    text: format!("refused settings that were in force: {text}"),
+                    log: Vec::new(),
+                    limits: *limits,
+                };
+                report.into()
+            }
+        }
+    }
+}
+
+/// An instance that took its settings and has answered once.
+fn first_pass(
+    choice: &PolicyChoice,
+    now: Instant,
+    everything: Changes,
+) -> Result<(PolicyInstance, Plan), SwapError> {
+    let mut instance = choice
+        .instance()
+        .map_err(|error| could_not(choice, error))?;
+    let plan = instance
+        .schedule(now, everything)
+        .map_err(SwapError::FirstPass)?;
+    Ok((instance, plan))
+}
+
+fn could_not(choice: &PolicyChoice, error: ConfigureError) -> SwapError {
+    SwapError::Configure {
+        name: choice.plugin.name().to_owned(),
+        error,
+    }
+}

@@ -1,0 +1,5 @@
+//! The simulator from outside: its loop with scripted policies, and a real trace with real ones.
+
+mod driver;
+mod kth;
+mod native;
