@@ -1,1 +1,101 @@
-//! Black-box tests of the whole
+//! What black-box tests share: the real binary, folders of their own, and waiting for a condition.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// The workspace's root.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this package has a workspace")
+}
+
+/// The `jobyard` binary that `cargo test` built beside this test.
+pub fn binary() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own file");
+    let profile = test.parent().and_then(Path::parent).expect("tests are in <profile>/deps");
+    let binary = profile.join("jobyard");
+    assert!(binary.exists(), "{} is not built: run `cargo test` in the workspace's root", binary.display());
+    binary
+}
+
+/// A folder for one test, removed at its end; compiled components are shared by all tests.
+pub struct Place(tempfile::TempDir);
+
+impl Place {
+    /// A new one.
+    #[expect(clippy::new_without_default, reason = "it makes a folder")]
+    pub fn new() -> Self {
+        Place(tempfile::tempdir().expect("the system gives temporary folders"))
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Writes a file and returns its path.
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::write(&path, content).expect("a temporary folder can be written");
+        path
+    }
+
+    /// The content of a file.
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path().join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
+    /// `jobyard VERB …` to be run here, its output below this folder.
+    pub fn jobyard(&self, verb: &str) -> Command {
+        let mut command = Command::new(binary());
+        command.current_dir(self.path()).env("XDG_STATE_HOME", self.path().join("state"));
+        command.arg("--cache").arg(binary().with_file_name("test-code-cache")).arg(verb);
+        command
+    }
+}
+
+/// What a finished command said.
+pub struct Said {
+    /// Its exit code; none if a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Said {
+    /// Standard output as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e} in {:?}; {:?}", self.out, self.err))
+    }
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        Said {
+            code: output.status.code(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// Runs a command to its end.
+pub fn run(command: &mut Command) -> Said {
+    command.output().expect("the binary starts").into()
+}
+
+/// Waits until something is there; panics with what was seen last after half a minute.
+pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "waited 30 s for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -295,15 +295,13 @@ fn hold_until(text: &str) -> Result<Option<Timestamp>, BadValue> {
     if text.starts_with("0001-01-01") {
         return Ok(None);
     }
-    match text.trim().parse::<jiff::civil::DateTime>() {
-        Ok(_) if parse_hold_until(text).is_err() => parse_hold_until(&format!("{}Z", text.trim())),
-        _ => parse_hold_until(text),
+    let zoned = parse_hold_until(text);
+    // Where there is no zone the second try can be right; its error would show a text that nobody wrote.
+    let utc = || parse_hold_until(&format!("{}Z", text.trim())).ok();
+    match zoned.is_err().then(utc).flatten() {
+        Some(moment) => Ok(Some(moment)),
+        None => zoned.map(Some),
     }
-    .map_err(|error| match error {
-        BadValue::Moment(_) => BadValue::Moment(text.into()),
-        other => other,
-    })
-    .map(Some)
 }
 
 fn variables(element: &Element) -> Result<Vec<(String, String)>, Fault> {

@@ -43,7 +43,7 @@ mod tests;
 
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use jobyard_kernel::{Invalid, JobSpec, TaskSpec, check_form};
@@ -241,9 +241,9 @@ impl AsRef<TaskSpec> for Ref<'_> {
 }
 
 fn read_limited(path: &Path) -> Result<Vec<u8>, Problem> {
-    let unreadable = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => Problem::Missing,
-        _ => Problem::Unreadable(error),
+    let unreadable = |error: std::io::Error| match error.kind() == ErrorKind::NotFound {
+        true => Problem::Missing,
+        false => Problem::Unreadable(error),
     };
     let file = File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;

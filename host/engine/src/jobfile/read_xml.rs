@@ -3,11 +3,11 @@
 //! Job XML needs little of XML, and what it does not need is refused: document types, entities beyond the five of
 //! XML itself, other namespaces. Comments and processing instructions are skipped.
 
-use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::escape::{EscapeError, resolve_predefined_entity};
 use quick_xml::events::attributes::AttrError;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::{Namespace, PrefixDeclaration, ResolveResult};
-use quick_xml::{NsReader, XmlVersion};
+use quick_xml::{Error, NsReader, XmlVersion};
 
 use super::Format;
 use super::error::{Fault, Problem, quoted};
@@ -180,12 +180,11 @@ fn element(
         }
         let value = attribute
             .normalized_value(XmlVersion::Implicit1_0)
-            .map_err(|error| match error {
-                quick_xml::Error::Escape(quick_xml::escape::EscapeError::UnrecognizedEntity(
-                    _,
-                    name,
-                )) => unknown_entity(at, &name),
-                other => syntax(at, &other),
+            .map_err(|error| {
+                if let Error::Escape(EscapeError::UnrecognizedEntity(_, name)) = &error {
+                    return unknown_entity(at, name);
+                }
+                syntax(at, &error)
             })?;
         attributes.push(Attribute {
             at,
@@ -223,8 +222,14 @@ fn unknown_entity(at: usize, name: &str) -> Fault {
     Fault::new(at, Problem::Unknown { what, name, hint })
 }
 
-fn syntax(at: usize, error: &quick_xml::Error) -> Fault {
-    Fault::new(at, not_xml(error.to_string()))
+fn syntax(at: usize, error: &Error) -> Fault {
+    let message = error.to_string();
+    // What follows there is advice for programmers.
+    let what = message
+        .split("; raise the limit")
+        .next()
+        .unwrap_or(&message);
+    Fault::new(at, not_xml(what.into()))
 }
 
 fn not_xml(what: String) -> Problem {

@@ -2,8 +2,8 @@
 
 use jobyard_kernel::{Changes, Decision, Instant, JOB_QUEUED, JobId, Plan, Share};
 use jobyard_sim::{
-    Arrivals, Estimate, Options, Scheduler, SchedulerFault, SimError, Simulation, Trace, plot,
-    simulate,
+    Arrivals, Estimate, Options, Report, Scheduler, SchedulerFault, SimError, Simulation, Trace,
+    plot, simulate,
 };
 
 use crate::native::{Backfill, Easy, NODE};
@@ -368,4 +368,46 @@ fn a_wake_up_that_is_over_does_not_turn_time_back() {
             "10 free 10 new [] gone [1]",
         ]
     );
+}
+
+#[test]
+fn the_report_is_one_json_object() {
+    let trace = trace(&[(0, 10, 10, 20), (5, 10, 10, 10)]);
+    let report = run(&trace, &mut Easy::new(Backfill::Fcfs))
+        .expect("all run")
+        .report;
+    let json = serde_json::to_value(&report).expect("all keys are text");
+    for key in ["cpu_s", "jobs_per_cpu_s"] {
+        assert!(
+            json[key].as_f64().is_some_and(|value| value > 0.0),
+            "{key}: {json}"
+        );
+    }
+    let expected = serde_json::json!({
+        "policy": "<test & more>",
+        "trace": "a/small.swf",
+        "estimate": "requested",
+        "jobs": 2,
+        "procs": 10,
+        "average_wait_s": 2.5,
+        "median_wait_s": 2.5,
+        "p95_wait_s": 5.0,
+        "maximum_wait_s": 5.0,
+        "average_bounded_slowdown": 1.25,
+        "maximum_bounded_slowdown": 1.5,
+        "utilisation": 1.0,
+        "makespan_s": 20.0,
+        "maximum_queue_length": 1,
+        "users": 1,
+        "user_fairness": 1.0,
+        "refused_proposals": 0,
+        "dropped_lines": 0,
+        "bad_lines": 0,
+        "out_of_order_lines": 0,
+    });
+    for (key, value) in expected.as_object().expect("an object") {
+        assert_eq!(&json[key], value, "{key}");
+    }
+    let back: Report = serde_json::from_value(json).expect("the same keys are read");
+    assert_eq!(back, report);
 }

@@ -1,0 +1,6 @@
+//! The real binary, real processes, real files.
+
+mod bad_input;
+mod cancel;
+mod run;
+mod simulate;
