@@ -71,7 +71,11 @@ fn module_text(root: &Path, module: &str, world: &str) -> Result<String> {
     let shared = resolve.push_str("imports.wit", IMPORTS)?;
 
     let exports = module != "imports";
-    let mut opts = Opts { format: true, generate_all: true, ..Opts::default() };
+    let mut opts = Opts {
+        format: true,
+        generate_all: true,
+        ..Opts::default()
+    };
     // All types are complete even where a world uses only some: the modules that share them need the others.
     opts.generate_unused_types = true;
     opts.additional_derive_attributes = vec!["PartialEq".into(), "Clone".into()];
@@ -79,7 +83,12 @@ fn module_text(root: &Path, module: &str, world: &str) -> Result<String> {
     opts.additional_type_attributes = DEFAULTS
         .iter()
         .filter(|(of, _)| *of == module)
-        .map(|(_, name)| (format!("jobyard:plugin/{name}"), "#[derive(Default)]".into()))
+        .map(|(_, name)| {
+            (
+                format!("jobyard:plugin/{name}"),
+                "#[derive(Default)]".into(),
+            )
+        })
         .collect();
     if exports {
         opts.pub_export_macro = true;
@@ -91,7 +100,9 @@ fn module_text(root: &Path, module: &str, world: &str) -> Result<String> {
             .map(|interface| {
                 (
                     format!("jobyard:plugin/{interface}@0.1.0"),
-                    WithOption::Path(format!("crate::bindings::imports::jobyard::plugin::{interface}")),
+                    WithOption::Path(format!(
+                        "crate::bindings::imports::jobyard::plugin::{interface}"
+                    )),
                 )
             })
             .collect();
@@ -99,6 +110,8 @@ fn module_text(root: &Path, module: &str, world: &str) -> Result<String> {
     let world = resolve.select_world(&[if exports { package } else { shared }], Some(world))?;
     let mut files = Files::default();
     opts.build().generate(&mut resolve, world, &mut files)?;
-    let Some((_, contents)) = files.iter().next() else { bail!("the generator wrote nothing") };
+    let Some((_, contents)) = files.iter().next() else {
+        bail!("the generator wrote nothing")
+    };
     Ok(String::from_utf8(contents.to_vec())?)
 }

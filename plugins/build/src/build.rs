@@ -51,7 +51,10 @@ pub(crate) fn build(root: &Path) -> Result<()> {
 }
 
 /// All components, built and looked at.
-pub(crate) fn components(root: &Path, target_folder: &Path) -> Result<Vec<(&'static Builtin, Vec<u8>)>> {
+pub(crate) fn components(
+    root: &Path,
+    target_folder: &Path,
+) -> Result<Vec<(&'static Builtin, Vec<u8>)>> {
     find_target(root)?;
     let build = |builtin: &'static Builtin| {
         let bytes = component(root, target_folder, builtin)
@@ -66,7 +69,15 @@ fn component(root: &Path, target_folder: &Path, builtin: &Builtin) -> Result<Vec
     let package = builtin.package();
     let status = Command::new(tool("CARGO", "cargo"))
         .current_dir(root)
-        .args(["build", "--quiet", "--locked", "--profile", "plugin", "--target", TARGET])
+        .args([
+            "build",
+            "--quiet",
+            "--locked",
+            "--profile",
+            "plugin",
+            "--target",
+            TARGET,
+        ])
         .args(["--package", &package, "--target-dir"])
         .arg(target_folder)
         // They would take the place of the flags below.
@@ -99,7 +110,10 @@ fn rustflags(root: &Path) -> OsString {
     // The last one that matches counts.
     if let Some(home) = cargo_home {
         remap(&home, "/cargo");
-        let registries = fs::read_dir(home.join("registry/src")).into_iter().flatten().flatten();
+        let registries = fs::read_dir(home.join("registry/src"))
+            .into_iter()
+            .flatten()
+            .flatten();
         registries.for_each(|registry| remap(&registry.path(), "/cargo/registry"));
     }
     remap(root, "/jobyard");
@@ -118,8 +132,15 @@ fn find_target(root: &Path) -> Result<()> {
         .output()
         .context("cannot start rustc")?;
     let folder = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
-    let names = fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
-    if names.into_iter().any(|name| name.to_string_lossy().starts_with("libstd-")) {
+    let names = fs::read_dir(&folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.file_name());
+    if names
+        .into_iter()
+        .any(|name| name.to_string_lossy().starts_with("libstd-"))
+    {
         return Ok(());
     }
     bail!("the target {TARGET} is not installed: run `plugins/setup.sh`, which gets it")

@@ -17,7 +17,10 @@ pub(crate) fn check(root: &Path) -> Result<()> {
         println!("{} components match their sources", BUILTINS.len());
         return Ok(());
     }
-    bail!("{}\nrun `cargo plugins` and commit plugins/builtin/", problems.join("\n"))
+    bail!(
+        "{}\nrun `cargo plugins` and commit plugins/builtin/",
+        problems.join("\n")
+    )
 }
 
 /// Builds all components again, somewhere else, and fails if that does not work. Whether the bytes are the same is information: they
@@ -30,7 +33,11 @@ pub(crate) fn verify(root: &Path) -> Result<()> {
         let outcome = if committed == bytes {
             "the same bytes".to_owned()
         } else {
-            format!("other bytes: {} here, {} committed", bytes.len(), committed.len())
+            format!(
+                "other bytes: {} here, {} committed",
+                bytes.len(),
+                committed.len()
+            )
         };
         println!("{:22} {outcome}", builtin.file());
     }
@@ -50,7 +57,9 @@ fn problems(root: &Path) -> Result<Vec<String>> {
         match read(root, &file) {
             Err(error) => problems.push(format!("{error:#}")),
             Ok(bytes) if digest::of_bytes(&bytes) != record.component => {
-                problems.push(format!("plugins/builtin/{file}: not what `cargo plugins` built"));
+                problems.push(format!(
+                    "plugins/builtin/{file}: not what `cargo plugins` built"
+                ));
             }
             Ok(bytes) => {
                 if let Err(error) = inspect(builtin, &bytes) {
@@ -77,7 +86,11 @@ mod tests {
 
     #[test]
     fn committed_components_match_their_sources() {
-        assert_eq!(problems(&crate::root()).unwrap(), Vec::<String>::new(), "run `cargo plugins`");
+        assert_eq!(
+            problems(&crate::root()).unwrap(),
+            Vec::<String>::new(),
+            "run `cargo plugins`"
+        );
     }
 
     /// A copy of what the check reads.

@@ -43,17 +43,30 @@ pub(crate) const BUILTINS: &[Builtin] = &[
 pub(crate) fn inspect(builtin: &Builtin, bytes: &[u8]) -> Result<()> {
     let (imports, exports) = imports_and_exports(bytes)
         .with_context(|| format!("{} is not a component", builtin.file()))?;
-    if let Some(foreign) = imports.iter().find(|name| !name.starts_with("jobyard:plugin/")) {
-        bail!("{} imports {foreign}, which no host of this package serves", builtin.file());
+    if let Some(foreign) = imports
+        .iter()
+        .find(|name| !name.starts_with("jobyard:plugin/"))
+    {
+        bail!(
+            "{} imports {foreign}, which no host of this package serves",
+            builtin.file()
+        );
     }
     if exports != [builtin.export] {
-        bail!("{} exports {exports:?}, it must export {} only", builtin.file(), builtin.export);
+        bail!(
+            "{} exports {exports:?}, it must export {} only",
+            builtin.file(),
+            builtin.export
+        );
     }
     Ok(())
 }
 
 /// Names that a component imports and exports, itself and not the parts in it.
-#[expect(clippy::wildcard_enum_match_arm, reason = "one case for each kind of section there is")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "one case for each kind of section there is"
+)]
 fn imports_and_exports(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>)> {
     let (mut imports, mut exports) = (Vec::new(), Vec::new());
     let mut depth = 0;

@@ -19,7 +19,9 @@ pub(crate) fn of_sources(root: &Path, builtin: &Builtin) -> Result<String> {
         add(root, &format!("{package}/src"), &mut files)?;
     }
     add(root, "wit", &mut files)?;
-    files.retain(|path, _| path.ends_with(".rs") || path.ends_with(".toml") || path.ends_with(".wit"));
+    files.retain(|path, _| {
+        path.ends_with(".rs") || path.ends_with(".toml") || path.ends_with(".wit")
+    });
     files.insert("Cargo.toml".to_owned(), build_settings(root)?.into_bytes());
     Ok(of_files(&files))
 }
@@ -33,7 +35,11 @@ pub(crate) fn of_bytes(bytes: &[u8]) -> String {
 fn of_files(files: &BTreeMap<String, Vec<u8>>) -> String {
     let mut digest = Sha256::new();
     for (path, contents) in files {
-        let contents: Vec<u8> = contents.iter().copied().filter(|&byte| byte != b'\r').collect();
+        let contents: Vec<u8> = contents
+            .iter()
+            .copied()
+            .filter(|&byte| byte != b'\r')
+            .collect();
         for part in [path.as_bytes(), &contents] {
             digest.update((part.len() as u64).to_le_bytes());
             digest.update(part);
@@ -90,9 +96,17 @@ fn build_settings(root: &Path) -> Result<String> {
         let value = value.map_or("none".to_owned(), ToString::to_string);
         let _ = writeln!(settings, "{} = {value}", path.join("."));
     }
-    let packages = lock.get("package").and_then(toml::Value::as_array).into_iter().flatten();
-    for package in packages.filter(|p| p.get("name").and_then(toml::Value::as_str) == Some("wit-bindgen")) {
-        let version = package.get("version").map_or("none".to_owned(), ToString::to_string);
+    let packages = lock
+        .get("package")
+        .and_then(toml::Value::as_array)
+        .into_iter()
+        .flatten();
+    for package in
+        packages.filter(|p| p.get("name").and_then(toml::Value::as_str) == Some("wit-bindgen"))
+    {
+        let version = package
+            .get("version")
+            .map_or("none".to_owned(), ToString::to_string);
         let _ = writeln!(settings, "locked wit-bindgen = {version}");
     }
     Ok(settings)
@@ -105,7 +119,9 @@ mod tests {
     #[test]
     fn is_of_paths_and_contents_and_not_of_line_ends() {
         let files = |rows: &[(&str, &str)]| {
-            let rows = rows.iter().map(|(p, c)| ((*p).to_owned(), c.as_bytes().to_vec()));
+            let rows = rows
+                .iter()
+                .map(|(p, c)| ((*p).to_owned(), c.as_bytes().to_vec()));
             of_files(&rows.collect())
         };
         let digest = files(&[("a", "x\ny\n"), ("b", "")]);

@@ -38,12 +38,18 @@ pub(crate) fn text(records: &BTreeMap<String, Record>) -> String {
 
 fn parse(text: &str) -> Result<BTreeMap<String, Record>> {
     let mut records = BTreeMap::new();
-    for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.starts_with('#')) {
+    for (number, line) in (1..)
+        .zip(text.lines())
+        .filter(|(_, line)| !line.starts_with('#'))
+    {
         let words: Vec<&str> = line.split_whitespace().collect();
         let [sources, component, file] = words[..] else {
             bail!("line {number}: `{line}` is not two digests and a file name");
         };
-        let record = Record { sources: sources.to_owned(), component: component.to_owned() };
+        let record = Record {
+            sources: sources.to_owned(),
+            component: component.to_owned(),
+        };
         records.insert(file.to_owned(), record);
     }
     Ok(records)
@@ -55,11 +61,19 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read() {
-        let record = |n: &str| Record { sources: n.repeat(64), component: "c".repeat(64) };
-        let records =
-            BTreeMap::from([("a.wasm".to_owned(), record("1")), ("b.wasm".to_owned(), record("2"))]);
+        let record = |n: &str| Record {
+            sources: n.repeat(64),
+            component: "c".repeat(64),
+        };
+        let records = BTreeMap::from([
+            ("a.wasm".to_owned(), record("1")),
+            ("b.wasm".to_owned(), record("2")),
+        ]);
         assert_eq!(parse(&text(&records)).unwrap(), records);
         let error = parse("# x\nonly two\n").unwrap_err().to_string();
-        assert_eq!(error, "line 2: `only two` is not two digests and a file name");
+        assert_eq!(
+            error,
+            "line 2: `only two` is not two digests and a file name"
+        );
     }
 }

@@ -46,21 +46,39 @@ impl Announcements {
         let head = head.map(|(entry, at)| (mirror.job(entry.slot), at));
         if let Some((job, at)) = head {
             let known = at.is_finite();
-            self.say(pass, job, if known { Said::Reserved(at) } else { Said::EndUnknown });
+            self.say(
+                pass,
+                job,
+                if known {
+                    Said::Reserved(at)
+                } else {
+                    Said::EndUnknown
+                },
+            );
         }
         self.take_back(pass, head.map(|(job, _)| job));
     }
 
     fn say(&mut self, pass: &mut Pass<'_>, job: &Job, what: Said) {
-        let before = self.said.insert(job.id, (what, self.pass)).map(|(before, _)| before);
+        let before = self
+            .said
+            .insert(job.id, (what, self.pass))
+            .map(|(before, _)| before);
         match (what, before) {
             (what, Some(before)) if what == before => {}
             // What it waits for is overdue and may end any moment: a time in the past says that already.
-            (Said::Reserved(at), Some(Said::Reserved(before))) if at <= pass.now && before <= at => {
-                self.said.insert(job.id, (Said::Reserved(before), self.pass));
+            (Said::Reserved(at), Some(Said::Reserved(before)))
+                if at <= pass.now && before <= at =>
+            {
+                self.said
+                    .insert(job.id, (Said::Reserved(before), self.pass));
             }
             (Said::Reserved(at), _) => {
-                let reservation = Reservation { job: job.id, at, shares: Vec::new() };
+                let reservation = Reservation {
+                    job: job.id,
+                    at,
+                    shares: Vec::new(),
+                };
                 pass.decisions.push(Decision::Reserve(reservation));
             }
             (Said::EndUnknown | Said::Impossible, before) => {
@@ -105,7 +123,9 @@ impl Announcements {
                 return true;
             }
             let job = pass.mirror.find(id).filter(|job| job.state == JOB_QUEUED);
-            let Some(job) = job.filter(|job| !started.contains(&job.id)) else { return false };
+            let Some(job) = job.filter(|job| !started.contains(&job.id)) else {
+                return false;
+            };
             match (what, head) {
                 (Said::Reserved(_), _) => pass.decisions.push(take_back_reservation(id)),
                 (Said::EndUnknown | Said::Impossible, Some(head)) => {
@@ -124,9 +144,17 @@ impl Announcements {
 }
 
 fn take_back_reservation(job: JobId) -> Decision {
-    Decision::Reserve(Reservation { job, at: Instant::INFINITY, shares: Vec::new() })
+    Decision::Reserve(Reservation {
+        job,
+        at: Instant::INFINITY,
+        shares: Vec::new(),
+    })
 }
 
 fn wait(job: JobId, reason: u32, text: &str) -> Decision {
-    Decision::Wait(Waiting { job, reason, text: text.to_owned() })
+    Decision::Wait(Waiting {
+        job,
+        reason,
+        text: text.to_owned(),
+    })
 }

@@ -28,7 +28,8 @@ pub struct Backfill {
 impl Policy for Backfill {
     fn configure(&mut self, settings: &[(String, String)]) -> Result<Traits, String> {
         self.settings = Settings::read(settings)?;
-        self.mirror.keep_shortest(self.settings.order == BackfillOrder::Sjbf);
+        self.mirror
+            .keep_shortest(self.settings.order == BackfillOrder::Sjbf);
         Ok(match self.settings.order {
             BackfillOrder::Fcfs => vec![("arrivals".to_owned(), "fitting".to_owned())],
             BackfillOrder::Sjbf => Vec::new(),
@@ -49,7 +50,10 @@ impl Policy for Backfill {
             (head, at)
         });
         self.announcements.update(&mut pass, reserved);
-        Plan { decisions: pass.decisions, wake_at: None }
+        Plan {
+            decisions: pass.decisions,
+            wake_at: None,
+        }
     }
 }
 
@@ -60,7 +64,11 @@ fn backfill(pass: &mut Pass<'_>, head: &Entry, shadow: &mut Shadow<'_>, settings
         BackfillOrder::Fcfs => mirror.queue(),
         BackfillOrder::Sjbf => mirror.shortest().unwrap_or(mirror.queue()),
     };
-    debug_assert!(settings.order == BackfillOrder::Fcfs || mirror.shortest().is_some(), "{:?}", Order::Shortest);
+    debug_assert!(
+        settings.order == BackfillOrder::Fcfs || mirror.shortest().is_some(),
+        "{:?}",
+        Order::Shortest
+    );
     let mut lookahead = settings.lookahead.unwrap_or(usize::MAX);
     let mut too_long = Misfits::default();
     for block in candidates.blocks() {
@@ -115,7 +123,9 @@ fn try_start(pass: &mut Pass<'_>, entry: &Entry, shadow: &mut Shadow<'_>, too_lo
         _ => job.demand,
     };
     for most in [most, job.min] {
-        let Some(shares) = pass.fit(job, most) else { return };
+        let Some(shares) = pass.fit(job, most) else {
+            return;
+        };
         if shadow.take(&shares) {
             pass.start(job, shares);
             return;

@@ -29,7 +29,11 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { order: BackfillOrder::Fcfs, grow: true, lookahead: None }
+        Settings {
+            order: BackfillOrder::Fcfs,
+            grow: true,
+            lookahead: None,
+        }
     }
 }
 
@@ -70,17 +74,27 @@ mod tests {
     use super::*;
 
     fn read(given: &[(&str, &str)]) -> Result<Settings, String> {
-        let given: Vec<_> =
-            given.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        let given: Vec<_> = given
+            .iter()
+            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+            .collect();
         Settings::read(&given)
     }
 
     #[test]
     fn all_have_defaults() {
-        let settings = Settings { order: BackfillOrder::Fcfs, grow: true, lookahead: None };
+        let settings = Settings {
+            order: BackfillOrder::Fcfs,
+            grow: true,
+            lookahead: None,
+        };
         assert_eq!(read(&[]), Ok(settings));
         let given = [("order", "sjbf"), ("grow", "no"), ("lookahead", "1000")];
-        let settings = Settings { order: BackfillOrder::Sjbf, grow: false, lookahead: Some(1000) };
+        let settings = Settings {
+            order: BackfillOrder::Sjbf,
+            grow: false,
+            lookahead: Some(1000),
+        };
         assert_eq!(read(&given), Ok(settings));
         assert_eq!(read(&[("lookahead", "-1")]).unwrap().lookahead, None);
         assert_eq!(read(&[("lookahead", "0")]).unwrap().lookahead, Some(0));
@@ -89,14 +103,23 @@ mod tests {
     #[test]
     fn refusals_name_setting_value_and_what_is_right() {
         let rows: &[(&[(&str, &str)], &str)] = &[
-            (&[("order", "lifo")], "setting `order`: `lifo` is not `fcfs` or `sjbf`"),
+            (
+                &[("order", "lifo")],
+                "setting `order`: `lifo` is not `fcfs` or `sjbf`",
+            ),
             (&[("grow", "1")], "setting `grow`: `1` is not `yes` or `no`"),
             (
                 &[("lookahead", "many")],
                 "setting `lookahead`: `many` is not a number of jobs (0: no backfill, -1: the whole queue)",
             ),
-            (&[("depth", "1")], "unknown setting `depth`: there are order, grow, lookahead"),
-            (&[("grow", "no"), ("grow", "yes")], "setting `grow` is given twice"),
+            (
+                &[("depth", "1")],
+                "unknown setting `depth`: there are order, grow, lookahead",
+            ),
+            (
+                &[("grow", "no"), ("grow", "yes")],
+                "setting `grow` is given twice",
+            ),
         ];
         for (given, error) in rows {
             assert_eq!(read(given), Err((*error).to_owned()));

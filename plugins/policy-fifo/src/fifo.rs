@@ -26,6 +26,9 @@ impl Policy for Fifo {
         let mut pass = Pass::new(&self.mirror, now);
         pass.grow();
         pass.start_in_order();
-        Plan { decisions: pass.decisions, wake_at: None }
+        Plan {
+            decisions: pass.decisions,
+            wake_at: None,
+        }
     }
 }

@@ -29,7 +29,11 @@ fn a_job_that_does_not_fit_holds_up_all_behind_it() {
 fn priority_goes_before_position() {
     let mut cluster = Cluster::new(&[2]);
     for (id, priority, position) in [(1, 2000, 5.0), (2, 2000, 4.0), (3, 3000, 9.0)] {
-        cluster.set_job(JobRow { priority, position, ..JobRow::queued(id, 1, 100.0) });
+        cluster.set_job(JobRow {
+            priority,
+            position,
+            ..JobRow::queued(id, 1, 100.0)
+        });
     }
     assert_eq!(pass(&mut Fifo::default(), &mut cluster, 0.0), [3, 2]);
 }
@@ -37,7 +41,10 @@ fn priority_goes_before_position() {
 #[test]
 fn a_job_that_no_open_node_could_hold_does_not_hold_up_the_others() {
     let mut cluster = Cluster::new(&[4, 8]);
-    cluster.set_node(NodeRow { state: NODE_CLOSED, ..NodeRow::idle(1, 8) });
+    cluster.set_node(NodeRow {
+        state: NODE_CLOSED,
+        ..NodeRow::idle(1, 8)
+    });
     cluster.set_job(JobRow::queued(1, 6, 100.0));
     cluster.set_job(JobRow::queued(2, 2, 100.0));
     let mut policy = Fifo::default();
@@ -49,12 +56,19 @@ fn a_job_that_no_open_node_could_hold_does_not_hold_up_the_others() {
 #[test]
 fn running_jobs_grow_first() {
     let mut cluster = Cluster::new(&[4]);
-    let job = JobRow { max: 4, flags: JOB_CAN_GROW, ..JobRow::queued(1, 2, 100.0) };
+    let job = JobRow {
+        max: 4,
+        flags: JOB_CAN_GROW,
+        ..JobRow::queued(1, 2, 100.0)
+    };
     cluster.set_job(job);
     let mut policy = Fifo::default();
     assert_eq!(pass(&mut policy, &mut cluster, 0.0), [1]);
     cluster.set_job(JobRow::queued(2, 1, 100.0));
-    let grown = JobRow { demand: 4, ..cluster.jobs()[&1].clone() };
+    let grown = JobRow {
+        demand: 4,
+        ..cluster.jobs()[&1].clone()
+    };
     cluster.set_job(grown);
     assert_eq!(pass(&mut policy, &mut cluster, 1.0), []);
     assert_eq!(cluster.jobs()[&1].shares[0].cores, 4);
@@ -64,9 +78,15 @@ fn running_jobs_grow_first() {
 fn has_no_settings_and_says_of_itself_what_the_host_may_skip() {
     let mut policy = Fifo::default();
     let traits = policy.configure(&[]);
-    assert_eq!(traits, Ok(vec![("arrivals".to_owned(), "fitting".to_owned())]));
+    assert_eq!(
+        traits,
+        Ok(vec![("arrivals".to_owned(), "fitting".to_owned())])
+    );
     let refused = policy.configure(&[("order".to_owned(), "sjbf".to_owned())]);
-    assert_eq!(refused, Err("unknown setting `order`: this plugin has none".to_owned()));
+    assert_eq!(
+        refused,
+        Err("unknown setting `order`: this plugin has none".to_owned())
+    );
 }
 
 #[test]

@@ -8,8 +8,7 @@ pub use scratch::{Files, remove};
 mod component {
     use jobyard_plugin_sdk::{
         bindings::{
-            imports::jobyard::plugin::files,
-            release::exports::jobyard::plugin::release::Guest,
+            imports::jobyard::plugin::files, release::exports::jobyard::plugin::release::Guest,
         },
         log,
         work::{Assignment, Exit, Failure},

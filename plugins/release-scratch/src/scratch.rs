@@ -28,7 +28,12 @@ pub fn remove(folder: &str, files: &mut impl Files) -> Result<Exit, Failure> {
     let removed = files.remove_tree(folder);
     // Look, whatever the removal said: what counts is what is there.
     let left = match files.exists(folder) {
-        Ok(false) => return Ok(Exit { code: 0, signal: None }),
+        Ok(false) => {
+            return Ok(Exit {
+                code: 0,
+                signal: None,
+            });
+        }
         Ok(true) => left_in(folder, files),
         Err(why) => format!("cannot look at {folder}: {why}"),
     };
@@ -40,7 +45,10 @@ pub fn remove(folder: &str, files: &mut impl Files) -> Result<Exit, Failure> {
 }
 
 fn unusable(folder: &str) -> Option<&'static str> {
-    let mut parts = folder.split('/').filter(|part| !part.is_empty() && *part != ".").peekable();
+    let mut parts = folder
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+        .peekable();
     if folder.is_empty() {
         Some("the path is empty")
     } else if !folder.starts_with('/') {
@@ -98,13 +106,25 @@ mod tests {
     #[test]
     fn removes_and_looks() {
         let mut script = Script::default();
-        assert_eq!(remove("/scratch/job-7", &mut script), Ok(Exit { code: 0, signal: None }));
-        assert_eq!(script.calls, ["remove /scratch/job-7", "exists /scratch/job-7"]);
+        assert_eq!(
+            remove("/scratch/job-7", &mut script),
+            Ok(Exit {
+                code: 0,
+                signal: None
+            })
+        );
+        assert_eq!(
+            script.calls,
+            ["remove /scratch/job-7", "exists /scratch/job-7"]
+        );
     }
 
     #[test]
     fn what_is_gone_is_clean_whatever_the_removal_said() {
-        let mut script = Script { removal: Some("busy".to_owned()), ..Script::default() };
+        let mut script = Script {
+            removal: Some("busy".to_owned()),
+            ..Script::default()
+        };
         assert!(remove("/scratch/job-7", &mut script).is_ok());
     }
 
@@ -137,11 +157,25 @@ mod tests {
 
     #[test]
     fn refuses_what_can_be_no_scratch_folder() {
-        for folder in ["", "scratch", "./scratch", "/", "//", "/./", "/a/../..", "/..", "/a/.."] {
+        for folder in [
+            "",
+            "scratch",
+            "./scratch",
+            "/",
+            "//",
+            "/./",
+            "/a/../..",
+            "/..",
+            "/a/..",
+        ] {
             let mut script = Script::default();
             let failure = remove(folder, &mut script).unwrap_err();
             assert_eq!(failure.code, NOT_GRANTED, "{folder}");
-            assert!(failure.text.contains(&format!("`{folder}`")), "{}", failure.text);
+            assert!(
+                failure.text.contains(&format!("`{folder}`")),
+                "{}",
+                failure.text
+            );
             assert!(script.calls.is_empty(), "{folder}: {:?}", script.calls);
         }
     }

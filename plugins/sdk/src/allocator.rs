@@ -109,7 +109,9 @@ unsafe impl GlobalAlloc for FreeLists {
 #[inline(never)]
 fn cut(lists: &mut Lists, size: usize) -> *mut u8 {
     if lists.left < size {
-        let Ok(layout) = Layout::from_size_align(PIECE, STEP) else { return null_mut() };
+        let Ok(layout) = Layout::from_size_align(PIECE, STEP) else {
+            return null_mut();
+        };
         // SAFETY: the size is not zero.
         let piece = unsafe { System.alloc(layout) };
         if piece.is_null() {

@@ -41,8 +41,10 @@ impl Cluster {
             let jobs = self.jobs.values().flat_map(|job| &job.shares);
             jobs.filter(|share| share.node == row.id).map(of).sum()
         };
-        (row.free_cores, row.free_gpus) =
-            (row.cores - held(|share| share.cores), row.gpus - held(|share| share.gpus));
+        (row.free_cores, row.free_gpus) = (
+            row.cores - held(|share| share.cores),
+            row.gpus - held(|share| share.gpus),
+        );
         self.changed_nodes.insert(row.id);
         self.removed_nodes.remove(&row.id);
         self.nodes.insert(row.id, row);
@@ -50,7 +52,11 @@ impl Cluster {
 
     /// Takes a node away that nothing runs on.
     pub fn remove_node(&mut self, id: NodeId) {
-        assert!(self.jobs.values().all(|job| job.shares.iter().all(|share| share.node != id)));
+        assert!(
+            self.jobs
+                .values()
+                .all(|job| job.shares.iter().all(|share| share.node != id))
+        );
         self.nodes.remove(&id);
         self.changed_nodes.remove(&id);
         self.removed_nodes.insert(id);
@@ -71,7 +77,9 @@ impl Cluster {
 
     /// Ends a job, queued or running.
     pub fn end(&mut self, id: JobId) {
-        let Some(job) = self.jobs.remove(&id) else { panic!("no job {id}") };
+        let Some(job) = self.jobs.remove(&id) else {
+            panic!("no job {id}")
+        };
         for share in &job.shares {
             if let Some(node) = self.nodes.get_mut(&share.node) {
                 node.free_cores += share.cores;
@@ -97,7 +105,9 @@ impl Cluster {
     pub fn changes(&mut self) -> Changes {
         let mut changes = Changes {
             removed_jobs: std::mem::take(&mut self.removed_jobs).into_iter().collect(),
-            removed_nodes: std::mem::take(&mut self.removed_nodes).into_iter().collect(),
+            removed_nodes: std::mem::take(&mut self.removed_nodes)
+                .into_iter()
+                .collect(),
             ..Changes::default()
         };
         for id in std::mem::take(&mut self.changed_nodes) {
@@ -116,7 +126,9 @@ impl Cluster {
     pub fn snapshot(&self) -> Changes {
         let mut changes = Changes::default();
         self.nodes.values().for_each(|row| changes.push_node(row));
-        self.sets.iter().for_each(|(&id, nodes)| changes.push_set(id, nodes));
+        self.sets
+            .iter()
+            .for_each(|(&id, nodes)| changes.push_set(id, nodes));
         self.jobs.values().for_each(|row| changes.push_job(row));
         changes
     }
@@ -135,22 +147,35 @@ impl Cluster {
                 }
                 Decision::Grow(placement) => self.give(now, placement, JOB_RUNNING),
                 Decision::Reserve(reservation) => {
-                    assert!(reservation.at >= now, "a reservation in the past: {reservation:?}");
-                    assert_eq!(self.jobs[&reservation.job].state, JOB_QUEUED, "{reservation:?}");
+                    assert!(
+                        reservation.at >= now,
+                        "a reservation in the past: {reservation:?}"
+                    );
+                    assert_eq!(
+                        self.jobs[&reservation.job].state, JOB_QUEUED,
+                        "{reservation:?}"
+                    );
                 }
                 Decision::Wait(waiting) => {
                     assert_eq!(self.jobs[&waiting.job].state, JOB_QUEUED, "{waiting:?}");
                 }
-                Decision::Shrink(_) | Decision::Preempt(_) => panic!("not known here: {decision:?}"),
+                Decision::Shrink(_) | Decision::Preempt(_) => {
+                    panic!("not known here: {decision:?}")
+                }
             }
         }
         started
     }
 
     fn give(&mut self, now: Instant, placement: &Placement, state: u8) {
-        let Some(job) = self.jobs.get_mut(&placement.job) else { panic!("no job: {placement:?}") };
+        let Some(job) = self.jobs.get_mut(&placement.job) else {
+            panic!("no job: {placement:?}")
+        };
         assert_eq!(job.state, state, "{placement:?}");
-        assert!(state == JOB_QUEUED || job.flags & JOB_CAN_GROW != 0, "may not grow: {placement:?}");
+        assert!(
+            state == JOB_QUEUED || job.flags & JOB_CAN_GROW != 0,
+            "may not grow: {placement:?}"
+        );
         assert!(!placement.shares.is_empty(), "{placement:?}");
         let whole = job.flags & JOB_EXCLUSIVE != 0 || job.unit == 2;
         let mut seen = BTreeSet::new();
@@ -161,10 +186,22 @@ impl Cluster {
                 panic!("no node: {placement:?}");
             };
             assert_eq!(node.state, NODE_USABLE, "{placement:?}");
-            assert!(node.free_cores >= share.cores, "cores taken: {placement:?} {node:?}");
-            assert!(node.free_gpus >= share.gpus, "GPUs taken: {placement:?} {node:?}");
-            assert!(!whole || share.cores == node.cores, "not the whole node: {placement:?}");
-            assert!(!whole || node.free_cores == node.cores, "not idle: {placement:?}");
+            assert!(
+                node.free_cores >= share.cores,
+                "cores taken: {placement:?} {node:?}"
+            );
+            assert!(
+                node.free_gpus >= share.gpus,
+                "GPUs taken: {placement:?} {node:?}"
+            );
+            assert!(
+                !whole || share.cores == node.cores,
+                "not the whole node: {placement:?}"
+            );
+            assert!(
+                !whole || node.free_cores == node.cores,
+                "not idle: {placement:?}"
+            );
             if let Some(set) = self.sets.get(&job.candidates) {
                 assert!(set.contains(&share.node), "not a candidate: {placement:?}");
             }
@@ -179,13 +216,18 @@ impl Cluster {
                 None => job.shares.push(*share),
             }
         }
-        assert!(job.flags & JOB_SINGLE_NODE == 0 || job.shares.len() == 1, "{placement:?}");
+        assert!(
+            job.flags & JOB_SINGLE_NODE == 0 || job.shares.len() == 1,
+            "{placement:?}"
+        );
         let units: u32 = job
             .shares
             .iter()
             .map(|share| match job.unit {
                 0 => share.cores,
-                1 => share.cores / (self.nodes[&share.node].cores / self.nodes[&share.node].sockets),
+                1 => {
+                    share.cores / (self.nodes[&share.node].cores / self.nodes[&share.node].sockets)
+                }
                 2 => 1,
                 _ => share.gpus,
             })
@@ -193,8 +235,16 @@ impl Cluster {
         assert!(units >= job.min, "too little: {placement:?}");
         // Whole nodes may be more than was asked for, but not a node more.
         let over = units.saturating_sub(job.max);
-        let smallest = job.shares.iter().map(|share| share.cores).min().unwrap_or(0);
-        assert!(over == 0 || (whole && over < smallest), "too much: {placement:?}");
+        let smallest = job
+            .shares
+            .iter()
+            .map(|share| share.cores)
+            .min()
+            .unwrap_or(0);
+        assert!(
+            over == 0 || (whole && over < smallest),
+            "too much: {placement:?}"
+        );
         if state == JOB_QUEUED {
             job.state = JOB_RUNNING;
             job.started = now;

@@ -16,8 +16,11 @@ pub fn words(line: &str) -> Option<Vec<String>> {
     if line.contains(|c: char| SPECIAL.contains(c) || (c.is_control() && c != '\t')) {
         return None;
     }
-    let words: Vec<String> =
-        line.split([' ', '\t']).filter(|word| !word.is_empty()).map(str::to_owned).collect();
+    let words: Vec<String> = line
+        .split([' ', '\t'])
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect();
     let first = words.first()?;
     // An assignment goes before the program's name; a shell's own words are no programs, or other ones.
     let special = first.contains('=') || SHELL_WORDS.contains(&first.as_str());
@@ -34,11 +37,12 @@ const SPECIAL: &str = "\"'`\\$*?[]~#!&|;<>(){}^";
 
 /// Reserved words and built-ins of POSIX shells. `true` and `false` are built in too, but as programs they do the same.
 const SHELL_WORDS: &[&str] = &[
-    ".", ":", "[", "alias", "bg", "bind", "break", "builtin", "case", "cd", "command", "continue", "declare",
-    "do", "done", "echo", "elif", "else", "esac", "eval", "exec", "exit", "export", "fc", "fg", "fi", "for",
-    "function", "getopts", "hash", "if", "in", "jobs", "kill", "let", "local", "printf", "pwd", "read",
-    "readonly", "return", "select", "set", "shift", "source", "test", "then", "time", "times", "trap",
-    "type", "typeset", "ulimit", "umask", "unalias", "unset", "until", "wait", "while",
+    ".", ":", "[", "alias", "bg", "bind", "break", "builtin", "case", "cd", "command", "continue",
+    "declare", "do", "done", "echo", "elif", "else", "esac", "eval", "exec", "exit", "export",
+    "fc", "fg", "fi", "for", "function", "getopts", "hash", "if", "in", "jobs", "kill", "let",
+    "local", "printf", "pwd", "read", "readonly", "return", "select", "set", "shift", "source",
+    "test", "then", "time", "times", "trap", "type", "typeset", "ulimit", "umask", "unalias",
+    "unset", "until", "wait", "while",
 ];
 
 #[cfg(test)]
@@ -50,14 +54,24 @@ mod tests {
         let rows: &[(&str, &[&str])] = &[
             ("/bin/true", &["/bin/true"]),
             ("  make   -j4\tall ", &["make", "-j4", "all"]),
-            ("gcc -DX=1 -o a.out a.c", &["gcc", "-DX=1", "-o", "a.out", "a.c"]),
-            ("prog --rate=5% user@host:/path,x +y", &["prog", "--rate=5%", "user@host:/path,x", "+y"]),
+            (
+                "gcc -DX=1 -o a.out a.c",
+                &["gcc", "-DX=1", "-o", "a.out", "a.c"],
+            ),
+            (
+                "prog --rate=5% user@host:/path,x +y",
+                &["prog", "--rate=5%", "user@host:/path,x", "+y"],
+            ),
             ("größe ünïcode", &["größe", "ünïcode"]),
             ("true", &["true"]),
             ("./cd", &["./cd"]),
         ];
         for (line, expected) in rows {
-            assert_eq!(words(line).as_deref(), Some(expected.map_strings().as_slice()), "{line}");
+            assert_eq!(
+                words(line).as_deref(),
+                Some(expected.map_strings().as_slice()),
+                "{line}"
+            );
         }
     }
 
@@ -73,10 +87,43 @@ mod tests {
     #[test]
     fn anything_that_a_shell_reads_goes_to_the_shell() {
         let lines = [
-            "", "  ", "echo hello", "cd /tmp", "X=1 prog", "a=b", "ls *.c", "ls ?", "ls [ab]", "cat <in", "a >out",
-            "a | b", "a && b", "a; b", "a &", "(a)", "{ a }", "echo $HOME", "`a`", "$(a)", "ls ~", "a # b",
-            "! a", "'a b'", "\"a\"", "a\\ b", "a\nb", "a\rb", "a\0b", "for x in y", "exit 3", "test -f x", "[ -f x ]",
-            ". ./env", "printf x", "time make", "a^b",
+            "",
+            "  ",
+            "echo hello",
+            "cd /tmp",
+            "X=1 prog",
+            "a=b",
+            "ls *.c",
+            "ls ?",
+            "ls [ab]",
+            "cat <in",
+            "a >out",
+            "a | b",
+            "a && b",
+            "a; b",
+            "a &",
+            "(a)",
+            "{ a }",
+            "echo $HOME",
+            "`a`",
+            "$(a)",
+            "ls ~",
+            "a # b",
+            "! a",
+            "'a b'",
+            "\"a\"",
+            "a\\ b",
+            "a\nb",
+            "a\rb",
+            "a\0b",
+            "for x in y",
+            "exit 3",
+            "test -f x",
+            "[ -f x ]",
+            ". ./env",
+            "printf x",
+            "time make",
+            "a^b",
         ];
         for line in lines {
             assert_eq!(words(line), None, "{line:?}");

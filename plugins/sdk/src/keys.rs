@@ -7,7 +7,11 @@ use std::hash::{BuildHasherDefault, Hasher};
 /// Bits that sort as the number does.
 pub(crate) fn ordered(number: f64) -> u64 {
     let bits = number.to_bits();
-    if bits >> 63 == 0 { bits | 1 << 63 } else { !bits }
+    if bits >> 63 == 0 {
+        bits | 1 << 63
+    } else {
+        !bits
+    }
 }
 
 /// Sorts first by `major`, then by `minor`.
@@ -61,10 +65,28 @@ mod tests {
 
     #[test]
     fn keys_sort_as_what_they_stand_for() {
-        let numbers = [f64::NEG_INFINITY, -2.5, -0.0, 0.0, 1e-300, 1.0, 9e15, f64::INFINITY];
-        assert!(numbers.windows(2).all(|pair| ordered(pair[0]) < ordered(pair[1])));
-        let places =
-            [(4000, 9.0, 9), (2000, -3.0, 9), (2000, 7.0, 1), (2000, 7.0, 2), (0, 0.0, 0)];
+        let numbers = [
+            f64::NEG_INFINITY,
+            -2.5,
+            -0.0,
+            0.0,
+            1e-300,
+            1.0,
+            9e15,
+            f64::INFINITY,
+        ];
+        assert!(
+            numbers
+                .windows(2)
+                .all(|pair| ordered(pair[0]) < ordered(pair[1]))
+        );
+        let places = [
+            (4000, 9.0, 9),
+            (2000, -3.0, 9),
+            (2000, 7.0, 1),
+            (2000, 7.0, 2),
+            (0, 0.0, 0),
+        ];
         let keys = places.map(|(priority, position, number)| queue_key(priority, position, number));
         assert!(keys.is_sorted());
         assert_eq!(minor(keys[0]), 9);

@@ -70,7 +70,11 @@ pub struct Job {
 impl Job {
     /// When it is expected to give back what it holds: infinity when not known. A job that is ending is expected at once.
     pub fn expected_end(&self) -> Instant {
-        if self.state == JOB_ENDING { 0.0 } else { self.started + self.walltime }
+        if self.state == JOB_ENDING {
+            0.0
+        } else {
+            self.started + self.walltime
+        }
     }
 
     fn entry(&self, slot: u32) -> Entry {
@@ -307,13 +311,23 @@ impl Mirror {
     }
 
     fn apply_sets(&mut self, rows: &CandidateSets) {
-        check_columns("sets", rows.id.len(), &[("node-count", rows.node_count.len())]);
+        check_columns(
+            "sets",
+            rows.id.len(),
+            &[("node-count", rows.node_count.len())],
+        );
         let mut nodes = &rows.node[..];
         for (id, &count) in rows.id.iter().zip(&rows.node_count) {
             let Some((ids, rest)) = nodes.split_at_checked(count as usize) else {
                 panic!("sets.node is shorter than sets.node-count says");
             };
-            self.sets.insert(*id, Set { ids: ids.to_vec(), positions: Vec::new() });
+            self.sets.insert(
+                *id,
+                Set {
+                    ids: ids.to_vec(),
+                    positions: Vec::new(),
+                },
+            );
             nodes = rest;
         }
     }
@@ -369,7 +383,10 @@ impl Mirror {
                 })
                 .collect();
             share += count;
-            let (min, max) = (rows.min[row].max(1), rows.max[row].max(rows.min[row]).max(1));
+            let (min, max) = (
+                rows.min[row].max(1),
+                rows.max[row].max(rows.min[row]).max(1),
+            );
             let job = Job {
                 id: rows.id[row],
                 state: rows.state[row],
@@ -389,7 +406,9 @@ impl Mirror {
             if let Some(slot) = slot {
                 self.take_out(slot);
             }
-            let slot = slot.or_else(|| self.vacant.pop()).unwrap_or(self.jobs.len() as u32);
+            let slot = slot
+                .or_else(|| self.vacant.pop())
+                .unwrap_or(self.jobs.len() as u32);
             self.slots.insert(job.id, slot);
             self.put_in(slot, &job, arrivals.as_mut());
             match self.jobs.get_mut(slot as usize) {
@@ -426,7 +445,9 @@ impl Mirror {
     }
 
     fn take_out(&mut self, slot: u32) {
-        let Some(job) = self.jobs[slot as usize].take() else { return };
+        let Some(job) = self.jobs[slot as usize].take() else {
+            return;
+        };
         if job.state == JOB_QUEUED {
             let entry = job.entry(slot);
             self.queue.remove(&entry);
@@ -459,6 +480,172 @@ impl Mirror {
 
 fn check_columns(table: &str, rows: usize, columns: &[(&str, usize)]) {
     for (column, len) in columns {
-        assert!(*len == rows, "{table}.{column} has {len} entries for {rows} rows");
+        assert!(
+            *len == rows,
+            "{table}.{column} has {len} entries for {rows} rows"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::{JobRow, NodeRow};
+
+    fn ids<'a>(jobs: impl Iterator<Item = &'a Job>) -> Vec<u32> {
+        jobs.map(|job| job.id).collect()
+    }
+
+    fn queued(mirror: &Mirror) -> Vec<u32> {
+        ids(mirror.queue().iter().map(|entry| mirror.job(entry.slot)))
+    }
+
+    fn running(id: u32, walltime: f64, cores: u32) -> JobRow {
+        let shares = vec![Share {
+            node: 5,
+            cores,
+            gpus: 0,
+        }];
+        JobRow {
+            state: JOB_RUNNING,
+            started: 100.0,
+            shares,
+            ..JobRow::queued(id, 1, walltime)
+        }
+    }
+
+    #[test]
+    fn keeps_the_queue_in_order_and_running_jobs_by_expected_end() {
+        let mut mirror = Mirror::default();
+        let mut changes = Changes::default();
+        changes.push_node(&NodeRow::idle(5, 8));
+        for (id, priority, position) in [(1, 2000, 1.0), (2, 3000, 2.0), (3, 2000, 0.5)] {
+            changes.push_job(&JobRow {
+                priority,
+                position,
+                ..JobRow::queued(id, 1, 10.0)
+            });
+        }
+        changes.push_job(&running(4, f64::INFINITY, 1));
+        changes.push_job(&running(6, 50.0, 1));
+        changes.push_job(&running(5, 50.0, 1));
+        changes.push_job(&JobRow {
+            state: JOB_ENDING,
+            ..running(7, 900.0, 1)
+        });
+        mirror.apply(&changes);
+        assert_eq!(queued(&mirror), [2, 3, 1]);
+        assert_eq!(ids(mirror.running()), [7, 5, 6, 4]);
+
+        // A row replaces all of a job; removals come first, also of jobs that were never seen.
+        let mut changes = Changes {
+            removed_jobs: vec![2, 7, 99],
+            ..Changes::default()
+        };
+        changes.push_job(&JobRow {
+            priority: 4000,
+            ..JobRow::queued(1, 1, 10.0)
+        });
+        changes.push_job(&running(3, 10.0, 2));
+        mirror.apply(&changes);
+        assert_eq!(queued(&mirror), [1]);
+        assert_eq!(ids(mirror.running()), [3, 5, 6, 4]);
+        assert_eq!(mirror.find(2), None);
+        assert_eq!(mirror.find(3).map(|job| mirror.held(job)), Some(2));
+    }
+
+    #[test]
+    fn knows_who_could_grow() {
+        let mut mirror = Mirror::default();
+        let mut changes = Changes::default();
+        changes.push_node(&NodeRow {
+            sockets: 2,
+            ..NodeRow::idle(5, 8)
+        });
+        let growing = |id, row| JobRow {
+            flags: JOB_CAN_GROW,
+            max: 4,
+            demand: 4,
+            id,
+            ..row
+        };
+        changes.push_job(&growing(1, running(1, 50.0, 2)));
+        changes.push_job(&JobRow {
+            priority: 3000,
+            ..growing(2, running(2, 50.0, 1))
+        });
+        changes.push_job(&growing(3, running(3, 50.0, 4))); // has what it needs
+        changes.push_job(&JobRow {
+            flags: 0,
+            ..growing(4, running(4, 50.0, 1))
+        });
+        changes.push_job(&JobRow {
+            state: JOB_ENDING,
+            ..growing(5, running(5, 50.0, 1))
+        });
+        // Two sockets of four cores; with four sockets it would hold four.
+        changes.push_job(&JobRow {
+            unit: 1,
+            ..growing(6, running(6, 50.0, 8))
+        });
+        mirror.apply(&changes);
+        assert_eq!(ids(mirror.hungry()), [2, 1, 6]);
+
+        let mut changes = Changes::default();
+        changes.push_node(&NodeRow {
+            sockets: 4,
+            ..NodeRow::idle(5, 8)
+        });
+        mirror.apply(&changes);
+        assert_eq!(ids(mirror.hungry()), [2, 1]);
+    }
+
+    #[test]
+    fn candidate_sets_follow_their_nodes() {
+        let mut mirror = Mirror::default();
+        let mut changes = Changes::default();
+        for id in [3, 5, 9] {
+            changes.push_node(&NodeRow::idle(id, 8));
+        }
+        changes.push_set(1, &[9, 4, 3, 9]); // 4 is not there yet, 9 is named twice
+        mirror.apply(&changes);
+        let nodes = |mirror: &Mirror, set| -> Vec<u32> {
+            mirror
+                .candidates(set)
+                .iter()
+                .map(|&at| mirror.nodes()[at as usize].id)
+                .collect()
+        };
+        assert_eq!(nodes(&mirror, 0), [3, 5, 9]);
+        assert_eq!(nodes(&mirror, 1), [9, 3]);
+        assert!(nodes(&mirror, 2).is_empty());
+
+        let mut changes = Changes {
+            removed_nodes: vec![3],
+            ..Changes::default()
+        };
+        changes.push_node(&NodeRow::idle(4, 8));
+        mirror.apply(&changes);
+        assert_eq!(nodes(&mirror, 0), [4, 5, 9]);
+        assert_eq!(nodes(&mirror, 1), [9, 4]);
+        assert_eq!(
+            [3, 4, 5, 9].map(|id| mirror.position(id)),
+            [None, Some(0), Some(1), Some(2)]
+        );
+
+        mirror.apply(&Changes {
+            removed_sets: vec![1],
+            ..Changes::default()
+        });
+        assert!(nodes(&mirror, 1).is_empty());
+    }
+
+    #[test]
+    #[should_panic(expected = "jobs.priority has 0 entries for 1 rows")]
+    fn columns_that_do_not_fit_together_are_named() {
+        let mut changes = Changes::default();
+        changes.push_job(&JobRow::queued(1, 1, 1.0));
+        changes.jobs.priority.clear();
+        Mirror::default().apply(&changes);
     }
 }

@@ -56,7 +56,10 @@ impl Free {
     /// What the host said is free.
     pub fn of(node: &Node) -> Free {
         if node.usable {
-            Free { cores: node.free_cores, gpus: node.free_gpus }
+            Free {
+                cores: node.free_cores,
+                gpus: node.free_gpus,
+            }
         } else {
             Free::default()
         }
@@ -64,7 +67,14 @@ impl Free {
 
     /// What would be free if nothing ran there.
     pub fn idle(node: &Node) -> Free {
-        if node.usable { Free { cores: node.cores, gpus: node.gpus } } else { Free::default() }
+        if node.usable {
+            Free {
+                cores: node.cores,
+                gpus: node.gpus,
+            }
+        } else {
+            Free::default()
+        }
     }
 
     /// Takes a share away.
@@ -98,7 +108,11 @@ impl Shape {
 
     /// Cores that lie wherever they like: whether such a job fits is a matter of their sum alone.
     pub fn is_plain(self) -> bool {
-        self == Shape { unit: Unit::Core, exclusive: false, single_node: false }
+        self == Shape {
+            unit: Unit::Core,
+            exclusive: false,
+            single_node: false,
+        }
     }
 
     /// How many units fit on a node.
@@ -126,7 +140,11 @@ impl Shape {
     /// So many units of a node, which must fit there.
     pub fn share(self, node: &Node, free: Free, units: u32) -> Share {
         if self.exclusive || self.unit == Unit::Node {
-            return Share { node: node.id, cores: node.cores, gpus: node.gpus };
+            return Share {
+                node: node.id,
+                cores: node.cores,
+                gpus: node.gpus,
+            };
         }
         let (cores, gpus) = match self.unit {
             Unit::Core => (units, 0),
@@ -134,7 +152,11 @@ impl Shape {
             Unit::Node => (node.cores, node.gpus),
             Unit::Gpu => (units, units),
         };
-        Share { node: node.id, cores, gpus }
+        Share {
+            node: node.id,
+            cores,
+            gpus,
+        }
     }
 
     /// How many units a share is. Without the node (it is gone), sockets count as one.
@@ -180,9 +202,7 @@ pub fn pack(
     choice: Choice,
 ) -> Option<Vec<Share>> {
     let units_at = |at: u32| shape.units_on(&nodes[at as usize], free[at as usize]);
-    let share_at = |at: u32, units: u32| {
-        shape.share(&nodes[at as usize], free[at as usize], units)
-    };
+    let share_at = |at: u32, units: u32| shape.share(&nodes[at as usize], free[at as usize], units);
 
     if let Some((at, units)) = one_node(shape, (least, most), candidates, units_at, choice) {
         return Some(vec![share_at(at, units)]);
@@ -261,4 +281,207 @@ fn one_node(
         }
     }
     best.map(|(at, units)| (at, units.min(most)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// (cores, sockets, GPUs, free cores, free GPUs); a sixth node that is closed is at the end.
+    const NODES: [(u32, u32, u32, u32, u32); 5] = [
+        (8, 2, 0, 8, 0),
+        (8, 2, 0, 5, 0),
+        (8, 2, 2, 3, 1),
+        (16, 4, 4, 16, 4),
+        (4, 1, 0, 0, 0),
+    ];
+
+    fn nodes() -> Vec<Node> {
+        let mut nodes: Vec<Node> = (10..)
+            .zip(NODES)
+            .map(|(id, (cores, sockets, gpus, free_cores, free_gpus))| Node {
+                id,
+                usable: true,
+                cores,
+                sockets,
+                gpus,
+                free_cores,
+                free_gpus,
+            })
+            .collect();
+        nodes.push(Node {
+            id: 15,
+            usable: false,
+            ..nodes[3]
+        });
+        nodes
+    }
+
+    /// Shares as (node, cores, GPUs).
+    fn packed(
+        unit: u8,
+        flags: u32,
+        amount: (u32, u32),
+        candidates: &[u32],
+        choice: Choice,
+    ) -> Option<Vec<(u32, u32, u32)>> {
+        let nodes = nodes();
+        let free: Vec<Free> = nodes.iter().map(Free::of).collect();
+        let shares = pack(
+            Shape::new(unit, flags),
+            amount,
+            candidates,
+            &nodes,
+            &free,
+            choice,
+        )?;
+        Some(
+            shares
+                .iter()
+                .map(|share| (share.node, share.cores, share.gpus))
+                .collect(),
+        )
+    }
+
+    /// Least and most, candidates, choice; what comes of it.
+    type Row<'a> = ((u32, u32), &'a [u32], Choice, Option<&'a [(u32, u32, u32)]>);
+
+    #[test]
+    fn cores() {
+        use Choice::{Fewest, InOrder, Spread};
+        let all: &[u32] = &[0, 1, 2, 3, 4, 5];
+        let rows: &[Row<'_>] = &[
+            // One node is enough: the tightest, the first of equals; or the first in the site's order.
+            ((1, 1), all, Fewest, Some(&[(12, 1, 0)])),
+            ((4, 4), all, Fewest, Some(&[(11, 4, 0)])),
+            ((6, 6), all, Fewest, Some(&[(10, 6, 0)])),
+            ((4, 4), &[3, 1, 0], InOrder, Some(&[(13, 4, 0)])),
+            ((6, 6), &[1, 0, 3], InOrder, Some(&[(10, 6, 0)])),
+            // More than one: the largest first; or in order.
+            ((20, 20), all, Fewest, Some(&[(13, 16, 0), (10, 4, 0)])),
+            (
+                (20, 20),
+                &[1, 2, 3],
+                InOrder,
+                Some(&[(11, 5, 0), (12, 3, 0), (13, 12, 0)]),
+            ),
+            // As much as fits, up to the most; nothing below the least.
+            ((20, 99), &[0, 3], Fewest, Some(&[(13, 16, 0), (10, 8, 0)])),
+            ((25, 99), &[0, 3], Fewest, None),
+            ((1, 10), &[1, 2], Fewest, Some(&[(11, 5, 0), (12, 3, 0)])),
+            // Evenly; small nodes give what they have.
+            (
+                (6, 6),
+                &[0, 1, 3],
+                Spread,
+                Some(&[(11, 2, 0), (10, 2, 0), (13, 2, 0)]),
+            ),
+            (
+                (16, 16),
+                &[0, 2, 3],
+                Spread,
+                Some(&[(12, 3, 0), (10, 6, 0), (13, 7, 0)]),
+            ),
+            ((2, 2), &[0, 1, 3], Spread, Some(&[(10, 1, 0), (13, 1, 0)])),
+            ((1, 1), &[4, 5], Fewest, None),
+            ((1, 1), &[], Fewest, None),
+        ];
+        for (i, (amount, candidates, choice, expected)) in rows.iter().enumerate() {
+            let shares = packed(0, 0, *amount, candidates, *choice);
+            assert_eq!(shares.as_deref(), *expected, "row {i}");
+        }
+    }
+
+    #[test]
+    fn on_a_single_node() {
+        let all: &[u32] = &[0, 1, 2, 3, 4, 5];
+        let single = |amount| packed(0, JOB_SINGLE_NODE, amount, all, Choice::Fewest);
+        assert_eq!(single((4, 4)), Some(vec![(11, 4, 0)]));
+        assert_eq!(single((4, 7)), Some(vec![(10, 7, 0)]));
+        // No node has the most: the roomiest.
+        assert_eq!(single((4, 40)), Some(vec![(13, 16, 0)]));
+        assert_eq!(single((17, 40)), None);
+    }
+
+    #[test]
+    fn whole_nodes() {
+        let all: &[u32] = &[0, 1, 2, 3, 4, 5];
+        let exclusive = |amount| packed(0, JOB_EXCLUSIVE, amount, all, Choice::Fewest);
+        // Idle ones only, and all of each.
+        assert_eq!(exclusive((3, 3)), Some(vec![(10, 8, 0)]));
+        assert_eq!(exclusive((9, 9)), Some(vec![(13, 16, 4)]));
+        assert_eq!(exclusive((17, 17)), Some(vec![(13, 16, 4), (10, 8, 0)]));
+        assert_eq!(exclusive((25, 25)), None);
+        let whole = |amount| packed(2, 0, amount, all, Choice::Fewest);
+        assert_eq!(whole((1, 1)), Some(vec![(10, 8, 0)]));
+        assert_eq!(whole((2, 9)), Some(vec![(10, 8, 0), (13, 16, 4)]));
+        assert_eq!(whole((3, 9)), None);
+        let one = packed(2, JOB_SINGLE_NODE, (1, 5), all, Choice::Fewest);
+        assert_eq!(one, Some(vec![(10, 8, 0)]));
+    }
+
+    #[test]
+    fn sockets_and_gpus() {
+        let all: &[u32] = &[0, 1, 2, 3, 4, 5];
+        let sockets = |amount| packed(1, 0, amount, all, Choice::Fewest);
+        // Four cores a socket: 2, 1, 0 and 4 of them are free.
+        assert_eq!(sockets((1, 1)), Some(vec![(11, 4, 0)]));
+        assert_eq!(sockets((3, 3)), Some(vec![(13, 12, 0)]));
+        assert_eq!(
+            sockets((7, 9)),
+            Some(vec![(13, 16, 0), (10, 8, 0), (11, 4, 0)])
+        );
+        assert_eq!(sockets((8, 9)), None);
+        let gpus = |amount| packed(3, 0, amount, all, Choice::Fewest);
+        assert_eq!(gpus((1, 1)), Some(vec![(12, 1, 1)]));
+        assert_eq!(gpus((2, 5)), Some(vec![(13, 4, 4), (12, 1, 1)]));
+        assert_eq!(gpus((6, 6)), None);
+    }
+
+    /// What was packed is what was asked for, whatever is free.
+    #[test]
+    fn shares_add_up() {
+        for seed in 0..500u32 {
+            let random = |n: u32| seed.wrapping_mul(2654435761).rotate_left(n * 5) >> 8;
+            let nodes: Vec<Node> = (0..6)
+                .map(|id| {
+                    let cores = 1 + random(id) % 9;
+                    let free_cores = random(id + 6) % (cores + 1);
+                    let (sockets, gpus, free_gpus) = (1, 0, 0);
+                    Node {
+                        id,
+                        usable: true,
+                        cores,
+                        sockets,
+                        gpus,
+                        free_cores,
+                        free_gpus,
+                    }
+                })
+                .collect();
+            let free: Vec<Free> = nodes.iter().map(Free::of).collect();
+            let total: u32 = free.iter().map(|free| free.cores).sum();
+            let (least, most) = (1 + random(3) % 20, 1 + random(3) % 20 + random(4) % 10);
+            for choice in [Choice::Fewest, Choice::InOrder, Choice::Spread] {
+                let shape = Shape::new(0, 0);
+                let shares = pack(
+                    shape,
+                    (least, most),
+                    &[0, 1, 2, 3, 4, 5],
+                    &nodes,
+                    &free,
+                    choice,
+                );
+                let Some(shares) = shares else {
+                    assert!(total < least, "seed {seed} {choice:?}");
+                    continue;
+                };
+                let sum: u32 = shares.iter().map(|share| share.cores).sum();
+                assert_eq!(sum, total.min(most), "seed {seed} {choice:?}");
+                for share in &shares {
+                    assert!(share.cores > 0 && share.cores <= free[share.node as usize].cores);
+                }
+            }
+        }
+    }
 }

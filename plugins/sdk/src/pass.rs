@@ -107,13 +107,23 @@ impl<'a> Pass<'a> {
             let shares = if job.shape.exclusive {
                 whole_nodes(job.shape, most, candidates, nodes, &self.free)
             } else if most > 0 {
-                pack(job.shape, (1, most), candidates, nodes, &self.free, choice(job.set))
+                pack(
+                    job.shape,
+                    (1, most),
+                    candidates,
+                    nodes,
+                    &self.free,
+                    choice(job.set),
+                )
             } else {
                 None
             };
             if let Some(shares) = shares {
                 self.give(job.expected_end(), &shares);
-                self.decisions.push(Decision::Grow(Placement { job: job.id, shares }));
+                self.decisions.push(Decision::Grow(Placement {
+                    job: job.id,
+                    shares,
+                }));
             }
         }
     }
@@ -148,7 +158,14 @@ impl<'a> Pass<'a> {
         let candidates = self.mirror.candidates(job.set);
         let nodes = self.mirror.nodes();
         let amount = (job.min, most.max(job.min));
-        let shares = pack(job.shape, amount, candidates, nodes, &self.free, choice(job.set));
+        let shares = pack(
+            job.shape,
+            amount,
+            candidates,
+            nodes,
+            &self.free,
+            choice(job.set),
+        );
         if shares.is_none() {
             self.misfits.add(job);
         }
@@ -158,7 +175,10 @@ impl<'a> Pass<'a> {
     /// Starts a queued job on shares that [`Pass::fit`] gave.
     pub fn start(&mut self, job: &Job, shares: Vec<Share>) {
         self.give(self.now + job.walltime, &shares);
-        self.decisions.push(Decision::Start(Placement { job: job.id, shares }));
+        self.decisions.push(Decision::Start(Placement {
+            job: job.id,
+            shares,
+        }));
     }
 
     /// Whether a job would fit if nothing else ran on the nodes that take jobs.
@@ -177,7 +197,11 @@ impl<'a> Pass<'a> {
         for &at in self.mirror.candidates(job.set) {
             let node = &nodes[at as usize];
             let units = job.shape.units_on(node, Free::idle(node));
-            total = if job.shape.single_node { total.max(units) } else { total.saturating_add(units) };
+            total = if job.shape.single_node {
+                total.max(units)
+            } else {
+                total.saturating_add(units)
+            };
             if total >= job.min {
                 return true;
             }
@@ -194,7 +218,10 @@ impl<'a> Pass<'a> {
                 self.free_cores -= before - self.free[at].cores;
             }
         }
-        self.placed.push(Placed { end, shares: shares.to_vec() });
+        self.placed.push(Placed {
+            end,
+            shares: shares.to_vec(),
+        });
     }
 }
 
@@ -222,5 +249,9 @@ fn whole_nodes(
 
 /// Set 0 is in no order that anybody wished for: pack. Any other is.
 fn choice(set: SetId) -> Choice {
-    if set == 0 { Choice::Fewest } else { Choice::InOrder }
+    if set == 0 {
+        Choice::Fewest
+    } else {
+        Choice::InOrder
+    }
 }

@@ -74,7 +74,9 @@ macro_rules! policy_component {
             struct Component;
 
             impl Guest for Component {
-                fn configure(settings: Vec<(String, String)>) -> Result<Vec<(String, String)>, String> {
+                fn configure(
+                    settings: Vec<(String, String)>,
+                ) -> Result<Vec<(String, String)>, String> {
                     log::install_panic_hook();
                     POLICY.with_borrow_mut(|policy| policy.configure(&settings))
                 }

@@ -70,7 +70,11 @@ impl Profile {
     pub fn reserve(&mut self, cores: u32, at: Instant, span: Span) {
         let at = at.max(self.steps[0].from);
         let first = self.split(at);
-        let end = if span == Span::INFINITY { self.steps.len() } else { self.split(at + span) };
+        let end = if span == Span::INFINITY {
+            self.steps.len()
+        } else {
+            self.split(at + span)
+        };
         for step in &mut self.steps[first..end] {
             step.free = step.free.saturating_sub(cores);
         }
@@ -78,7 +82,9 @@ impl Profile {
 
     /// Index of the step that an instant lies in.
     fn step_at(&self, at: Instant) -> usize {
-        self.steps.partition_point(|step| step.from <= at).saturating_sub(1)
+        self.steps
+            .partition_point(|step| step.from <= at)
+            .saturating_sub(1)
     }
 
     /// Makes a step begin at an instant, and answers its index.
@@ -102,9 +108,22 @@ mod tests {
         let profile = Profile::new(
             10.0,
             4,
-            [(30.0, 2), (20.0, 1), (30.0, 1), (5.0, 1), (Instant::INFINITY, 100)],
+            [
+                (30.0, 2),
+                (20.0, 1),
+                (30.0, 1),
+                (5.0, 1),
+                (Instant::INFINITY, 100),
+            ],
         );
-        for (at, free) in [(0.0, 5), (10.0, 5), (19.0, 5), (20.0, 6), (30.0, 9), (1e9, 9)] {
+        for (at, free) in [
+            (0.0, 5),
+            (10.0, 5),
+            (19.0, 5),
+            (20.0, 6),
+            (30.0, 9),
+            (1e9, 9),
+        ] {
             assert_eq!(profile.free_at(at), free, "at {at}");
         }
     }
@@ -127,7 +146,11 @@ mod tests {
             (11, 1.0, 0.0, None),
         ];
         for (cores, span, from, start) in rows {
-            assert_eq!(profile.earliest(cores, span, from), start, "{cores} for {span} from {from}");
+            assert_eq!(
+                profile.earliest(cores, span, from),
+                start,
+                "{cores} for {span} from {from}"
+            );
         }
     }
 

@@ -39,9 +39,10 @@ impl Order {
     fn compare(self, a: &Entry, b: &Entry) -> Ordering {
         match self {
             Order::Queue => queue_order(a, b),
-            Order::Shortest => {
-                a.walltime.total_cmp(&b.walltime).then_with(|| queue_order(a, b))
-            }
+            Order::Shortest => a
+                .walltime
+                .total_cmp(&b.walltime)
+                .then_with(|| queue_order(a, b)),
         }
     }
 }
@@ -66,7 +67,11 @@ pub struct Block {
 
 impl Block {
     fn new(entries: Vec<Entry>) -> Block {
-        let mut block = Block { entries, cores_min: u32::MAX, walltime_min: f64::INFINITY };
+        let mut block = Block {
+            entries,
+            cores_min: u32::MAX,
+            walltime_min: f64::INFINITY,
+        };
         block.summarise();
         block
     }
@@ -98,7 +103,11 @@ pub struct Queue {
 impl Queue {
     /// An empty queue.
     pub fn new(order: Order) -> Queue {
-        Queue { order, blocks: Vec::new(), len: 0 }
+        Queue {
+            order,
+            blocks: Vec::new(),
+            len: 0,
+        }
     }
 
     /// Whether no job is in it.
@@ -135,7 +144,11 @@ impl Queue {
             // Places in the queue are the lower half of the new keys, so they decide between equals.
             let places: Vec<Entry> = keys.iter().map(by_index).collect();
             keys.clear();
-            keys.extend((0..).zip(&places).map(|(place, e)| key(ordered(e.walltime), place)));
+            keys.extend(
+                (0..)
+                    .zip(&places)
+                    .map(|(place, e)| key(ordered(e.walltime), place)),
+            );
             sort(&mut keys);
             self.cut(keys.iter().map(|key| places[minor(*key) as usize]));
         } else {
@@ -172,7 +185,9 @@ impl Queue {
             self.blocks.push(Block::new(vec![entry]));
             return;
         };
-        let place = block.entries.partition_point(|e| order.compare(e, &entry) == Ordering::Less);
+        let place = block
+            .entries
+            .partition_point(|e| order.compare(e, &entry) == Ordering::Less);
         if block.entries.len() < BLOCK_MAX {
             block.entries.insert(place, entry);
             block.cores_min = block.cores_min.min(entry.cores);
@@ -180,7 +195,11 @@ impl Queue {
             return;
         }
         // Jobs mostly arrive at the end: begin a new block there, and the full one stays full.
-        let split = if place == BLOCK_MAX { BLOCK_MAX } else { BLOCK_MAX / 2 };
+        let split = if place == BLOCK_MAX {
+            BLOCK_MAX
+        } else {
+            BLOCK_MAX / 2
+        };
         let mut tail = block.entries.split_off(split);
         if place >= split {
             tail.insert(place - split, entry);
@@ -199,7 +218,10 @@ impl Queue {
             .partition_point(|block| order.compare(&block.entries[0], entry) != Ordering::Greater)
             .saturating_sub(1);
         let found = self.blocks.get(at).and_then(|block| {
-            block.entries.binary_search_by(|e| order.compare(e, entry)).ok()
+            block
+                .entries
+                .binary_search_by(|e| order.compare(e, entry))
+                .ok()
         });
         let Some(place) = found else {
             panic!("the queued job in slot {} is not in the queue", entry.slot);
@@ -227,7 +249,9 @@ mod tests {
             let mut plain: Vec<Entry> = Vec::new();
             let mut seed = 7u64;
             let mut random = |below: u64| {
-                seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                seed = seed
+                    .wrapping_mul(6364136223846793005)
+                    .wrapping_add(1442695040888963407);
                 (seed >> 33) % below
             };
             for step in 0..20_000u32 {
@@ -238,8 +262,16 @@ mod tests {
                     let entry = Entry {
                         priority: random(3) as u32 * 1000,
                         cores: 1 + random(64) as u32,
-                        position: if random(2) == 0 { f64::from(step) } else { random(1000) as f64 },
-                        walltime: if random(5) == 0 { f64::INFINITY } else { random(50) as f64 },
+                        position: if random(2) == 0 {
+                            f64::from(step)
+                        } else {
+                            random(1000) as f64
+                        },
+                        walltime: if random(5) == 0 {
+                            f64::INFINITY
+                        } else {
+                            random(50) as f64
+                        },
                         slot: step,
                     };
                     plain.push(entry);
@@ -254,8 +286,11 @@ mod tests {
                         assert!((1..=BLOCK_MAX).contains(&block.entries().len()));
                         let cores = block.entries().iter().map(|e| e.cores).min();
                         assert_eq!(Some(block.cores_min), cores);
-                        let shortest =
-                            block.entries().iter().map(|e| e.walltime).fold(f64::INFINITY, f64::min);
+                        let shortest = block
+                            .entries()
+                            .iter()
+                            .map(|e| e.walltime)
+                            .fold(f64::INFINITY, f64::min);
                         assert_eq!(block.walltime_min, shortest);
                     }
                 }
@@ -270,7 +305,11 @@ mod tests {
                 priority: i * 7 % 3,
                 cores: 1 + i % 64,
                 position: f64::from(i * 7919 % 1000) - 500.0,
-                walltime: if i.is_multiple_of(5) { f64::INFINITY } else { f64::from(i % 50) },
+                walltime: if i.is_multiple_of(5) {
+                    f64::INFINITY
+                } else {
+                    f64::from(i % 50)
+                },
                 slot: i,
             };
             let entries: Vec<Entry> = (0..1000).map(entry).collect();
@@ -289,7 +328,13 @@ mod tests {
         let mut queue = Queue::new(Order::Queue);
         for i in 0..10_000u32 {
             let position = f64::from(i);
-            queue.insert(Entry { priority: 2000, cores: 1, position, walltime: 1.0, slot: i });
+            queue.insert(Entry {
+                priority: 2000,
+                cores: 1,
+                position,
+                walltime: 1.0,
+                slot: i,
+            });
         }
         assert_eq!(queue.blocks().len(), 10_000usize.div_ceil(BLOCK_MAX));
     }

@@ -1,7 +1,7 @@
 //! Runs the command line of an assignment from start to end: what executors, prepare and release tasks of the kind
 //! `command` have in common.
 //!
-//! Written against [`Processes`], so that it is tested natively with a script of events; [`Host`] is the real thing.
+//! Written against [`Processes`], so that it is tested natively with a script of events; `Host` is the real thing, in components only.
 
 use crate::{
     command_line::{through_shell, words},
@@ -9,7 +9,9 @@ use crate::{
     work::{Assignment, COULD_NOT_START, Exit, Failure, INPUT_OR_OUTPUT, failure},
 };
 
-pub use crate::bindings::imports::jobyard::plugin::process::{Command, Event, Input, Output, ProcessId};
+pub use crate::bindings::imports::jobyard::plugin::process::{
+    Command, Event, Input, Output, ProcessId,
+};
 
 /// The interface `process` of the host: documented in `wit/process.wit`.
 pub trait Processes {
@@ -54,7 +56,10 @@ impl Processes for Host {
 /// kind: a shell says so on standard error, and its exit code is 127 (126 where it must not be run), as users know it.
 pub fn run(assignment: Assignment, processes: &mut impl Processes) -> Result<Exit, Failure> {
     if assignment.command_line.trim().is_empty() {
-        return Ok(Exit { code: 0, signal: None });
+        return Ok(Exit {
+            code: 0,
+            signal: None,
+        });
     }
     let files = [
         assignment.standard_input.clone(),
@@ -62,8 +67,18 @@ pub fn run(assignment: Assignment, processes: &mut impl Processes) -> Result<Exi
         assignment.standard_error.clone(),
     ];
     let process = start(assignment, processes).map_err(|text| {
-        let names_a_file = files.iter().flatten().any(|file| text.contains(file.as_str()));
-        failure(if names_a_file { INPUT_OR_OUTPUT } else { COULD_NOT_START }, text)
+        let names_a_file = files
+            .iter()
+            .flatten()
+            .any(|file| text.contains(file.as_str()));
+        failure(
+            if names_a_file {
+                INPUT_OR_OUTPUT
+            } else {
+                COULD_NOT_START
+            },
+            text,
+        )
     })?;
     let mut limit_ms = None;
     loop {
@@ -110,7 +125,9 @@ fn command(assignment: Assignment) -> Command {
         arguments: Vec::new(),
         environment: assignment.environment,
         working_folder: assignment.working_folder,
-        standard_input: assignment.standard_input.map_or(Input::Nothing, Input::File),
+        standard_input: assignment
+            .standard_input
+            .map_or(Input::Nothing, Input::File),
         // One file for both means one stream, as the shell's `>file 2>&1`; opened twice they would overwrite each other.
         standard_error: match assignment.standard_error {
             Some(file) if assignment.standard_output.as_deref() == Some(file.as_str()) => {
@@ -119,7 +136,9 @@ fn command(assignment: Assignment) -> Command {
             Some(file) => Output::File(file),
             None => Output::Captured,
         },
-        standard_output: assignment.standard_output.map_or(Output::Captured, Output::File),
+        standard_output: assignment
+            .standard_output
+            .map_or(Output::Captured, Output::File),
     }
 }
 
@@ -138,7 +157,8 @@ mod tests {
 
     impl Processes for Script {
         fn spawn(&mut self, command: &Command) -> Result<ProcessId, String> {
-            self.calls.push(format!("spawn {} {:?}", command.program, command.arguments));
+            self.calls
+                .push(format!("spawn {} {:?}", command.program, command.arguments));
             self.commands.push(command.clone());
             self.spawns.remove(0)
         }
@@ -169,10 +189,19 @@ mod tests {
 
     #[test]
     fn a_simple_line_is_started_directly() {
-        let mut script =
-            Script { spawns: vec![Ok(0)], events: vec![exited(0, 3)], ..Script::default() };
+        let mut script = Script {
+            spawns: vec![Ok(0)],
+            events: vec![exited(0, 3)],
+            ..Script::default()
+        };
         let exit = run(assignment("make -j4"), &mut script);
-        assert_eq!(exit, Ok(Exit { code: 3, signal: None }));
+        assert_eq!(
+            exit,
+            Ok(Exit {
+                code: 3,
+                signal: None
+            })
+        );
         assert_eq!(script.calls, ["spawn make [\"-j4\"]", "next None"]);
         let command = &script.commands[0];
         assert_eq!(command.working_folder, "/w");
@@ -184,8 +213,11 @@ mod tests {
 
     #[test]
     fn files_are_handed_over() {
-        let mut script =
-            Script { spawns: vec![Ok(0), Ok(0)], events: vec![exited(0, 0), exited(0, 0)], ..Script::default() };
+        let mut script = Script {
+            spawns: vec![Ok(0), Ok(0)],
+            events: vec![exited(0, 0), exited(0, 0)],
+            ..Script::default()
+        };
         let mut work = assignment("a | b");
         work.standard_input = Some("in".to_owned());
         work.standard_output = Some("out".to_owned());
@@ -195,7 +227,10 @@ mod tests {
         run(work, &mut script).unwrap();
         let file = |name: &str| Output::File(name.to_owned());
         assert_eq!(script.calls[0], "spawn /bin/sh [\"-c\", \"a | b\"]");
-        assert_eq!(script.commands[0].standard_input, Input::File("in".to_owned()));
+        assert_eq!(
+            script.commands[0].standard_input,
+            Input::File("in".to_owned())
+        );
         assert_eq!(script.commands[0].standard_output, file("out"));
         assert_eq!(script.commands[0].standard_error, file("err"));
         assert_eq!(script.commands[1].standard_output, file("out"));
@@ -210,10 +245,22 @@ mod tests {
             ..Script::default()
         };
         let exit = run(assignment("sleep 9"), &mut script);
-        assert_eq!(exit, Ok(Exit { code: 137, signal: None }));
+        assert_eq!(
+            exit,
+            Ok(Exit {
+                code: 137,
+                signal: None
+            })
+        );
         assert_eq!(
             script.calls[1..],
-            ["next None", "interrupt 0", "next Some(500)", "kill 0", "next None"]
+            [
+                "next None",
+                "interrupt 0",
+                "next Some(500)",
+                "kill 0",
+                "next None"
+            ]
         );
     }
 
@@ -225,7 +272,11 @@ mod tests {
             ..Script::default()
         };
         assert_eq!(run(assignment("sleep 9"), &mut script).unwrap().code, 130);
-        assert!(!script.calls.iter().any(|call| call.starts_with("kill")), "{:?}", script.calls);
+        assert!(
+            !script.calls.iter().any(|call| call.starts_with("kill")),
+            "{:?}",
+            script.calls
+        );
     }
 
     #[test]
@@ -252,7 +303,13 @@ mod tests {
         work.standard_input = Some("data/in".to_owned());
         let text = "cannot open data/in: No such file";
         let failed = run(work.clone(), &mut refuse(text)).unwrap_err();
-        assert_eq!(failed, Failure { code: INPUT_OR_OUTPUT, text: text.to_owned() });
+        assert_eq!(
+            failed,
+            Failure {
+                code: INPUT_OR_OUTPUT,
+                text: text.to_owned()
+            }
+        );
         let failed = run(work, &mut refuse("no such folder: /w")).unwrap_err();
         assert_eq!(failed.code, COULD_NOT_START);
     }
@@ -260,7 +317,13 @@ mod tests {
     #[test]
     fn an_empty_line_is_nothing_to_do() {
         let mut script = Script::default();
-        assert_eq!(run(assignment(" \t"), &mut script), Ok(Exit { code: 0, signal: None }));
+        assert_eq!(
+            run(assignment(" \t"), &mut script),
+            Ok(Exit {
+                code: 0,
+                signal: None
+            })
+        );
         assert!(script.calls.is_empty());
     }
 }

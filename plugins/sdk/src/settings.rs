@@ -44,10 +44,19 @@ mod tests {
             yes_or_no("grow", "maybe"),
             Err("setting `grow`: `maybe` is not `yes` or `no`".to_owned())
         );
-        assert_eq!(unknown("x", &[]), "unknown setting `x`: this plugin has none");
-        assert_eq!(unknown("x", &["a", "b"]), "unknown setting `x`: there are a, b");
+        assert_eq!(
+            unknown("x", &[]),
+            "unknown setting `x`: this plugin has none"
+        );
+        assert_eq!(
+            unknown("x", &["a", "b"]),
+            "unknown setting `x`: there are a, b"
+        );
         let twice = [("a".into(), "1".into()), ("a".into(), "2".into())];
-        assert_eq!(each_once(&twice), Err("setting `a` is given twice".to_owned()));
+        assert_eq!(
+            each_once(&twice),
+            Err("setting `a` is given twice".to_owned())
+        );
         assert_eq!(each_once(&twice[..1]), Ok(()));
     }
 }

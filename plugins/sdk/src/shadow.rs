@@ -28,7 +28,10 @@ impl<'a> Shadow<'a> {
     pub fn find(pass: &Pass<'a>, head: &Job) -> Shadow<'a> {
         let mut room = Room::now(pass, head);
         let placed = by_end(&pass.placed);
-        let mut placed = placed.iter().map(|key| &pass.placed[minor(*key) as usize]).peekable();
+        let mut placed = placed
+            .iter()
+            .map(|key| &pass.placed[minor(*key) as usize])
+            .peekable();
         let mut running = pass.mirror.running().peekable();
         let mut at = pass.now;
         loop {
@@ -50,7 +53,11 @@ impl<'a> Shadow<'a> {
             }
             at = end;
             room.give(shares);
-            if started_first { placed.next().map(drop) } else { running.next().map(drop) };
+            if started_first {
+                placed.next().map(drop)
+            } else {
+                running.next().map(drop)
+            };
         }
         if !room.suffices() {
             at = Instant::INFINITY;
@@ -62,8 +69,16 @@ impl<'a> Shadow<'a> {
     /// may run on any node, and needs cores only.
     pub fn extra(&self) -> Option<u32> {
         match &self.room {
-            Room::Sum { within: None, cores, least, .. } => Some(cores.saturating_sub(*least)),
-            Room::Sum { within: Some(_), .. } | Room::ByNode { .. } => None,
+            Room::Sum {
+                within: None,
+                cores,
+                least,
+                ..
+            } => Some(cores.saturating_sub(*least)),
+            Room::Sum {
+                within: Some(_), ..
+            }
+            | Room::ByNode { .. } => None,
         }
     }
 
@@ -81,8 +96,10 @@ impl<'a> Shadow<'a> {
 
 /// Keys of what was placed, by expected end.
 fn by_end(placed: &[Placed]) -> Vec<u128> {
-    let mut keys: Vec<u128> =
-        (0..).zip(placed).map(|(index, placed)| key(ordered(placed.end), index)).collect();
+    let mut keys: Vec<u128> = (0..)
+        .zip(placed)
+        .map(|(index, placed)| key(ordered(placed.end), index))
+        .collect();
     sort(&mut keys);
     keys
 }
@@ -131,7 +148,12 @@ impl<'a> Room<'a> {
                     free.fold(0u32, |sum, (free, _)| sum.saturating_add(free.cores))
                 }
             };
-            return Room::Sum { mirror, within, cores, least };
+            return Room::Sum {
+                mirror,
+                within,
+                cores,
+                least,
+            };
         }
         let (mut units, mut large_enough) = (0u32, 0);
         for (at, (node, free)) in mirror.nodes().iter().zip(&pass.free).enumerate() {
@@ -142,27 +164,47 @@ impl<'a> Room<'a> {
             }
         }
         let (shape, free) = (head.shape, pass.free.clone());
-        Room::ByNode { mirror, within, free, shape, units, large_enough, least }
+        Room::ByNode {
+            mirror,
+            within,
+            free,
+            shape,
+            units,
+            large_enough,
+            least,
+        }
     }
 
     fn suffices(&self) -> bool {
         match self {
             Room::Sum { cores, least, .. } => cores >= least,
-            Room::ByNode { shape, large_enough, .. } if shape.single_node => *large_enough > 0,
+            Room::ByNode {
+                shape,
+                large_enough,
+                ..
+            } if shape.single_node => *large_enough > 0,
             Room::ByNode { units, least, .. } => units >= least,
         }
     }
 
     fn give(&mut self, shares: &[Share]) {
-        self.change(shares, |cores, share| cores + share.cores, |free, share, node| {
-            free.give(share, node);
-        });
+        self.change(
+            shares,
+            |cores, share| cores + share.cores,
+            |free, share, node| {
+                free.give(share, node);
+            },
+        );
     }
 
     fn take(&mut self, shares: &[Share]) {
-        self.change(shares, |cores, share| cores.saturating_sub(share.cores), |free, share, _| {
-            free.take(share);
-        });
+        self.change(
+            shares,
+            |cores, share| cores.saturating_sub(share.cores),
+            |free, share, _| {
+                free.take(share);
+            },
+        );
     }
 
     fn change(
@@ -172,7 +214,12 @@ impl<'a> Room<'a> {
         on_node: impl Fn(&mut Free, &Share, &Node),
     ) {
         match self {
-            Room::Sum { mirror, within, cores, .. } => {
+            Room::Sum {
+                mirror,
+                within,
+                cores,
+                ..
+            } => {
                 let all_count = within.is_none() && !mirror.any_node_closed();
                 for share in shares {
                     if all_count || counts(mirror, within.as_deref(), share).is_some() {
@@ -180,9 +227,19 @@ impl<'a> Room<'a> {
                     }
                 }
             }
-            Room::ByNode { mirror, within, free, shape, units, large_enough, least } => {
+            Room::ByNode {
+                mirror,
+                within,
+                free,
+                shape,
+                units,
+                large_enough,
+                least,
+            } => {
                 for share in shares {
-                    let Some(at) = counts(mirror, within.as_deref(), share) else { continue };
+                    let Some(at) = counts(mirror, within.as_deref(), share) else {
+                        continue;
+                    };
                     let node = &mirror.nodes()[at];
                     let before = shape.units_on(node, free[at]);
                     on_node(&mut free[at], share, node);

@@ -32,6 +32,12 @@ mod tests {
         assert_eq!(text.len(), 1024);
         let text = failure(1, format!("a{}", "é".repeat(600))).text;
         assert_eq!(text.len(), 1023);
-        assert_eq!(failure(2, "short".into()), Failure { code: 2, text: "short".into() });
+        assert_eq!(
+            failure(2, "short".into()),
+            Failure {
+                code: 2,
+                text: "short".into()
+            }
+        );
     }
 }

@@ -18,11 +18,26 @@ fn effects(plan: &Plan) -> Vec<Decision> {
 }
 
 fn random_job(random: &mut Random, id: u32) -> JobRow {
-    let unit = if random.one_in(4) { 1 + random.below(3) as u8 } else { 0 };
-    let min = 1 + if unit == 0 { random.below(12) } else { random.below(2) };
-    let max = if random.one_in(2) { min } else { min + random.below(6) };
-    let walltime =
-        if random.one_in(6) { f64::INFINITY } else { f64::from(1 + random.below(50)) * 10.0 };
+    let unit = if random.one_in(4) {
+        1 + random.below(3) as u8
+    } else {
+        0
+    };
+    let min = 1 + if unit == 0 {
+        random.below(12)
+    } else {
+        random.below(2)
+    };
+    let max = if random.one_in(2) {
+        min
+    } else {
+        min + random.below(6)
+    };
+    let walltime = if random.one_in(6) {
+        f64::INFINITY
+    } else {
+        f64::from(1 + random.below(50)) * 10.0
+    };
     let mut flags = random.below(2) * 2; // may grow
     if random.one_in(5) {
         flags |= 1; // exclusive
@@ -37,15 +52,27 @@ fn random_job(random: &mut Random, id: u32) -> JobRow {
         demand: min + random.below(max - min + 1),
         priority: [1000, 2000, 2000, 3000][random.below(4) as usize],
         // Some were queued again and stand before others.
-        position: if random.one_in(5) { -f64::from(id) } else { f64::from(id) },
-        candidates: if random.one_in(3) { 1 + random.below(3) } else { 0 },
+        position: if random.one_in(5) {
+            -f64::from(id)
+        } else {
+            f64::from(id)
+        },
+        candidates: if random.one_in(3) {
+            1 + random.below(3)
+        } else {
+            0
+        },
         ..JobRow::queued(id, min, walltime)
     }
 }
 
 fn random_node(random: &mut Random, id: u32) -> NodeRow {
     NodeRow {
-        state: if random.one_in(5) { NODE_CLOSED } else { NODE_USABLE },
+        state: if random.one_in(5) {
+            NODE_CLOSED
+        } else {
+            NODE_USABLE
+        },
         sockets: 1 + id % 2,
         gpus: id % 3,
         ..NodeRow::idle(id, [4, 8, 8, 16][id as usize % 4])
@@ -105,13 +132,19 @@ fn decides_as_a_long_lived_one() {
                 8 => {
                     let queued = cluster.jobs().values().find(|job| job.state == JOB_QUEUED);
                     if let Some(job) = queued.cloned() {
-                        cluster.set_job(JobRow { priority: 4000, ..job });
+                        cluster.set_job(JobRow {
+                            priority: 4000,
+                            ..job
+                        });
                     }
                 }
                 _ => {
                     let running = cluster.jobs().values().find(|job| job.state == JOB_RUNNING);
                     if let Some(job) = running.cloned() {
-                        cluster.set_job(JobRow { demand: job.max, ..job });
+                        cluster.set_job(JobRow {
+                            demand: job.max,
+                            ..job
+                        });
                     }
                 }
             }
@@ -119,10 +152,21 @@ fn decides_as_a_long_lived_one() {
             let mut fresh = backfill(settings);
             let expected = fresh.schedule(now, &cluster.snapshot());
             let plan = long_lived.schedule(now, &cluster.changes());
-            assert_eq!(effects(&plan), effects(&expected), "seed {seed}, step {step}");
+            assert_eq!(
+                effects(&plan),
+                effects(&expected),
+                "seed {seed}, step {step}"
+            );
             starts += cluster.carry_out(now, &plan).len();
-            grows += plan.decisions.iter().filter(|d| matches!(d, Decision::Grow(_))).count();
+            grows += plan
+                .decisions
+                .iter()
+                .filter(|d| matches!(d, Decision::Grow(_)))
+                .count();
         }
     }
-    assert!(starts > 2_000 && grows > 100, "too little happened: {starts} starts, {grows} grows");
+    assert!(
+        starts > 2_000 && grows > 100,
+        "too little happened: {starts} starts, {grows} grows"
+    );
 }

@@ -10,8 +10,10 @@ use jobyard_policy_backfill::Backfill;
 
 /// A policy with settings.
 fn backfill(settings: &[(&str, &str)]) -> Backfill {
-    let settings: Vec<_> =
-        settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let settings: Vec<_> = settings
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
     let mut policy = Backfill::default();
     policy.configure(&settings).unwrap();
     policy
@@ -28,7 +30,10 @@ struct Random(u64);
 
 impl Random {
     fn below(&mut self, end: u32) -> u32 {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        self.0 = self
+            .0
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
         ((self.0 >> 33) % u64::from(end)) as u32
     }
 

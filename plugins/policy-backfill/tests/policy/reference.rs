@@ -26,10 +26,23 @@ fn trace(seed: u64, jobs: u32) -> Vec<Traced> {
     let mut job = |_| {
         submit += random.below(60);
         let estimate = [60, 300, 600, 3600][random.below(4) as usize];
-        let size = if random.one_in(10) { 1 + random.below(PROCESSORS) } else { 1 << random.below(6) };
+        let size = if random.one_in(10) {
+            1 + random.below(PROCESSORS)
+        } else {
+            1 << random.below(6)
+        };
         // One in three ends just when it was expected to.
-        let run = if random.one_in(3) { estimate } else { 1 + random.below(estimate) };
-        Traced { submit, run, size, estimate }
+        let run = if random.one_in(3) {
+            estimate
+        } else {
+            1 + random.below(estimate)
+        };
+        Traced {
+            submit,
+            run,
+            size,
+            estimate,
+        }
     };
     (0..jobs).map(&mut job).collect()
 }
@@ -104,19 +117,30 @@ impl Scheduler for Rules {
     }
 
     fn end(&mut self, job: u32) {
-        let at = self.running.iter().position(|running| running.0 == job).unwrap();
+        let at = self
+            .running
+            .iter()
+            .position(|running| running.0 == job)
+            .unwrap();
         self.free += self.running.remove(at).2;
     }
 
     fn pass(&mut self, now: u32) -> Vec<u32> {
         let mut started = Vec::new();
-        while let Some(&(job, traced)) = self.queue.first().filter(|(_, job)| job.size <= self.free) {
+        while let Some(&(job, traced)) = self.queue.first().filter(|(_, job)| job.size <= self.free)
+        {
             self.queue.remove(0);
             self.start(now, job, traced);
             started.push(job);
         }
-        let Some(&(_, head)) = self.queue.first() else { return started };
-        let mut ends: Vec<(u32, u32)> = self.running.iter().map(|&(_, end, size)| (end, size)).collect();
+        let Some(&(_, head)) = self.queue.first() else {
+            return started;
+        };
+        let mut ends: Vec<(u32, u32)> = self
+            .running
+            .iter()
+            .map(|&(_, end, size)| (end, size))
+            .collect();
         ends.sort();
         let mut free_then = self.free;
         let mut shadow = now;
@@ -158,7 +182,11 @@ struct Policy {
 
 impl Scheduler for Policy {
     fn submit(&mut self, job: u32, traced: Traced) {
-        self.cluster.set_job(JobRow::queued(job, traced.size, f64::from(traced.estimate) * 1e6));
+        self.cluster.set_job(JobRow::queued(
+            job,
+            traced.size,
+            f64::from(traced.estimate) * 1e6,
+        ));
     }
 
     fn end(&mut self, job: u32) {
@@ -181,12 +209,19 @@ fn starts_every_job_when_the_rules_say() {
             running: Vec::new(),
         };
         let expected = start_times(&trace, &mut rules);
-        let waited = expected.iter().zip(&trace).filter(|(start, job)| **start > job.submit).count();
+        let waited = expected
+            .iter()
+            .zip(&trace)
+            .filter(|(start, job)| **start > job.submit)
+            .count();
         assert!(waited > 500, "the trace is too easy: {waited} jobs waited");
         // One node, and the same processors spread over many: cores are cores.
         for nodes in [vec![PROCESSORS], vec![5; 20]] {
             let policy = backfill(&[("order", order)]);
-            let mut policy = Policy { policy, cluster: Cluster::new(&nodes) };
+            let mut policy = Policy {
+                policy,
+                cluster: Cluster::new(&nodes),
+            };
             let started = start_times(&trace, &mut policy);
             for (job, (start, expected)) in started.iter().zip(&expected).enumerate() {
                 assert_eq!(start, expected, "job {job}, {order}, {} nodes", nodes.len());

@@ -1,4 +1,4 @@
-//! Generated from `wit/` by `cargo plugins-bindings`; never edited by hand, see `plugins/build/src/bindings.rs`.
+//! Generated from `wit/` by `cargo run -p jobyard-plugins --features bindings -- bindings`; never edited by hand, see `plugins/build/src/bindings.rs`.
 //!
 //! The other modules of this crate give the types better names; a guest needs this one only through their macros.
 #![expect(
