@@ -2,14 +2,17 @@
 //!
 //! It trusts its events: they were decided on this very state. What does not fit is our bug and panics.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::depend::{doom, relink, task_ended};
+use crate::instances::{conclude_queued, count_outcome, note_failure, requeue_instances};
 use crate::state::{job_timers, run_timer};
 use crate::{
     Again, CancelCause, CandidateSet, Closing, CoreSet, Counts, Dispatch, Event, Execution, Fact,
     FailureCause, Grant, Job, JobError, JobId, JobShare, JobSpec, Node, NodeId, NodeState, Outcome,
-    Phase, QueueKey, RangeSet, Run, SetId, SharePhase, State, Stop, StopCause, Task, TaskId,
-    TaskKind, TaskSpec, Then, Times, Timestamp, Tries, Verdict,
+    Phase, QueueKey, Run, SetId, SharePhase, State, Stop, StopCause, Task, TaskId, TaskKind,
+    TaskSpec, Then, Times, Timestamp, Tries, Verdict,
 };
 
 impl State {
@@ -38,9 +41,14 @@ impl State {
             }
             Fact::NodeStateChanged { node, state } => self.node_mut(*node).state = *state,
             Fact::JobAdded { job, spec, tasks } => self.job_added(at, *job, spec, tasks),
-            Fact::JobConfigured { job } => self.to_phase(*job, Phase::Configuring, |job| {
-                job.requeue_count += u32::from(job.times.ended.is_some());
-            }),
+            Fact::JobConfigured { job } => {
+                self.drop_candidates(*job);
+                self.enter_phase(*job, Phase::Configuring, |job| {
+                    job.requeue_count += u32::from(job.times.ended.is_some());
+                    job.waiting = None;
+                    job.reservation = None;
+                });
+            }
             Fact::JobSubmitted { job, first } => self.job_submitted(at, *job, *first),
             Fact::JobValidated {
                 job,
@@ -64,7 +72,8 @@ impl State {
             Fact::JobGrown { job, grants } => self.grant(*job, grants),
             Fact::CoresReturned { job, grant } => self.cores_returned(*job, grant),
             Fact::ShareClosed { job, node } => {
-                self.share_mut(*job, *node).phase = SharePhase::Closing
+                self.share_mut(*job, *node).phase = SharePhase::Closing;
+                index_share(self.job_mut(*job), *node);
             }
             Fact::Dispatched { job, works } => self.dispatched(at, *job, works),
             Fact::WorkStarted { execution } => self.work_started(at, *execution),
@@ -91,8 +100,9 @@ impl State {
                         },
                     );
                 }
+                // A stop of one task is not the job's own word to all that runs.
                 if let Phase::Ending(closing) = &mut self.job_mut(*job).phase {
-                    closing.told = true;
+                    closing.told |= closing.cause == *cause;
                 }
             }
             Fact::InstancesCanceled {
@@ -112,7 +122,6 @@ impl State {
                 };
                 let job = self.job_mut(*job);
                 conclude_queued(job, index(*task), None, outcome);
-                job.doomed.remove(&(index(*task) as u32));
             }
             Fact::TaskRequeued {
                 job,
@@ -124,6 +133,9 @@ impl State {
                     Outcome::Finished { .. } => false,
                     Outcome::Failed { .. } | Outcome::Canceled { .. } => true,
                 });
+                if job.counts.failed == 0 {
+                    job.first_failure = None;
+                }
                 relink(job);
             }
             Fact::JobEnding {
@@ -155,6 +167,9 @@ impl State {
         assert!(id.0 > self.last_job, "job ids go up");
         self.last_job = id.0;
         let tasks: Vec<Task> = tasks.iter().map(|spec| Task::new(spec.clone())).collect();
+        let node_task = |kind| tasks.iter().position(|t| t.spec.kind == kind);
+        let node_prepare = node_task(TaskKind::NodePrepare).map(|i| i as u32);
+        let node_release = node_task(TaskKind::NodeRelease).map(|i| i as u32);
         let ordinary = tasks.iter().filter(|t| t.spec.kind.is_ordinary());
         let counts = Counts {
             queued: ordinary.map(|t| t.queued.len()).sum(),
@@ -186,6 +201,12 @@ impl State {
             open_units: 0,
             fails_now: false,
             first_failure: None,
+            node_trouble: None,
+            groups: Vec::new(),
+            node_prepare,
+            node_release,
+            unsettled: Default::default(),
+            idle: Default::default(),
         };
         relink(&mut job);
         self.jobs.insert(id, job);
@@ -202,7 +223,7 @@ impl State {
                 self.last_back
             }
         };
-        self.to_phase(id, Phase::Submitted, |job| {
+        self.enter_phase(id, Phase::Submitted, |job| {
             job.position = position;
             job.times.submitted = Some(at);
             job.times.started = None;
@@ -210,6 +231,7 @@ impl State {
             job.error = None;
             job.first_failure = None;
             job.fails_now = false;
+            job.auto_requeue_count = 0;
             if job.counts.queued < job.counts.total() {
                 for task in 0..job.tasks.len() {
                     requeue_instances(job, task, None, Outcome::reruns);
@@ -222,7 +244,7 @@ impl State {
     fn job_validated(&mut self, id: JobId, min: u32, max: u32, candidates: Option<&[NodeId]>) {
         self.drop_candidates(id);
         let set = candidates.map_or(SetId(0), |nodes| self.intern(nodes));
-        self.to_phase(id, Phase::Queued, |job| {
+        self.enter_phase(id, Phase::Queued, |job| {
             (job.min, job.max, job.candidates) = (min, max, set);
             job.waiting = None;
             job.reservation = None;
@@ -230,7 +252,7 @@ impl State {
     }
 
     fn job_invalid(&mut self, at: Timestamp, id: JobId, error: JobError) {
-        self.to_phase(id, Phase::Ended(Then::Failed), |job| {
+        self.enter_phase(id, Phase::Ended(Then::Failed), |job| {
             job.times.ended = Some(at);
             job.error = Some(error);
             let outcome = Outcome::Failed {
@@ -244,9 +266,10 @@ impl State {
     }
 
     fn job_started(&mut self, at: Timestamp, id: JobId, grants: &[Grant]) {
-        self.to_phase(id, Phase::Running, |job| {
+        self.enter_phase(id, Phase::Running, |job| {
             job.times.started = Some(at);
             job.error = None;
+            job.node_trouble = None;
             job.waiting = None;
             job.reservation = None;
         });
@@ -254,10 +277,12 @@ impl State {
     }
 
     fn job_ending(&mut self, id: JobId, closing: Closing, error: Option<JobError>) {
-        self.to_phase(id, Phase::Ending(closing), |job| {
+        self.enter_phase(id, Phase::Ending(closing), |job| {
             if error.is_some() {
                 job.error = error;
             }
+            job.waiting = None;
+            job.reservation = None;
             let cause = match closing.then {
                 Then::Canceled => CancelCause::JobCanceled,
                 Then::Finished => CancelCause::JobFinished,
@@ -277,13 +302,14 @@ impl State {
             panic!("job {id} ended without ending")
         };
         if closing.then != Then::Queued {
-            return self.to_phase(id, Phase::Ended(closing.then), |job| {
+            self.drop_candidates(id);
+            return self.enter_phase(id, Phase::Ended(closing.then), |job| {
                 job.times.ended = Some(at)
             });
         }
         self.last_front -= 1;
         let position = self.last_front;
-        self.to_phase(id, Phase::Queued, |job| {
+        self.enter_phase(id, Phase::Queued, |job| {
             job.position = position;
             job.times.started = None;
             job.requeue_count += 1;
@@ -292,15 +318,13 @@ impl State {
                     job.error = None;
                     job.first_failure = None;
                     job.fails_now = false;
+                    job.auto_requeue_count = 0;
                     for task in 0..job.tasks.len() {
                         requeue_instances(job, task, None, Outcome::reruns);
                     }
                     relink(job);
                 }
-                StopCause::SystemError => {
-                    job.auto_requeue_count += 1;
-                    job.first_failure = None;
-                }
+                StopCause::SystemError => job.auto_requeue_count += 1,
                 StopCause::TaskCanceled
                 | StopCause::TaskFinished
                 | StopCause::TaskRequeued
@@ -315,7 +339,7 @@ impl State {
     }
 
     /// Moves a job into another phase, keeping queue and timers in step.
-    fn to_phase(&mut self, id: JobId, phase: Phase, change: impl FnOnce(&mut Job)) {
+    fn enter_phase(&mut self, id: JobId, phase: Phase, change: impl FnOnce(&mut Job)) {
         let job = self.jobs.get_mut(&id).expect("the event's job is there");
         let was_queued = job.phase == Phase::Queued;
         if was_queued {
@@ -338,7 +362,7 @@ impl State {
             .expect("the event's job is there")
             .phase
             .clone();
-        self.to_phase(id, phase, change);
+        self.enter_phase(id, phase, change);
     }
 
     fn set_parameters(&mut self, parameters: crate::Parameters) {
@@ -373,10 +397,7 @@ impl State {
             if job.spec.exclusive {
                 node.exclusive = Some(id);
             }
-            let prepares = job
-                .tasks
-                .iter()
-                .any(|t| t.spec.kind == TaskKind::NodePrepare);
+            let prepares = job.node_prepare.is_some();
             let share = job.shares.entry(grant.node).or_insert_with(|| JobShare {
                 cores: CoreSet::default(),
                 free: CoreSet::default(),
@@ -390,6 +411,7 @@ impl State {
             share.cores.put(&grant.cores);
             share.free.put(&grant.cores);
             share.gpus.put(&grant.gpus);
+            index_share(job, grant.node);
         }
     }
 
@@ -398,19 +420,26 @@ impl State {
         share.free.take(&grant.cores);
         share.cores.take(&grant.cores);
         share.gpus.take(&grant.gpus);
+        index_share(self.job_mut(id), grant.node);
         let node = self.node_mut(grant.node);
         node.free.put(&grant.cores);
         node.free_gpus.put(&grant.gpus);
     }
 
     fn free_share(&mut self, id: JobId, node: NodeId) {
-        let share = self
-            .job_mut(id)
-            .shares
-            .remove(&node)
-            .expect("a freed share is there");
+        let job = self.jobs.get_mut(&id).expect("the event's job is there");
+        let share = job.shares.remove(&node).expect("a freed share is there");
         assert_eq!(share.free, share.cores, "nothing runs on a freed share");
-        let node = self.node_mut(node);
+        index_share(job, node);
+        let node = self
+            .nodes
+            .get_mut(&node)
+            .expect("a freed share's node is there");
+        if job.phase == Phase::Running {
+            job.node_trouble.get_or_insert_with(|| JobError::NodesLost {
+                node: node.spec.name.clone(),
+            });
+        }
         node.free.put(&share.cores);
         node.free_gpus.put(&share.gpus);
         node.jobs.remove(&id);
@@ -481,12 +510,11 @@ impl State {
                 }
             }
             for (node, cores) in &work.places {
-                job.shares
-                    .get_mut(node)
-                    .expect("a place is in a share")
-                    .free
-                    .take(cores);
+                let share = job.shares.get_mut(node).expect("a place is in a share");
+                share.free.take(cores);
+                index_share(job, *node);
             }
+            let task = &mut job.tasks[index];
             if let Some(tries) = task.tries.get_mut(&execution.instance) {
                 tries.attempts = execution.attempt;
             }
@@ -520,7 +548,10 @@ impl State {
         let (spec, run) = self.run_mut(execution);
         let timer = run_timer(execution, &spec, run);
         let grace = run.stop.map_or(stop.grace, |old| old.grace.min(stop.grace));
-        run.stop = Some(Stop { cause: stop.cause, grace });
+        run.stop = Some(Stop {
+            cause: stop.cause,
+            grace,
+        });
         if let Some(timer) = timer {
             self.timers.remove(&timer);
         }
@@ -551,12 +582,11 @@ impl State {
             self.timers.remove(&timer);
         }
         for (node, cores) in &run.places {
-            job.shares
-                .get_mut(node)
-                .expect("a place is in a share")
-                .free
-                .put(cores);
+            let share = job.shares.get_mut(node).expect("a place is in a share");
+            share.free.put(cores);
+            index_share(job, *node);
         }
+        let task = &mut job.tasks[index];
         if let Some(error) = error {
             task.last_error = Some(error.to_string());
         }
@@ -566,16 +596,16 @@ impl State {
                 let ok = matches!(outcome, Outcome::Finished { .. });
                 task.conclude(execution.instance, outcome);
                 let share = job.shares.get_mut(&node).expect("a prepared node is there");
-                share.phase = if ok {
+                share.phase = if ok && self.nodes[&node].state != NodeState::Offline {
                     SharePhase::Ready
                 } else {
                     SharePhase::Closing
                 };
+                index_share(job, node);
                 if !ok && job.phase == Phase::Running {
                     let text = error.map_or_else(|| outcome.to_string(), str::to_string);
                     let node = self.nodes[&node].spec.name.clone();
-                    job.first_failure
-                        .get_or_insert(JobError::NodePrepareFailed { node, text });
+                    job.node_trouble = Some(JobError::NodePrepareFailed { node, text });
                 }
                 return;
             }
@@ -585,6 +615,7 @@ impl State {
                     .get_mut(&node)
                     .expect("a released node is there")
                     .phase = SharePhase::Released;
+                index_share(job, node);
                 return;
             }
             (TaskKind::NodePrepare | TaskKind::NodeRelease, Verdict::Again(_)) => {
@@ -614,6 +645,7 @@ impl State {
                 } else {
                     job.open_units -= u64::from(task.spec.max);
                 }
+                doom(job, index as u32);
             }
             Verdict::Ended(outcome) => {
                 if let Some(entry) = task.tries.get_mut(&execution.instance) {
@@ -651,8 +683,14 @@ impl State {
 
     fn run_mut(&mut self, execution: Execution) -> (Arc<TaskSpec>, &mut Run) {
         let task = &mut self.job_mut(execution.job).tasks[index(execution.task)];
-        let run = task.runs.get_mut(&execution.instance).expect("the event's run is there");
-        assert_eq!(run.attempt, execution.attempt, "events are about the current attempt");
+        let run = task
+            .runs
+            .get_mut(&execution.instance)
+            .expect("the event's run is there");
+        assert_eq!(
+            run.attempt, execution.attempt,
+            "events are about the current attempt"
+        );
         (task.spec.clone(), run)
     }
 }
@@ -662,192 +700,17 @@ pub(crate) fn index(task: TaskId) -> usize {
     task.0 as usize - 1
 }
 
-fn count_outcome(counts: &mut Counts, outcome: Outcome, n: u64) {
-    match outcome {
-        Outcome::Finished { .. } => counts.finished += n,
-        Outcome::Failed { .. } => counts.failed += n,
-        Outcome::Canceled { .. } => counts.canceled += n,
-    }
-}
-
-fn uncount_outcome(counts: &mut Counts, outcome: Outcome, n: u64) {
-    match outcome {
-        Outcome::Finished { .. } => counts.finished -= n,
-        Outcome::Failed { .. } => counts.failed -= n,
-        Outcome::Canceled { .. } => counts.canceled -= n,
-    }
-}
-
-/// Ends instances that are queued: one, or all of a task.
-fn conclude_queued(job: &mut Job, index: usize, instance: Option<u32>, outcome: Outcome) {
-    let task = &mut job.tasks[index];
-    if task.queued.is_empty() || !task.spec.kind.is_ordinary() {
-        return;
-    }
-    let gone = match instance {
-        None => std::mem::take(&mut task.queued),
-        Some(one) => {
-            assert!(task.queued.remove(one), "a canceled instance was queued");
-            RangeSet::span(one, one)
-        }
+/// Keeps the indices of shares in step after a change of one: what moves on, and where idle cores are.
+fn index_share(job: &mut Job, node: NodeId) {
+    let share = job.shares.get(&node);
+    let ready = share.is_some_and(|share| share.phase == SharePhase::Ready);
+    let put = |set: &mut BTreeSet<NodeId>, is: bool| match is {
+        true => set.insert(node),
+        false => set.remove(&node),
     };
-    if task.waiting_for == 0 {
-        job.open_units -= gone.len() * u64::from(task.spec.max);
-    }
-    job.counts.queued -= gone.len();
-    count_outcome(&mut job.counts, outcome, gone.len());
-    if task.queued.is_empty() {
-        job.ready.remove(&(index as u32));
-    }
-    task.outcomes.entry(outcome).or_default().extend(&gone);
-    let ended = task.is_ended();
-    if matches!(outcome, Outcome::Failed { .. }) {
-        note_failure(job, index, gone.first().unwrap_or_default(), outcome, None);
-    }
-    if ended {
-        task_ended(job, index);
-    }
-}
-
-/// Remembers the first failure, and whether it fails the job at once.
-fn note_failure(job: &mut Job, index: usize, instance: u32, outcome: Outcome, error: Option<&str>) {
-    let task = &job.tasks[index];
-    let critical = task.spec.fail_job_on_failure_count.is_some_and(|n| {
-        let failed: u64 = task.ended_in(crate::TaskState::Failed);
-        failed >= u64::from(n)
-    });
-    job.fails_now |= job.spec.fail_on_task_failure || critical;
-    if job.first_failure.is_none() {
-        let mut name = (index + 1).to_string();
-        if instance > 0 {
-            name.push_str(&format!(".{instance}"));
-        }
-        if !task.spec.name.is_empty() {
-            name.push_str(&format!(" ({})", task.spec.name));
-        }
-        let text = error.map_or_else(|| outcome.to_string(), str::to_string);
-        job.first_failure = Some(JobError::TaskFailed { task: name, text });
-    }
-}
-
-/// The last instance of a task has ended: those that wait for it may run, or fail with it.
-fn task_ended(job: &mut Job, index: usize) {
-    let bad = job.tasks[index]
-        .outcomes
-        .keys()
-        .any(|o| !matches!(o, Outcome::Finished { .. }));
-    let dependents = std::mem::take(&mut job.tasks[index].dependents);
-    for &next in &dependents {
-        let task = &mut job.tasks[next as usize];
-        task.waiting_for -= 1;
-        if task.waiting_for == 0 && !task.queued.is_empty() {
-            job.ready.insert(next);
-            job.open_units += task.queued.len() * u64::from(task.spec.max);
-        }
-        if bad && job.spec.fail_dependent_tasks && !task.queued.is_empty() {
-            job.doomed.insert(next);
-        }
-    }
-    job.tasks[index].dependents = dependents;
-}
-
-/// Puts ended instances back into the queue: one, or all whose outcome says so. Call `relink` afterwards.
-fn requeue_instances(
-    job: &mut Job,
-    index: usize,
-    instance: Option<u32>,
-    reruns: impl Fn(Outcome) -> bool,
-) {
-    let task = &mut job.tasks[index];
-    if !task.spec.kind.is_ordinary() {
-        return;
-    }
-    let outcomes: Vec<Outcome> = task
-        .outcomes
-        .keys()
-        .copied()
-        .filter(|&o| reruns(o))
-        .collect();
-    for outcome in outcomes {
-        let set = task.outcomes.get_mut(&outcome).expect("it was just listed");
-        let back = match instance {
-            None => std::mem::take(set),
-            Some(one) if set.remove(one) => RangeSet::span(one, one),
-            Some(_) => continue,
-        };
-        if set.is_empty() {
-            task.outcomes.remove(&outcome);
-        }
-        let ran = match outcome {
-            Outcome::Canceled { .. } => false,
-            Outcome::Failed {
-                cause: FailureCause::DependencyFailed | FailureCause::JobInvalid,
-                ..
-            } => false,
-            Outcome::Failed { .. } | Outcome::Finished { .. } => true,
-        };
-        if ran {
-            for instance in back.iter() {
-                let entry = task.tries.entry(instance).or_default();
-                *entry = Tries {
-                    attempts: entry.attempts.max(1),
-                    exit_code: outcome.exit_code(),
-                    ..Tries::default()
-                };
-            }
-        }
-        uncount_outcome(&mut job.counts, outcome, back.len());
-        job.counts.queued += back.len();
-        task.queued.extend(&back);
-    }
-}
-
-/// Computes what follows from dependencies and instances: who waits for whom, what is ready, what could be used.
-pub(crate) fn relink(job: &mut Job) {
-    let mut by_name: std::collections::BTreeMap<&str, Vec<u32>> = Default::default();
-    let named = job.tasks.iter().any(|t| !t.spec.depends_on.is_empty());
-    let specs: Vec<Arc<TaskSpec>> = match named {
-        true => job.tasks.iter().map(|t| t.spec.clone()).collect(),
-        false => Vec::new(),
-    };
-    for (index, spec) in specs.iter().enumerate().filter(|(_, s)| !s.name.is_empty()) {
-        by_name.entry(&spec.name).or_default().push(index as u32);
-    }
-    for task in &mut job.tasks {
-        task.dependents.clear();
-        task.waiting_for = 0;
-    }
-    for (index, spec) in specs.iter().enumerate() {
-        for &before in spec
-            .depends_on
-            .iter()
-            .filter_map(|n| by_name.get(n.as_str()))
-            .flatten()
-        {
-            job.tasks[before as usize].dependents.push(index as u32);
-            if !job.tasks[before as usize].is_ended() {
-                job.tasks[index].waiting_for += 1;
-            }
-        }
-    }
-    job.ready.clear();
-    job.doomed.clear();
-    job.open_units = 0;
-    for (index, task) in job
-        .tasks
-        .iter()
-        .enumerate()
-        .filter(|(_, t)| t.spec.kind.is_ordinary())
-    {
-        let runs = task.runs.len() as u64;
-        let queued = if task.waiting_for == 0 {
-            task.queued.len()
-        } else {
-            0
-        };
-        job.open_units += (runs + queued) * u64::from(task.spec.max);
-        if queued > 0 {
-            job.ready.insert(index as u32);
-        }
-    }
+    put(&mut job.unsettled, share.is_some() && !ready);
+    put(
+        &mut job.idle,
+        ready && share.is_some_and(|share| !share.free.is_empty()),
+    );
 }

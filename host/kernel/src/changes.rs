@@ -10,7 +10,7 @@ use crate::{JobId, NodeId, SetId};
 /// Whole microseconds since 1970-01-01T00:00:00Z in an `f64`; exact below 2^53.
 pub type Instant = f64;
 /// Whole microseconds in an `f64`; infinity when not known.
-pub type Span = f64;
+type Span = f64;
 
 /// `jobs.flags`: no other job on its nodes.
 pub const JOB_EXCLUSIVE: u32 = 1;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Decision, Execution, FromNode, Invalid, JobId, JobSpec, JobState, NodeId, NodeSpec, NodeState, Parameters,
-    Refusal, TaskId, TaskSpec, TaskState, Timestamp,
+    Decision, Execution, FromNode, Invalid, JobId, JobSpec, JobState, NodeId, NodeSpec, NodeState,
+    Parameters, Refusal, TaskId, TaskSpec, TaskState, Timestamp,
 };
 
 /// What a person may do, as HPC Pack's roles; a person with several has the union.

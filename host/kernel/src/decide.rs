@@ -8,8 +8,8 @@ use crate::apply::index;
 use crate::limits::{CANCEL_MESSAGE_CHARS_MAX, HOLD_SECONDS_MAX};
 use crate::{
     Actor, CancelCause, Closing, Command, Execution, Fact, Job, JobError, JobId, JobKind, JobSpec,
-    JobState, NodeId, Phase, Rejection, Role, Span, State, StopCause, Task, TaskId, TaskSpec,
-    TaskState, Then, Timer, Timestamp, proposal, report, validate,
+    JobState, NodeId, NodeState, Phase, Rejection, Role, SharePhase, Span, State, StopCause, Task,
+    TaskId, TaskSpec, TaskState, Then, Timer, Timestamp, proposal, report, validate,
 };
 
 type Facts = Result<Vec<Fact>, Rejection>;
@@ -35,21 +35,7 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
         Command::SetNodeState {
             node,
             state: wanted,
-        } => {
-            let is = state
-                .node(*node)
-                .ok_or(Rejection::UnknownNode(*node))?
-                .state;
-            let change = Fact::NodeStateChanged {
-                node: *node,
-                state: *wanted,
-            };
-            Ok(if is == *wanted {
-                Vec::new()
-            } else {
-                vec![change]
-            })
-        }
+        } => set_node_state(state, *node, *wanted),
         Command::AddJob { by, spec, tasks } => add_job(state, by, spec, tasks),
         Command::SubmitJob { by, job } => {
             submit_job(may(state, by, *job, "submit", Right::Modify)?)
@@ -115,6 +101,45 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
         Command::Report(report) => report::decide(state, report),
         Command::Tick => Ok(due(state, now)),
     }
+}
+
+/// A node that goes offline leaves its jobs: what runs there may end, nothing new starts there. Draining keeps both.
+fn set_node_state(state: &State, id: NodeId, wanted: NodeState) -> Facts {
+    let node = state.node(id).ok_or(Rejection::UnknownNode(id))?;
+    if node.state == wanted {
+        return Ok(Vec::new());
+    }
+    let mut facts = vec![Fact::NodeStateChanged {
+        node: id,
+        state: wanted,
+    }];
+    if wanted != NodeState::Offline {
+        return Ok(facts);
+    }
+    for job in node.jobs.iter().filter_map(|&job| state.job(job)) {
+        let Some(share) = job.shares.get(&id).filter(|_| job.phase == Phase::Running) else {
+            continue;
+        };
+        match share.phase {
+            SharePhase::Added | SharePhase::Ready => {
+                facts.push(Fact::ShareClosed {
+                    job: job.id,
+                    node: id,
+                });
+            }
+            // The node is closed when the prepare task has ended.
+            SharePhase::Preparing(execution) => {
+                facts.push(Fact::StopRequested {
+                    job: job.id,
+                    executions: vec![execution],
+                    cause: StopCause::SystemError,
+                    grace: state.parameters.task_cancel_grace,
+                });
+            }
+            SharePhase::Closing | SharePhase::Releasing(_) | SharePhase::Released => {}
+        }
+    }
+    Ok(facts)
 }
 
 // ---- who may ----
@@ -205,11 +230,13 @@ fn submit_job(job: &Job) -> Facts {
             job: job.id,
             first: false,
         }]),
-        _ => Err(wrong_state(
-            job,
-            "submitted",
-            "; only a job that is being configured can",
-        )),
+        Phase::Submitted | Phase::Queued | Phase::Running | Phase::Ending(_) | Phase::Ended(_) => {
+            Err(wrong_state(
+                job,
+                "submitted",
+                "; only a job that is being configured can",
+            ))
+        }
     }
 }
 
@@ -304,11 +331,9 @@ fn finish_job(state: &State, by: &Actor, job: &Job, message: &str) -> Facts {
                 error,
             }])
         }
-        _ => Err(wrong_state(
-            job,
-            "finished",
-            "; only a queued or running job can",
-        )),
+        Phase::Configuring | Phase::Submitted | Phase::Ending(_) | Phase::Ended(_) => Err(
+            wrong_state(job, "finished", "; only a queued or running job can"),
+        ),
     }
 }
 
@@ -354,7 +379,7 @@ fn requeue_job(state: &State, job: &Job) -> Facts {
 fn hold_job(job: &Job, until: Option<Timestamp>, now: Timestamp) -> Facts {
     match job.phase {
         Phase::Queued | Phase::Running => {}
-        _ => {
+        Phase::Configuring | Phase::Submitted | Phase::Ending(_) | Phase::Ended(_) => {
             return Err(wrong_state(
                 job,
                 "held",
@@ -543,6 +568,8 @@ fn due(state: &State, now: Timestamp) -> Vec<Fact> {
                 });
                 ending.insert(id);
             }
+            // All that its job runs is stopped in any case.
+            Timer::TaskRuntime(execution) if ending.contains(&execution.job) => {}
             Timer::TaskRuntime(execution) => facts.push(Fact::StopRequested {
                 job: execution.job,
                 executions: vec![execution],
@@ -557,4 +584,35 @@ fn due(state: &State, now: Timestamp) -> Vec<Fact> {
         }
     }
     facts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NodeSpec;
+
+    #[test]
+    fn ids_run_out_before_they_are_used_again() {
+        let state = State {
+            last_job: u32::MAX,
+            last_node: u32::MAX,
+            ..State::new()
+        };
+        let job = Command::AddJob {
+            by: Actor::administrator("root"),
+            spec: Arc::default(),
+            tasks: Vec::new(),
+        };
+        let refused = decide(&state, &job, Timestamp(0));
+        assert_eq!(refused, Err(Rejection::NoIdsLeft("job")));
+        let node = Command::AddNode(NodeSpec {
+            name: "n1".into(),
+            cores: 1,
+            sockets: 1,
+            gpus: 0,
+            memory_mb: 0,
+        });
+        let refused = decide(&state, &node, Timestamp(0));
+        assert_eq!(refused, Err(Rejection::NoIdsLeft("node")));
+    }
 }

@@ -32,7 +32,7 @@ pub fn follow(state: &State, job: JobId) -> Vec<Fact> {
                 Err(error) => Fact::JobInvalid { job: job.id, error },
             }]
         }
-        Phase::Queued => ended_by_itself(job).into_iter().collect(),
+        Phase::Queued => settle(state, job).into_iter().collect(),
         Phase::Running => running(state, job),
         Phase::Ending(closing) => ending(state, job, closing),
         Phase::Ended(_) if state.parameters.ttl_completed_jobs == Span::ZERO => {
@@ -81,26 +81,8 @@ fn ended_by_itself(job: &Job) -> Option<Fact> {
 }
 
 fn running(state: &State, job: &Job) -> Vec<Fact> {
-    let grace = state.parameters.task_cancel_grace;
-    if job.fails_now {
-        return vec![close(
-            job,
-            Then::Failed,
-            StopCause::JobFailed,
-            grace,
-            job.first_failure.clone(),
-        )];
-    }
-    if let Some(&index) = job.doomed.first() {
-        let (task, cause) = (TaskId(index + 1), FailureCause::DependencyFailed);
-        return vec![Fact::InstancesFailed {
-            job: job.id,
-            task,
-            cause,
-        }];
-    }
-    if let Some(end) = ended_by_itself(job) {
-        return vec![end];
+    if let Some(fact) = settle(state, job) {
+        return vec![fact];
     }
     if job.is_draining() && job.counts.running == 0 {
         return vec![close(
@@ -114,20 +96,43 @@ fn running(state: &State, job: &Job) -> Vec<Fact> {
     if job.shares.is_empty() {
         return vec![lost_its_nodes(state, job)];
     }
-    let mut facts = node_steps(state, job, true);
-    if facts.is_empty() && !job.is_draining() {
-        let works = dispatch(job);
-        if !works.is_empty() {
-            facts.push(Fact::Dispatched { job: job.id, works });
-        }
+    let facts = node_steps(state, job, &mut job.unsettled.iter(), true);
+    if !facts.is_empty() || job.is_draining() {
+        return facts;
     }
-    facts
+    let works = dispatch(job);
+    if !works.is_empty() {
+        return vec![Fact::Dispatched { job: job.id, works }];
+    }
+    // Nodes left, and what stayed is too small for the next task: nothing would ever happen again.
+    let stuck = job.counts.running == 0 && job.unsettled.is_empty() && !job.ready.is_empty();
+    if stuck {
+        return vec![lost_its_nodes(state, job)];
+    }
+    Vec::new()
 }
 
-/// A running job without a node: the system queues it again, up to `JobRetryCount` times.
+/// What becomes of a queued or running job by its tasks alone: it fails at once, dependents fail, it is done.
+fn settle(state: &State, job: &Job) -> Option<Fact> {
+    if job.fails_now {
+        let grace = state.parameters.task_cancel_grace;
+        let error = job.first_failure.clone();
+        return Some(close(job, Then::Failed, StopCause::JobFailed, grace, error));
+    }
+    if let Some(&index) = job.doomed.first() {
+        return Some(Fact::InstancesFailed {
+            job: job.id,
+            task: TaskId(index + 1),
+            cause: FailureCause::DependencyFailed,
+        });
+    }
+    ended_by_itself(job)
+}
+
+/// A running job without a node, or with too little left: the system queues it again, up to `JobRetryCount` times.
 fn lost_its_nodes(state: &State, job: &Job) -> Fact {
     let limit = state.parameters.job_retry_count;
-    let last = job.first_failure.clone().unwrap_or(JobError::NodesLost {
+    let last = job.node_trouble.clone().unwrap_or(JobError::NodesLost {
         node: "unknown".into(),
     });
     let (cause, none) = (StopCause::SystemError, Span::ZERO);
@@ -144,7 +149,13 @@ fn lost_its_nodes(state: &State, job: &Job) -> Fact {
 }
 
 fn ending(state: &State, job: &Job, closing: &Closing) -> Vec<Fact> {
-    if !closing.told {
+    let running = |kind| {
+        job.node_task(kind)
+            .is_some_and(|task| !task.runs.is_empty())
+    };
+    let any =
+        job.counts.running > 0 || running(TaskKind::NodePrepare) || running(TaskKind::NodeRelease);
+    if !closing.told && any {
         let mut executions = Vec::new();
         for (index, task) in job.tasks.iter().enumerate() {
             // A release goes on, unless the nodes are wanted back at once.
@@ -176,22 +187,30 @@ fn ending(state: &State, job: &Job, closing: &Closing) -> Vec<Fact> {
             }];
         }
     }
-    let facts = node_steps(state, job, closing.release);
+    let facts = node_steps(state, job, &mut job.shares.keys(), closing.release);
     if facts.is_empty() && job.shares.is_empty() {
         return vec![Fact::JobEnded { job: job.id }];
     }
     facts
 }
 
-/// Moves each node of a job on: prepare what was added, release what leaves and is idle, give back what was released.
-fn node_steps(state: &State, job: &Job, release: bool) -> Vec<Fact> {
+/// Moves nodes of a job on: prepare what was added, release what leaves and is idle, give back what was released.
+fn node_steps(
+    state: &State,
+    job: &Job,
+    nodes: &mut dyn Iterator<Item = &NodeId>,
+    release: bool,
+) -> Vec<Fact> {
     let stays = job.phase == Phase::Running;
     let mut freed = Vec::new();
     let mut works = Vec::new();
-    for (&node, share) in &job.shares {
+    let (mut prepared, mut released) = (0, 0);
+    for (&node, share) in nodes.filter_map(|node| job.shares.get_key_value(node)) {
         match share.phase {
             SharePhase::Added if stays => {
-                works.extend(node_work(job, TaskKind::NodePrepare, node, works.len()))
+                let work = node_work(job, TaskKind::NodePrepare, node, prepared);
+                prepared += 1;
+                works.extend(work);
             }
             SharePhase::Ready if stays => {}
             SharePhase::Added | SharePhase::Ready | SharePhase::Closing
@@ -199,10 +218,13 @@ fn node_steps(state: &State, job: &Job, release: bool) -> Vec<Fact> {
             {
                 let wanted = release && state.parameters.node_release_timeout > Span::ZERO;
                 match wanted
-                    .then(|| node_work(job, TaskKind::NodeRelease, node, works.len()))
+                    .then(|| node_work(job, TaskKind::NodeRelease, node, released))
                     .flatten()
                 {
-                    Some(work) => works.push(work),
+                    Some(work) => {
+                        released += 1;
+                        works.push(work);
+                    }
                     None => freed.push(node),
                 }
             }
@@ -228,12 +250,16 @@ fn node_steps(state: &State, job: &Job, release: bool) -> Vec<Fact> {
 }
 
 /// A node prepare or node release on one node: the next instance of that task, beyond `ahead` others of this batch.
-fn node_work(job: &Job, kind: TaskKind, node: NodeId, ahead: usize) -> Option<Dispatch> {
-    let index = job.tasks.iter().position(|t| t.spec.kind == kind)?;
+fn node_work(job: &Job, kind: TaskKind, node: NodeId, ahead: u32) -> Option<Dispatch> {
+    let index = match kind {
+        TaskKind::NodePrepare => job.node_prepare?,
+        TaskKind::NodeRelease => job.node_release?,
+        TaskKind::Basic | TaskKind::Sweep { .. } => return None,
+    };
     let execution = Execution {
         job: job.id,
-        task: TaskId(index as u32 + 1),
-        instance: job.tasks[index].made + ahead as u32 + 1,
+        task: TaskId(index + 1),
+        instance: job.tasks[index as usize].made + ahead + 1,
         attempt: 1,
     };
     Some(Dispatch {
@@ -250,11 +276,12 @@ fn dispatch(job: &Job) -> Vec<Dispatch> {
         return works;
     }
     let mut free: Vec<(NodeId, CoreSet)> = job
-        .shares
+        .idle
         .iter()
-        .filter(|(_, share)| share.phase == SharePhase::Ready && !share.free.is_empty())
-        .map(|(&node, share)| (node, share.free.clone()))
+        .map(|&node| (node, job.shares[&node].free.clone()))
         .collect();
+    // Nodes are used up from the front.
+    let mut used_up = 0;
     let mut total: u32 = free.iter().map(|(_, cores)| cores.len()).sum();
     for &index in &job.ready {
         let task = &job.tasks[index as usize];
@@ -262,7 +289,11 @@ fn dispatch(job: &Job) -> Vec<Dispatch> {
             if total < task.spec.min || works.len() == DISPATCH_BATCH_MAX {
                 return works;
             }
-            let places = place(&mut free, task);
+            let places = place(&mut free[used_up..], task);
+            used_up += free[used_up..]
+                .iter()
+                .take_while(|(_, cores)| cores.is_empty())
+                .count();
             total -= places.iter().map(|(_, cores)| cores.len()).sum::<u32>();
             let attempt = task
                 .tries
@@ -285,7 +316,7 @@ fn dispatch(job: &Job) -> Vec<Dispatch> {
 
 /// Takes cores for one instance: on the first node that has its maximum, else on the first that has its minimum,
 /// else across nodes in order up to its maximum. The caller knows that the minimum is there.
-fn place(free: &mut Vec<(NodeId, CoreSet)>, task: &Task) -> Vec<(NodeId, CoreSet)> {
+fn place(free: &mut [(NodeId, CoreSet)], task: &Task) -> Vec<(NodeId, CoreSet)> {
     let (min, max) = (task.spec.min, task.spec.max);
     let fits = |n: u32| free.iter().position(|(_, cores)| cores.len() >= n);
     let mut places = Vec::new();
@@ -302,9 +333,6 @@ fn place(free: &mut Vec<(NodeId, CoreSet)>, task: &Task) -> Vec<(NodeId, CoreSet
             wanted -= got.len();
             places.push((*node, got));
         }
-    }
-    if free.first().is_some_and(|(_, cores)| cores.is_empty()) {
-        free.retain(|(_, cores)| !cores.is_empty());
     }
     places
 }

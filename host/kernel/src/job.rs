@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::depend::Group;
 use crate::{
     CoreSet, Execution, Invalid, JobId, JobSpec, NodeId, SetId, Share, Span, StopCause, Task,
     TaskId, TaskKind, Timestamp,
@@ -188,8 +189,20 @@ pub struct Job {
     pub(crate) open_units: u64,
     /// Derived: a task failed whose failure fails the job at once.
     pub(crate) fails_now: bool,
-    /// The first system or prepare error of a task, to be the job's error should it fail.
+    /// The first task that failed, to be the job's error should it fail; none when no instance has failed.
     pub(crate) first_failure: Option<JobError>,
+    /// Why a node left, since the job started: the reason should it lose them all.
+    pub(crate) node_trouble: Option<JobError>,
+    /// Derived: the groups of tasks that others can depend on; empty when no task depends on another.
+    pub(crate) groups: Vec<Group>,
+    /// Derived: index of the node prepare task.
+    pub(crate) node_prepare: Option<u32>,
+    /// Derived: index of the node release task.
+    pub(crate) node_release: Option<u32>,
+    /// Derived: nodes in any phase but `Ready`.
+    pub(crate) unsettled: BTreeSet<NodeId>,
+    /// Derived: nodes in phase `Ready` with cores that no task runs on.
+    pub(crate) idle: BTreeSet<NodeId>,
 }
 
 /// When things happened.
@@ -255,6 +268,16 @@ pub enum SharePhase {
     Releasing(Execution),
     /// Released; to be given back.
     Released,
+}
+
+impl SharePhase {
+    /// Whether the node is on its way out: no new task goes there.
+    pub fn is_leaving(self) -> bool {
+        match self {
+            SharePhase::Closing | SharePhase::Releasing(_) | SharePhase::Released => true,
+            SharePhase::Added | SharePhase::Preparing(_) | SharePhase::Ready => false,
+        }
+    }
 }
 
 /// Why a job waits, in the codes of HPC Pack (`PendingReason`) or the policy's own.
@@ -399,12 +422,23 @@ impl Job {
 
     /// The node prepare or node release task, if it has one.
     pub fn node_task(&self, kind: TaskKind) -> Option<&Task> {
-        self.tasks.iter().find(|t| t.spec.kind == kind)
+        let index = match kind {
+            TaskKind::NodePrepare => self.node_prepare,
+            TaskKind::NodeRelease => self.node_release,
+            TaskKind::Basic | TaskKind::Sweep { .. } => None,
+        };
+        self.tasks.get(index? as usize)
     }
 
     /// Cores that it holds.
     pub fn cores(&self) -> u32 {
         self.shares.values().map(|s| s.cores.len()).sum()
+    }
+
+    /// Cores that it holds and keeps: those of nodes that are not leaving it.
+    pub(crate) fn staying_cores(&self) -> u32 {
+        let staying = self.shares.values().filter(|s| !s.phase.is_leaving());
+        staying.map(|s| s.cores.len()).sum()
     }
 
     /// Whether it is queued and not to start yet.

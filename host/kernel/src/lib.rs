@@ -9,12 +9,15 @@
 
 mod apply;
 mod changes;
+mod check;
 mod command;
 mod decide;
+mod depend;
 mod event;
 mod exit_codes;
 mod follow;
 mod id;
+mod instances;
 mod job;
 pub mod limits;
 mod message;

@@ -30,5 +30,7 @@ pub const DISPATCH_BATCH_MAX: usize = 4_096;
 pub const NODES_MAX: usize = 100_000;
 /// Cores of one node.
 pub const CORES_PER_NODE_MAX: u32 = 1_000_000;
+/// Bytes of a node's words about an attempt that went wrong; longer ones are cut.
+pub const ERROR_TEXT_BYTES_MAX: usize = 4_096;
 /// Bytes of a policy's own words about a job.
 pub const WAITING_TEXT_BYTES_MAX: usize = 1_024;

@@ -19,6 +19,8 @@ pub struct Mirror {
     jobs: Vec<JobId>,
     nodes: Vec<NodeId>,
     sets: BTreeSet<SetId>,
+    /// Sets that had ever gone when `sets` was last compared with the state's.
+    gone_sets: u32,
     /// Jobs that have just been queued, as long as nothing else has changed.
     arrivals: Vec<JobId>,
     other: bool,
@@ -121,6 +123,7 @@ impl Mirror {
         if !self.told {
             self.forget();
             self.told = true;
+            self.gone_sets = state.gone_sets();
             state.nodes().for_each(|node| push_node(&mut changes, node));
             for job in state.jobs() {
                 self.tell_job(state, job, &mut changes);
@@ -149,17 +152,15 @@ impl Mirror {
         self.jobs = jobs;
         self.arrivals.clear();
         self.other = false;
-        if !changes.removed_jobs.is_empty() && !self.sets.is_empty() {
-            let known = &mut self.sets;
-            changes.removed_sets = known
+        let gone_sets = state.gone_sets();
+        if std::mem::replace(&mut self.gone_sets, gone_sets) != gone_sets {
+            changes.removed_sets = self
+                .sets
                 .iter()
                 .copied()
                 .filter(|id| !state.sets.contains_key(id))
                 .collect();
-            changes
-                .removed_sets
-                .iter()
-                .for_each(|id| drop(known.remove(id)));
+            self.sets.retain(|id| state.sets.contains_key(id));
         }
         changes
     }
@@ -168,12 +169,13 @@ impl Mirror {
         if !is_visible(job) {
             return;
         }
-        if job.candidates != SetId(0) && self.sets.insert(job.candidates) {
-            if let Some(set) = state.sets.get(&job.candidates) {
-                changes.sets.id.push(job.candidates);
-                changes.sets.node_count.push(set.nodes.len() as u32);
-                changes.sets.node.extend_from_slice(&set.nodes);
-            }
+        if job.candidates != SetId(0)
+            && self.sets.insert(job.candidates)
+            && let Some(set) = state.sets.get(&job.candidates)
+        {
+            changes.sets.id.push(job.candidates);
+            changes.sets.node_count.push(set.nodes.len() as u32);
+            changes.sets.node.extend_from_slice(&set.nodes);
         }
         push_job(changes, job);
     }
@@ -250,5 +252,92 @@ fn push_job(changes: &mut Changes, job: &Job) {
         columns.share_node.push(node);
         columns.share_cores.push(share.cores.len());
         columns.share_gpus.push(share.gpus.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{Actor, Command, JobSpec, NodeSpec, Timestamp, step};
+
+    fn act(state: &mut State, mirror: &mut Mirror, command: Command) {
+        let mut events = Vec::new();
+        step(state, &command, Timestamp(0), &mut events).expect("a good command");
+        events.iter().for_each(|event| mirror.note(state, event));
+    }
+
+    /// A job that keeps what it is given.
+    fn submit(state: &mut State, mirror: &mut Mirror, min: u32) {
+        let by = Actor::administrator("root");
+        let spec = Arc::new(JobSpec {
+            min: Some(min),
+            max: Some(min),
+            run_until_canceled: true,
+            ..JobSpec::default()
+        });
+        let tasks = Vec::new();
+        let add = Command::AddJob {
+            by: by.clone(),
+            spec,
+            tasks,
+        };
+        act(state, mirror, add);
+        let job = JobId(state.last_job);
+        act(state, mirror, Command::SubmitJob { by, job });
+    }
+
+    #[test]
+    fn arrivals_that_do_not_fit_are_told_apart() {
+        let (mut state, mut mirror) = (State::new(), Mirror::new());
+        for (name, online) in [("n1", true), ("n2", false)] {
+            let spec = NodeSpec {
+                name: name.into(),
+                cores: 2,
+                sockets: 1,
+                gpus: 0,
+                memory_mb: 0,
+            };
+            act(&mut state, &mut mirror, Command::AddNode(spec));
+            let (node, now) = (NodeId(state.last_node), NodeState::Draining);
+            if !online {
+                act(
+                    &mut state,
+                    &mut mirror,
+                    Command::SetNodeState { node, state: now },
+                );
+            }
+        }
+        submit(&mut state, &mut mirror, 3);
+        assert!(
+            !mirror.only_arrivals_that_do_not_fit(&state),
+            "not told yet"
+        );
+        mirror.take(&state);
+        submit(&mut state, &mut mirror, 3);
+        submit(&mut state, &mut mirror, 4);
+        assert!(mirror.only_arrivals_that_do_not_fit(&state), "two are free");
+        submit(&mut state, &mut mirror, 2);
+        assert!(
+            !mirror.only_arrivals_that_do_not_fit(&state),
+            "this one fits"
+        );
+        mirror.take(&state);
+        submit(&mut state, &mut mirror, 3);
+        assert!(
+            mirror.only_arrivals_that_do_not_fit(&state),
+            "only the new one counts"
+        );
+        let (node, now) = (NodeId(2), NodeState::Online);
+        act(
+            &mut state,
+            &mut mirror,
+            Command::SetNodeState { node, state: now },
+        );
+        assert!(
+            !mirror.only_arrivals_that_do_not_fit(&state),
+            "a node came back"
+        );
     }
 }

@@ -119,6 +119,9 @@ pub(crate) fn decide(
                     what: "grow",
                 });
             }
+            if shares.is_empty() {
+                return Ok(Vec::new());
+            }
             if let Some(s) = shares.iter().find(|s| is_leaving(job, s.node)) {
                 return Err(Refusal::NodeNotUsable {
                     job: job.id,
@@ -176,6 +179,9 @@ pub(crate) fn decide(
                     node: share.node,
                 });
             }
+            if job.reservation == reservation {
+                return Ok(Vec::new());
+            }
             Fact::Reserved {
                 job: job.id,
                 reservation,
@@ -193,6 +199,9 @@ pub(crate) fn decide(
                 reason: *reason,
                 text: text.clone(),
             };
+            if job.waiting.as_ref() == Some(&waiting) {
+                return Ok(Vec::new());
+            }
             Fact::WaitExplained {
                 job: job.id,
                 waiting,
@@ -206,7 +215,11 @@ fn queued(state: &State, id: JobId) -> Result<&Job, Refusal> {
     let job = state.job(id).ok_or(Refusal::UnknownJob { job: id })?;
     match job.phase {
         Phase::Queued => Ok(job),
-        _ => Err(Refusal::NotQueued {
+        Phase::Configuring
+        | Phase::Submitted
+        | Phase::Running
+        | Phase::Ending(_)
+        | Phase::Ended(_) => Err(Refusal::NotQueued {
             job: id,
             state: job.state(),
         }),
@@ -217,7 +230,11 @@ fn running(state: &State, id: JobId) -> Result<&Job, Refusal> {
     let job = state.job(id).ok_or(Refusal::UnknownJob { job: id })?;
     match job.phase {
         Phase::Running => Ok(job),
-        _ => Err(Refusal::NotRunning {
+        Phase::Configuring
+        | Phase::Submitted
+        | Phase::Queued
+        | Phase::Ending(_)
+        | Phase::Ended(_) => Err(Refusal::NotRunning {
             job: id,
             state: job.state(),
         }),
@@ -227,10 +244,7 @@ fn running(state: &State, id: JobId) -> Result<&Job, Refusal> {
 fn is_leaving(job: &Job, node: NodeId) -> bool {
     job.shares
         .get(&node)
-        .is_some_and(|share| match share.phase {
-            SharePhase::Closing | SharePhase::Releasing(_) | SharePhase::Released => true,
-            SharePhase::Added | SharePhase::Preparing(_) | SharePhase::Ready => false,
-        })
+        .is_some_and(|share| share.phase.is_leaving())
 }
 
 /// What a job would get, with its cores picked: the lowest that are free.
@@ -309,7 +323,8 @@ fn grants(state: &State, job: &Job, shares: &[Share]) -> Result<Vec<Grant>, Refu
     if job.spec.single_node && nodes > 1 {
         return Err(Refusal::SingleNode { job: id, nodes });
     }
-    if units < u64::from(job.min) {
+    // A running job may be below its minimum when it lost a node: then any growth is welcome.
+    if units < u64::from(job.min) && job.phase == Phase::Queued {
         return Err(Refusal::BelowMinimum {
             job: id,
             units,
@@ -326,7 +341,8 @@ fn grants(state: &State, job: &Job, shares: &[Share]) -> Result<Vec<Grant>, Refu
     Ok(grants)
 }
 
-/// A whole node leaves as soon as it is idle; part of one must be idle now.
+/// A whole node leaves as soon as it is idle; part of one must be idle now. A node that is being prepared stays until
+/// that is done.
 fn shrink(job: &Job, shares: &[Share]) -> Result<Vec<Fact>, Refusal> {
     let id = job.id;
     if !job.spec.can_shrink {
@@ -335,7 +351,7 @@ fn shrink(job: &Job, shares: &[Share]) -> Result<Vec<Fact>, Refusal> {
             what: "shrink",
         });
     }
-    let mut units = u64::from(job.cores());
+    let mut units = u64::from(job.staying_cores());
     let mut facts = Vec::with_capacity(shares.len());
     let mut seen = std::collections::BTreeSet::new();
     for &Share { node, cores, gpus } in shares {
@@ -359,6 +375,9 @@ fn shrink(job: &Job, shares: &[Share]) -> Result<Vec<Fact>, Refusal> {
                 units,
                 min: job.min,
             });
+        }
+        if let SharePhase::Preparing(_) = share.phase {
+            return Err(not_held);
         }
         if cores == share.cores.len() {
             facts.push(Fact::ShareClosed { job: id, node });

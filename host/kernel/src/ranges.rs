@@ -89,15 +89,31 @@ impl RangeSet {
         true
     }
 
-    /// Adds all of another set.
+    /// Adds all of another set, run by run.
     pub fn extend(&mut self, other: &RangeSet) {
         if self.is_empty() {
             *self = other.clone();
             return;
         }
-        for n in other.iter() {
-            self.insert(n);
+        for (first, last) in other.runs() {
+            self.insert_span(first, last);
         }
+    }
+
+    /// Adds all from `first` to `last`; those that are there already stay.
+    fn insert_span(&mut self, first: u32, last: u32) {
+        let (mut first, mut last) = (first, last);
+        // From the right: runs that overlap or touch become part of the new one.
+        while let Some((&a, &b)) = self.runs.range(..=last.saturating_add(1)).next_back() {
+            if b.saturating_add(1) < first {
+                break;
+            }
+            self.runs.remove(&a);
+            self.len -= u64::from(b - a) + 1;
+            (first, last) = (first.min(a), last.max(b));
+        }
+        self.runs.insert(first, last);
+        self.len += u64::from(last - first) + 1;
     }
 
     /// All members, ascending.
@@ -286,6 +302,28 @@ mod tests {
                     .zip(set.runs().skip(1))
                     .all(|(l, r)| l.1 + 1 < r.0),
                 "{set}"
+            );
+        }
+    }
+
+    #[test]
+    fn sets_are_united() {
+        let mut next = numbers(3);
+        for _ in 0..2_000 {
+            let (mut a, mut b, mut model) = (RangeSet::new(), RangeSet::new(), BTreeSet::new());
+            for set in [&mut a, &mut b] {
+                for _ in 0..next(20) {
+                    let n = next(40);
+                    set.insert(n);
+                    model.insert(n);
+                }
+            }
+            a.extend(&b);
+            assert!(a.iter().eq(model.iter().copied()), "{a}");
+            assert_eq!(a.len(), model.len() as u64);
+            assert!(
+                a.runs().zip(a.runs().skip(1)).all(|(l, r)| l.1 + 1 < r.0),
+                "{a}"
             );
         }
     }

@@ -1,5 +1,6 @@
 //! What a node's report comes to: exit codes, retries, and the cause of a stop decide what an instance becomes.
 
+use crate::limits::ERROR_TEXT_BYTES_MAX;
 use crate::{
     Again, Ending, Execution, Fact, FailureCause, FromNode, Job, Outcome, Rejection, Run, State,
     StopCause, Task, TaskKind, Verdict,
@@ -34,7 +35,7 @@ pub(crate) fn decide(state: &State, report: &FromNode) -> Result<Vec<Fact>, Reje
             let (code, error) = match ending {
                 Ending::Exited { code } => (Some(*code), None),
                 Ending::Stopped { code } => (*code, None),
-                Ending::Failed { text, .. } => (None, Some(text.clone())),
+                Ending::Failed { text, .. } => (None, Some(cut(text))),
                 Ending::Lost => (None, Some("its node lost it".to_string())),
             };
             let verdict = match task.spec.kind {
@@ -53,6 +54,10 @@ pub(crate) fn decide(state: &State, report: &FromNode) -> Result<Vec<Fact>, Reje
             }])
         }
     }
+}
+
+fn cut(text: &str) -> String {
+    text[..text.floor_char_boundary(ERROR_TEXT_BYTES_MAX)].to_string()
 }
 
 /// Node prepare and node release tasks: exit code 0 is success, and they are never tried again.

@@ -160,7 +160,10 @@ impl TaskKind {
                 start,
                 end,
                 increment,
-            } => Some((1, end.checked_sub(start)? / increment.max(1) + 1)),
+            } => Some((
+                1,
+                (end.checked_sub(start)? / increment.max(1)).saturating_add(1),
+            )),
             TaskKind::NodePrepare | TaskKind::NodeRelease => None,
         }
     }

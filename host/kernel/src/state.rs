@@ -53,7 +53,7 @@ impl Node {
 /// A distinct set of nodes that jobs may run on, and how many jobs refer to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CandidateSet {
-    /// In the site's order.
+    /// In the site's order, which is ascending.
     pub nodes: Vec<NodeId>,
     pub(crate) users: u32,
 }
@@ -165,13 +165,18 @@ impl State {
         self.sets.iter().map(|(&id, set)| (id, set))
     }
 
+    /// How many candidate sets have come and gone: their ids count up from 1.
+    pub(crate) fn gone_sets(&self) -> u32 {
+        self.last_set - self.sets.len() as u32
+    }
+
     /// Whether a job may run on a node.
     pub fn is_candidate(&self, job: &Job, node: NodeId) -> bool {
         job.candidates == SetId(0)
             || self
                 .sets
                 .get(&job.candidates)
-                .is_some_and(|set| set.nodes.contains(&node))
+                .is_some_and(|set| set.nodes.binary_search(&node).is_ok())
     }
 
     /// The next thing that is due without any command: send a `Tick` then.
@@ -231,109 +236,6 @@ impl State {
         }
         timers
     }
-
-    /// Every invariant of the state that can be checked at one moment; the first that does not hold, in words.
-    ///
-    /// Costs as much as the state is large: for tests and simulations, after each step.
-    pub fn check(&self) -> Result<(), String> {
-        let same = |what: &str, ok: bool| {
-            if ok {
-                Ok(())
-            } else {
-                Err(format!("{what} is out of step"))
-            }
-        };
-        same(
-            "the index of what nodes owe",
-            self.owed == self.derive_owed(),
-        )?;
-        same("the index of timers", self.timers == self.derive_timers())?;
-        let queue = self
-            .jobs
-            .values()
-            .filter(|j| j.phase == Phase::Queued)
-            .map(QueueKey::of)
-            .collect();
-        same("the queue", self.queue == queue)?;
-        for node in self.nodes.values() {
-            let mut cores = node.free.clone();
-            let mut holders = BTreeSet::new();
-            for job in self.jobs.values() {
-                if let Some(share) = job.shares.get(&node.id) {
-                    cores.put(&share.cores);
-                    holders.insert(job.id);
-                }
-            }
-            if cores != CoreSet::first_n(node.spec.cores) || holders != node.jobs {
-                return Err(format!(
-                    "cores of node {} do not add up: {cores}",
-                    node.spec.name
-                ));
-            }
-        }
-        self.jobs.values().try_for_each(check_job)
-    }
-}
-
-fn check_job(job: &Job) -> Result<(), String> {
-    let fail = |what: String| Err(format!("job {}: {what}", job.id));
-    match job.phase {
-        Phase::Running | Phase::Ending(_) => {}
-        Phase::Configuring | Phase::Submitted | Phase::Queued | Phase::Ended(_) => {
-            if !job.shares.is_empty() || job.tasks.iter().any(|t| !t.runs.is_empty()) {
-                return fail(format!("is {} and holds nodes or runs", job.state()));
-            }
-        }
-    }
-    let (mut queued, mut running, mut ended, mut open) = (0, 0, 0, 0);
-    for (index, task) in job
-        .tasks
-        .iter()
-        .enumerate()
-        .filter(|(_, t)| t.spec.kind.is_ordinary())
-    {
-        queued += task.queued.len();
-        running += task.runs.len() as u64;
-        ended += task
-            .outcomes
-            .values()
-            .map(crate::RangeSet::len)
-            .sum::<u64>();
-        let ready = task.waiting_for == 0 && !task.queued.is_empty();
-        let usable = task.runs.len() as u64 + if ready { task.queued.len() } else { 0 };
-        open += usable * u64::from(task.spec.max);
-        if ready != job.ready.contains(&(index as u32)) {
-            return fail(format!("task {} is in the wrong list", index + 1));
-        }
-    }
-    if job.open_units != open {
-        return fail(format!("{} units are open, not {}", open, job.open_units));
-    }
-    let counts = job.counts;
-    if (
-        counts.queued,
-        counts.running,
-        counts.finished + counts.failed + counts.canceled,
-    ) != (queued, running, ended)
-    {
-        return fail(format!(
-            "counts {counts:?} are not {queued} queued, {running} running, {ended} ended"
-        ));
-    }
-    for (node, share) in &job.shares {
-        let mut used = share.free.clone();
-        for task in &job.tasks {
-            for run in task.runs.values() {
-                for (_, cores) in run.places.iter().filter(|(n, _)| n == node) {
-                    used.put(cores);
-                }
-            }
-        }
-        if used != share.cores {
-            return fail(format!("cores of its share of node {node} do not add up"));
-        }
-    }
-    Ok(())
 }
 
 /// The timers that a job has in its present phase.
@@ -347,20 +249,24 @@ pub(crate) fn job_timers(job: &Job, parameters: &Parameters) -> Vec<(Timestamp, 
             timers.extend(job.hold_until.map(|at| (at, Timer::Hold(job.id))));
         }
         Phase::Queued => timers.extend(job.hold_until.map(|at| (at, Timer::Hold(job.id)))),
-        Phase::Ended(_) if parameters.ttl_completed_jobs.0 > 0 => {
+        Phase::Ended(_) => {
             timers.extend(
                 job.times
                     .ended
                     .map(|at| (at + parameters.ttl_completed_jobs, Timer::Purge(job.id))),
             );
         }
-        Phase::Ended(_) | Phase::Configuring | Phase::Submitted | Phase::Ending(_) => {}
+        Phase::Configuring | Phase::Submitted | Phase::Ending(_) => {}
     }
     timers
 }
 
 /// The run-time limit of an attempt: from its start, until it is stopped.
-pub(crate) fn run_timer(execution: Execution, spec: &TaskSpec, run: &Run) -> Option<(Timestamp, Timer)> {
+pub(crate) fn run_timer(
+    execution: Execution,
+    spec: &TaskSpec,
+    run: &Run,
+) -> Option<(Timestamp, Timer)> {
     match (run.started, spec.runtime, &run.stop, spec.kind) {
         (
             Some(started),

@@ -51,11 +51,10 @@ pub fn carry_out(
     let mut refused = Vec::new();
     for decision in plan.decisions {
         let command = Command::Propose(decision);
-        if let Err(rejection) = step(state, &command, now, events) {
-            if let (Rejection::Refused(refusal), Command::Propose(decision)) = (rejection, command)
-            {
-                refused.push((decision, refusal));
-            }
+        if let Err(Rejection::Refused(refusal)) = step(state, &command, now, events)
+            && let Command::Propose(decision) = command
+        {
+            refused.push((decision, refusal));
         }
     }
     refused

@@ -204,10 +204,12 @@ pub struct Task {
     pub tries: BTreeMap<u32, Tries>,
     /// The last error that a node reported for an instance of this task.
     pub last_error: Option<String>,
-    /// Derived: tasks that this one waits for and that have not ended.
+    /// Derived: groups of tasks that this one waits for, of which some have not ended.
     pub(crate) waiting_for: u32,
-    /// Derived: tasks that wait for this one, by index.
-    pub(crate) dependents: Vec<u32>,
+    /// Derived: a task that this one depends on failed or was canceled.
+    pub(crate) parent_failed: bool,
+    /// Derived: the group that it belongs to, where its job has dependencies and it has a name.
+    pub(crate) group: Option<u32>,
     /// Instances made so far: for node tasks, which get one a node.
     pub(crate) made: u32,
 }
@@ -223,7 +225,8 @@ impl Task {
             tries: BTreeMap::new(),
             last_error: None,
             waiting_for: 0,
-            dependents: Vec::new(),
+            parent_failed: false,
+            group: None,
             made: 0,
         };
         if let Some((first, last)) = task.spec.kind.instances() {

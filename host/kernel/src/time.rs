@@ -96,7 +96,7 @@ impl fmt::Display for Span {
             () if d > 0 => two(f, d, "d", h, "h"),
             () if s >= 3_600 => two(f, h, "h", m, "m"),
             () if s >= 60 => two(f, m, "m", s % 60, "s"),
-            () if self.0 % 1_000_000 == 0 || s >= 10 => write!(f, "{s}s"),
+            () if self.0.is_multiple_of(1_000_000) || s >= 10 => write!(f, "{s}s"),
             () => write!(f, "{:.2}s", self.as_secs_f64()),
         }
     }

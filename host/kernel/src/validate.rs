@@ -108,7 +108,9 @@ pub enum Invalid {
     UnknownNode { name: String, known: String },
     #[error("{count} nodes are excluded; at most {max} may be (ExcludedNodesLimit)")]
     TooManyExcluded { count: usize, max: u32 },
-    #[error("the job needs at least {min} cores, but the {nodes} it may run on have {cores}")]
+    #[error(
+        "the job needs at least {min} cores, but there are {cores} on the {nodes} that it may run on"
+    )]
     NotEnoughCores { min: u32, cores: u64, nodes: String },
     #[error("the job needs at least {min} cores on one node, but the largest has {largest}")]
     NoNodeLargeEnough { min: u32, largest: u32 },
@@ -178,7 +180,10 @@ pub fn check_form(spec: &JobSpec, tasks: &[impl AsRef<TaskSpec>]) -> Result<(), 
     ] {
         let count = tasks.iter().filter(|t| t.as_ref().kind == kind).count();
         if count > 1 {
-            return Err(Invalid::TwoNodeTasks { kind: name.into(), count });
+            return Err(Invalid::TwoNodeTasks {
+                kind: name.into(),
+                count,
+            });
         }
     }
     let ordinary = tasks.iter().any(|t| t.as_ref().kind.is_ordinary());
@@ -273,7 +278,12 @@ fn check_task(job: &JobSpec, number: u32, task: &TaskSpec) -> Result<(), Invalid
         }
     }
     if !task.kind.is_ordinary() {
-        let no = |what: &str| Err(Invalid::NotForNodeTask { task: number, what: what.into() });
+        let no = |what: &str| {
+            Err(Invalid::NotForNodeTask {
+                task: number,
+                what: what.into(),
+            })
+        };
         match task {
             t if !t.depends_on.is_empty() => no("dependencies")?,
             t if (t.min, t.max) != (1, 1) => no("minimum or maximum of its own")?,
@@ -353,7 +363,7 @@ fn levels(tasks: &[impl AsRef<TaskSpec>]) -> Result<Vec<usize>, Invalid> {
     for task in tasks
         .iter()
         .map(AsRef::as_ref)
-        .filter(|t| !t.name.is_empty())
+        .filter(|t| !t.name.is_empty() && t.kind.is_ordinary())
     {
         let depends: BTreeSet<&str> = task.depends_on.iter().map(String::as_str).collect();
         match groups.get(task.name.as_str()) {
@@ -479,9 +489,11 @@ pub fn check_job(
         }
     };
     let candidates = candidates(state, spec)?;
-    let nodes = state
-        .nodes()
-        .filter(|n| candidates.as_ref().is_none_or(|c| c.contains(&n.id)));
+    let nodes = state.nodes().filter(|n| {
+        candidates
+            .as_ref()
+            .is_none_or(|c| c.binary_search(&n.id).is_ok())
+    });
     let nodes = nodes.filter(|n| n.state != NodeState::Offline);
     let (mut cores, mut largest, mut count) = (0u64, 0, 0usize);
     for node in nodes {
@@ -515,8 +527,15 @@ fn candidates(state: &State, spec: &JobSpec) -> Result<Option<Vec<NodeId>>, Inva
             max: limit,
         });
     }
-    let by_name = |name: &String| match state.node_by_name(name) {
-        Some(node) => Ok(node.id),
+    if spec.requested_nodes.is_empty() && spec.excluded_nodes.is_empty() {
+        return Ok(None);
+    }
+    let ids: BTreeMap<&str, NodeId> = state
+        .nodes()
+        .map(|n| (n.spec.name.as_str(), n.id))
+        .collect();
+    let by_name = |name: &String| match ids.get(name.as_str()) {
+        Some(&id) => Ok(id),
         None => {
             let mut known: Vec<&str> = state
                 .nodes()
@@ -542,9 +561,6 @@ fn candidates(state: &State, spec: &JobSpec) -> Result<Option<Vec<NodeId>>, Inva
         .iter()
         .map(by_name)
         .collect::<Result<BTreeSet<_>, _>>()?;
-    if requested.is_empty() && excluded.is_empty() {
-        return Ok(None);
-    }
     let all = state.nodes().map(|n| n.id);
     let wanted =
         |n: &NodeId| (requested.is_empty() || requested.contains(n)) && !excluded.contains(n);
@@ -574,6 +590,10 @@ pub fn check_node(state: &State, spec: &NodeSpec) -> Result<(), Invalid> {
         s if s.sockets == 0 || s.sockets > s.cores => fail(format!(
             "{} sockets are not from 1 to its {} cores",
             s.sockets, s.cores
+        )),
+        s if s.gpus > CORES_PER_NODE_MAX => fail(format!(
+            "{} GPUs are more than {CORES_PER_NODE_MAX}",
+            s.gpus
         )),
         s if state.node_by_name(&s.name).is_some() => {
             fail("there is a node of that name already".into())

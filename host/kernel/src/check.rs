@@ -1,0 +1,278 @@
+//! The invariants of the state, checked from scratch. For tests and simulations, after each step; nothing else calls it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::depend::relink;
+use crate::{
+    CoreSet, Counts, Job, NodeId, Outcome, Phase, QueueKey, SetId, SharePhase, State, TaskKind,
+    Then,
+};
+
+type Check = Result<(), String>;
+
+impl State {
+    /// Every invariant of the state that can be checked at one moment; the first that does not hold, in words.
+    ///
+    /// Costs as much as the state is large: for tests and simulations, after each step.
+    pub fn check(&self) -> Result<(), String> {
+        same("what nodes owe", &self.owed, &self.derive_owed())?;
+        same("timers", &self.timers, &self.derive_timers())?;
+        let queued = self.jobs.values().filter(|j| j.phase == Phase::Queued);
+        same(
+            "the queue",
+            &self.queue,
+            &queued.map(QueueKey::of).collect(),
+        )?;
+        self.check_sets()?;
+        self.check_nodes()?;
+        self.jobs.values().try_for_each(|job| {
+            self.check_job(job)
+                .map_err(|what| format!("job {}: {what}", job.id))
+        })
+    }
+
+    fn check_sets(&self) -> Check {
+        let mut users: BTreeMap<SetId, u32> = BTreeMap::new();
+        for job in self.jobs.values().filter(|j| j.candidates != SetId(0)) {
+            *users.entry(job.candidates).or_default() += 1;
+        }
+        let kept = self.sets.iter().map(|(&id, set)| (id, set.users)).collect();
+        same("users of candidate sets", &kept, &users)?;
+        let sorted = |set: &crate::CandidateSet| set.nodes.is_sorted_by(|a, b| a < b);
+        ensure(self.sets.values().all(sorted), || {
+            "a candidate set is not sorted".into()
+        })
+    }
+
+    fn check_nodes(&self) -> Check {
+        for node in self.nodes.values() {
+            let (mut cores, mut gpus) = (node.free.clone(), node.free_gpus.clone());
+            let mut holders = BTreeSet::new();
+            for (job, share) in self
+                .jobs
+                .values()
+                .filter_map(|job| Some((job, job.shares.get(&node.id)?)))
+            {
+                cores.put(&share.cores);
+                gpus.put(&share.gpus);
+                holders.insert(job.id);
+            }
+            let name = &node.spec.name;
+            same(
+                &format!("cores of node {name}"),
+                &cores,
+                &CoreSet::first_n(node.spec.cores),
+            )?;
+            same(
+                &format!("GPUs of node {name}"),
+                &gpus,
+                &CoreSet::first_n(node.spec.gpus),
+            )?;
+            same(&format!("jobs of node {name}"), &node.jobs, &holders)?;
+            let exclusive = holders.iter().find(|id| self.jobs[id].spec.exclusive);
+            same(
+                &format!("the exclusive job of node {name}"),
+                &node.exclusive,
+                &exclusive.copied(),
+            )?;
+            ensure(exclusive.is_none() || holders.len() == 1, || {
+                format!("node {name} is exclusive and shared")
+            })?;
+        }
+        Ok(())
+    }
+
+    fn check_job(&self, job: &Job) -> Check {
+        check_phase(job)?;
+        check_tasks(job)?;
+        check_shares(job)?;
+        for &node in job.shares.keys() {
+            ensure(self.is_candidate(job, node), || {
+                format!("holds node {node}, which is not a candidate")
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn ensure(holds: bool, what: impl FnOnce() -> String) -> Check {
+    if holds { Ok(()) } else { Err(what()) }
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(what: &str, kept: &T, derived: &T) -> Check {
+    ensure(kept == derived, || {
+        format!("{what}: {kept:?} is kept, {derived:?} follows from the rest")
+    })
+}
+
+/// What a job has and has not in its phase.
+fn check_phase(job: &Job) -> Check {
+    let runs = job.tasks.iter().any(|t| !t.runs.is_empty());
+    let told = |is: bool, what: &str| ensure(is, || format!("is {} and {what}", job.state()));
+    match &job.phase {
+        Phase::Running | Phase::Ending(_) => {}
+        Phase::Configuring | Phase::Submitted | Phase::Queued | Phase::Ended(_) => {
+            told(!runs && job.shares.is_empty(), "holds nodes or runs tasks")?;
+        }
+    }
+    match &job.phase {
+        Phase::Ended(then) => {
+            told(*then != Then::Queued, "ended as queued")?;
+            told(job.counts.queued == 0, "has queued instances")?;
+            told(job.candidates == SetId(0), "keeps its candidates")?;
+            let failed = *then == Then::Failed;
+            told(!failed || job.error.is_some(), "does not say why")?;
+        }
+        Phase::Running => {
+            told(job.times.started.is_some(), "has not started")?;
+            told(!job.fails_now, "should fail now")?;
+            told(!job.shares.is_empty(), "holds no node")?;
+            told(job.doomed.is_empty(), "has tasks that should fail")?;
+            let busy = job.counts.running > 0 || job.is_draining() || job.ready.is_empty();
+            told(busy || !job.unsettled.is_empty(), "does nothing for ever")?;
+        }
+        Phase::Ending(closing) => {
+            let stopping = |kind: TaskKind| kind != TaskKind::NodeRelease || !closing.release;
+            let told_all = job
+                .tasks
+                .iter()
+                .filter(|t| stopping(t.spec.kind))
+                .all(|t| t.runs.values().all(|run| run.stop.is_some()));
+            told(told_all, "runs what it has not told to end")?;
+            told(!job.shares.is_empty(), "has nothing left to wait for")?;
+        }
+        Phase::Configuring => told(job.candidates == SetId(0), "keeps its candidates")?,
+        Phase::Submitted => told(false, "waits for validation, which is immediate")?,
+        Phase::Queued => {
+            let work = job.counts.queued > 0 || job.spec.run_until_canceled;
+            told(work, "has nothing to do")?;
+            told(
+                !job.fails_now && job.doomed.is_empty(),
+                "should have failed",
+            )?;
+        }
+    }
+    let validated = job.min >= 1 && job.min <= job.max;
+    told(validated || job.min == 0, "has no minimum and maximum")
+}
+
+/// Counters and indices of tasks.
+fn check_tasks(job: &Job) -> Check {
+    let mut counts = Counts::default();
+    for (index, task) in job.tasks.iter().enumerate() {
+        let mut all = task.queued.clone();
+        let runs = task.runs.keys().copied();
+        let ended = task.outcomes.values().flat_map(|set| set.iter());
+        for instance in runs.chain(ended) {
+            ensure(all.insert(instance), || {
+                format!("instance {instance} of task {} is in two states", index + 1)
+            })?;
+        }
+        if task.outcomes.values().any(crate::RangeSet::is_empty) {
+            return Err(format!("task {} has an empty outcome", index + 1));
+        }
+        let (first, last) = task.spec.kind.instances().unwrap_or((1, task.made));
+        same(
+            &format!("instances of task {}", index + 1),
+            &all,
+            &crate::RangeSet::span(first, last),
+        )?;
+        if !task.spec.kind.is_ordinary() {
+            continue;
+        }
+        counts.queued += task.queued.len();
+        counts.running += task.runs.len() as u64;
+        for (outcome, set) in &task.outcomes {
+            match outcome {
+                Outcome::Finished { .. } => counts.finished += set.len(),
+                Outcome::Failed { .. } => counts.failed += set.len(),
+                Outcome::Canceled { .. } => counts.canceled += set.len(),
+            }
+        }
+    }
+    same("counts", &job.counts, &counts)?;
+    ensure((counts.failed > 0) == job.first_failure.is_some(), || {
+        format!(
+            "{} instances failed, the first is {:?}",
+            counts.failed, job.first_failure
+        )
+    })?;
+    let mut linked = job.clone();
+    relink(&mut linked);
+    same("ready tasks", &job.ready, &linked.ready)?;
+    same("doomed tasks", &job.doomed, &linked.doomed)?;
+    same("groups", &job.groups, &linked.groups)?;
+    same(
+        "units that could be used",
+        &job.open_units,
+        &linked.open_units,
+    )?;
+    for (index, (kept, derived)) in job.tasks.iter().zip(&linked.tasks).enumerate() {
+        let of = |task: &crate::Task| (task.waiting_for, task.parent_failed, task.group);
+        same(
+            &format!("dependencies of task {}", index + 1),
+            &of(kept),
+            &of(derived),
+        )?;
+    }
+    Ok(())
+}
+
+/// Cores, phases and indices of shares.
+fn check_shares(job: &Job) -> Check {
+    let (mut unsettled, mut idle) = (BTreeSet::new(), BTreeSet::new());
+    for (&node, share) in &job.shares {
+        let mut used = share.free.clone();
+        let mut node_task = None;
+        for run in job.tasks.iter().flat_map(|task| task.runs.values()) {
+            for (_, cores) in run.places.iter().filter(|(n, _)| *n == node) {
+                used.put(cores);
+                if cores.is_empty() {
+                    node_task = Some(run.attempt);
+                }
+            }
+        }
+        same(&format!("cores of its node {node}"), &used, &share.cores)?;
+        ensure(!share.cores.is_empty(), || {
+            format!("holds node {node} without a core")
+        })?;
+        let is = match share.phase {
+            SharePhase::Preparing(e) | SharePhase::Releasing(e) => {
+                let run = job.task(e.task).and_then(|t| t.runs.get(&e.instance));
+                ensure(run.is_some_and(|r| r.places[0].0 == node), || {
+                    format!("nothing treats node {node} in {:?}", share.phase)
+                })?;
+                unsettled.insert(node);
+                true
+            }
+            SharePhase::Ready => {
+                if !share.free.is_empty() {
+                    idle.insert(node);
+                }
+                false
+            }
+            SharePhase::Closing => {
+                ensure(share.free != share.cores, || {
+                    format!("node {node} is idle and not released")
+                })?;
+                unsettled.insert(node);
+                false
+            }
+            SharePhase::Added | SharePhase::Released => {
+                return Err(format!("node {node} stays in {:?}", share.phase));
+            }
+        };
+        ensure(is == node_task.is_some(), || {
+            format!("node {node} in {:?} is treated: {}", share.phase, !is)
+        })?;
+    }
+    same("nodes on the move", &job.unsettled, &unsettled)?;
+    same("nodes with idle cores", &job.idle, &idle)?;
+    let places = |t: &crate::Task| {
+        let held = |(node, _): &(NodeId, CoreSet)| job.shares.contains_key(node);
+        t.runs.values().all(|run| run.places.iter().all(held))
+    };
+    ensure(job.tasks.iter().all(places), || {
+        "runs on a node that it does not hold".into()
+    })
+}

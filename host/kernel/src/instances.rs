@@ -1,0 +1,135 @@
+//! How instances of a task move between queued and ended, and what of it the job remembers. Called by `apply` alone.
+
+use crate::depend::task_ended;
+use crate::{Counts, FailureCause, Job, JobError, Outcome, RangeSet, TaskState, Tries};
+
+pub(crate) fn count_outcome(counts: &mut Counts, outcome: Outcome, n: u64) {
+    match outcome {
+        Outcome::Finished { .. } => counts.finished += n,
+        Outcome::Failed { .. } => counts.failed += n,
+        Outcome::Canceled { .. } => counts.canceled += n,
+    }
+}
+
+fn uncount_outcome(counts: &mut Counts, outcome: Outcome, n: u64) {
+    match outcome {
+        Outcome::Finished { .. } => counts.finished -= n,
+        Outcome::Failed { .. } => counts.failed -= n,
+        Outcome::Canceled { .. } => counts.canceled -= n,
+    }
+}
+
+/// Ends instances that are queued: one, or all of a task.
+pub(crate) fn conclude_queued(
+    job: &mut Job,
+    index: usize,
+    instance: Option<u32>,
+    outcome: Outcome,
+) {
+    let task = &mut job.tasks[index];
+    if task.queued.is_empty() || !task.spec.kind.is_ordinary() {
+        return;
+    }
+    let gone = match instance {
+        None => std::mem::take(&mut task.queued),
+        Some(one) => {
+            assert!(task.queued.remove(one), "a canceled instance was queued");
+            RangeSet::span(one, one)
+        }
+    };
+    if task.waiting_for == 0 {
+        job.open_units -= gone.len() * u64::from(task.spec.max);
+    }
+    job.counts.queued -= gone.len();
+    count_outcome(&mut job.counts, outcome, gone.len());
+    if task.queued.is_empty() {
+        job.ready.remove(&(index as u32));
+        job.doomed.remove(&(index as u32));
+    }
+    task.outcomes.entry(outcome).or_default().extend(&gone);
+    let ended = task.is_ended();
+    if matches!(outcome, Outcome::Failed { .. }) {
+        note_failure(job, index, gone.first().unwrap_or_default(), outcome, None);
+    }
+    if ended {
+        task_ended(job, index);
+    }
+}
+
+/// Remembers the first failure, and whether it fails the job at once.
+pub(crate) fn note_failure(
+    job: &mut Job,
+    index: usize,
+    instance: u32,
+    outcome: Outcome,
+    error: Option<&str>,
+) {
+    let task = &job.tasks[index];
+    let critical = task.spec.fail_job_on_failure_count.is_some_and(|n| {
+        let failed: u64 = task.ended_in(TaskState::Failed);
+        failed >= u64::from(n)
+    });
+    job.fails_now |= job.spec.fail_on_task_failure || critical;
+    if job.first_failure.is_none() {
+        let mut name = (index + 1).to_string();
+        if instance > 0 {
+            name.push_str(&format!(".{instance}"));
+        }
+        if !task.spec.name.is_empty() {
+            name.push_str(&format!(" ({})", task.spec.name));
+        }
+        let text = error.map_or_else(|| outcome.to_string(), str::to_string);
+        job.first_failure = Some(JobError::TaskFailed { task: name, text });
+    }
+}
+
+/// Puts ended instances back into the queue: one, or all whose outcome says so. Call `relink` afterwards.
+pub(crate) fn requeue_instances(
+    job: &mut Job,
+    index: usize,
+    instance: Option<u32>,
+    reruns: impl Fn(Outcome) -> bool,
+) {
+    let task = &mut job.tasks[index];
+    if !task.spec.kind.is_ordinary() {
+        return;
+    }
+    let outcomes: Vec<Outcome> = task
+        .outcomes
+        .keys()
+        .copied()
+        .filter(|&o| reruns(o))
+        .collect();
+    for outcome in outcomes {
+        let set = task.outcomes.get_mut(&outcome).expect("it was just listed");
+        let back = match instance {
+            None => std::mem::take(set),
+            Some(one) if set.remove(one) => RangeSet::span(one, one),
+            Some(_) => continue,
+        };
+        if set.is_empty() {
+            task.outcomes.remove(&outcome);
+        }
+        let ran = match outcome {
+            Outcome::Canceled { .. } => false,
+            Outcome::Failed {
+                cause: FailureCause::DependencyFailed | FailureCause::JobInvalid,
+                ..
+            } => false,
+            Outcome::Failed { .. } | Outcome::Finished { .. } => true,
+        };
+        if ran {
+            for instance in back.iter() {
+                let entry = task.tries.entry(instance).or_default();
+                *entry = Tries {
+                    attempts: entry.attempts.max(1),
+                    exit_code: outcome.exit_code(),
+                    ..Tries::default()
+                };
+            }
+        }
+        uncount_outcome(&mut job.counts, outcome, back.len());
+        job.counts.queued += back.len();
+        task.queued.extend(&back);
+    }
+}

@@ -1,0 +1,9 @@
+//! Tests of the kernel through its public face: scenario files, tables of refusals, seeded model runs, scale.
+
+mod mirror;
+mod model;
+mod numbers;
+mod random;
+mod refusals;
+mod scale;
+mod scenarios;

@@ -1,0 +1,268 @@
+//! Seeded runs of random commands. After each step every invariant holds, a refusal has changed nothing, replay gives the
+//! state, the same step gives the same events, and a policy's mirror is what a new one would be. In the end every job ends.
+
+use std::collections::VecDeque;
+
+use jobyard_kernel::{
+    Actor, Command, Decision, Ending, Event, FromNode, JobState, Mirror, NodeState, Parameters,
+    Rejection, Span, State, Timestamp, step,
+};
+
+use crate::mirror::Known;
+use crate::numbers::Numbers;
+use crate::random;
+
+const SEEDS: u64 = 300;
+const STEPS: u32 = 300;
+/// Commands shown when a run fails.
+const SHOWN: usize = 12;
+
+struct World {
+    state: State,
+    now: Timestamp,
+    /// Built from the events alone.
+    replay: State,
+    mirror: Mirror,
+    known: Known,
+    last: VecDeque<String>,
+    steps: u32,
+    refused: u32,
+    facts: std::collections::BTreeMap<String, u32>,
+}
+
+impl World {
+    fn new() -> Self {
+        World {
+            state: State::new(),
+            now: Timestamp(1),
+            replay: State::new(),
+            mirror: Mirror::new(),
+            known: Known::default(),
+            last: VecDeque::new(),
+            steps: 0,
+            refused: 0,
+            facts: Default::default(),
+        }
+    }
+
+    fn act(&mut self, command: Command) -> Result<(), Rejection> {
+        if self.last.len() == SHOWN {
+            self.last.pop_front();
+        }
+        self.last
+            .push_back(format!("{} us: {command:?}", self.now.0));
+        self.steps += 1;
+        let before = self.state.clone();
+        let mut events = Vec::new();
+        let result = step(&mut self.state, &command, self.now, &mut events);
+        if result.is_err() {
+            self.refused += 1;
+            assert!(events.is_empty(), "a refusal has no events");
+            assert_eq!(self.state, before, "a refusal changes nothing");
+            return result;
+        }
+        self.state.check().unwrap_or_else(|what| panic!("{what}"));
+        self.check_shrink(&command);
+        for event in &events {
+            self.replay.apply(event);
+            self.mirror.note(&self.state, event);
+            let name = format!("{:?}", event.fact);
+            let name = name.split([' ', '(']).next().unwrap_or_default();
+            *self.facts.entry(name.into()).or_default() += 1;
+        }
+        if self.steps.is_multiple_of(4) {
+            let mut again = before;
+            let mut same: Vec<Event> = Vec::new();
+            let _ = step(&mut again, &command, self.now, &mut same);
+            assert_eq!(same, events, "the same step gives the same events");
+            assert_eq!(self.replay, self.state, "replay gives the state");
+        }
+        if self.steps.is_multiple_of(6) {
+            self.look();
+        }
+        Ok(())
+    }
+
+    /// A job that was shrunk keeps its minimum.
+    fn check_shrink(&self, command: &Command) {
+        let Command::Propose(Decision::Shrink { job, shares }) = command else {
+            return;
+        };
+        if let Some(job) = self.state.job(*job).filter(|_| !shares.is_empty()) {
+            let staying = job.shares.values().filter(|s| !s.phase.is_leaving());
+            let cores: u32 = staying.map(|s| s.cores.len()).sum();
+            assert!(cores >= job.min, "{cores} cores stay of job {}", job.id);
+        }
+    }
+
+    /// A pass of the policy: it is told what changed. If that is said to be new jobs that do not fit, none of them does.
+    fn look(&mut self) {
+        let idle = self.mirror.only_arrivals_that_do_not_fit(&self.state);
+        let queued = || self.state.queue().filter(|job| !job.is_held());
+        let told = |id| self.known.has_job(id);
+        let fits = |id| random::start(&self.state, id).is_some();
+        let mut new = queued().map(|job| job.id).filter(|&id| !told(id));
+        assert!(!idle || !new.any(fits), "a new job could be started");
+        drop(new);
+        let changes = self.mirror.take(&self.state);
+        self.known.apply(&changes);
+        self.known.check(&self.state);
+        assert!(!self.mirror.has_changes());
+    }
+
+    fn end(&mut self, execution: jobyard_kernel::Execution) {
+        let stopped = self
+            .state
+            .run(execution)
+            .is_some_and(|(_, _, run)| run.stop.is_some());
+        let ending = match stopped {
+            true => Ending::Stopped { code: None },
+            false => Ending::Exited { code: 0 },
+        };
+        self.act(Command::Report(FromNode::Ended {
+            execution,
+            ending,
+            output_tail: String::new(),
+        }))
+        .expect("a current attempt ends");
+    }
+
+    /// With honest nodes, a policy that starts what fits, and no more orders, every job comes to its end.
+    fn drive_to_the_end(&mut self) {
+        let _ = self.act(Command::SetParameters(Parameters {
+            ttl_completed_jobs: Span::from_secs(1_000_000),
+            ..Parameters::default()
+        }));
+        for node in self.state.nodes().map(|n| n.id).collect::<Vec<_>>() {
+            let state = NodeState::Online;
+            let _ = self.act(Command::SetNodeState { node, state });
+        }
+        for _ in 0..10_000 {
+            let live: Vec<_> = self
+                .state
+                .jobs()
+                .filter(|job| !job.state().is_ended() && job.state() != JobState::Configuring)
+                .map(|job| (job.id, job.state(), job.counts, job.is_held()))
+                .collect();
+            if live.is_empty() {
+                break;
+            }
+            for (job, state, counts, held) in live {
+                let by = Actor::administrator("root");
+                if held {
+                    let until = None;
+                    let _ = self.act(Command::HoldJob { by, job, until });
+                } else if state == JobState::Running && counts.queued + counts.running == 0 {
+                    let message = "enough".into();
+                    let _ = self.act(Command::FinishJob { by, job, message });
+                } else if state == JobState::Queued
+                    && let Some(start) = random::start(&self.state, job)
+                {
+                    self.act(Command::Propose(start)).expect("it fits");
+                }
+            }
+            for execution in random::runs(&self.state) {
+                if self.state.run(execution).is_some() {
+                    self.end(execution);
+                }
+            }
+        }
+        let open: Vec<_> = self
+            .state
+            .jobs()
+            .filter(|job| !job.state().is_ended() && job.state() != JobState::Configuring)
+            .collect();
+        assert!(open.is_empty(), "these never end: {open:#?}");
+        assert_eq!(self.state.owed().count(), 0, "nothing is owed");
+        for node in self.state.nodes() {
+            assert_eq!(
+                node.free.len(),
+                node.spec.cores,
+                "cores of {}",
+                node.spec.name
+            );
+            assert!(node.jobs.is_empty() && node.exclusive.is_none());
+        }
+        assert_eq!(self.state.sets().count(), 0, "no candidate set is left");
+        assert_eq!(self.replay, self.state, "replay gives the state");
+    }
+}
+
+fn run(seed: u64, world: &mut World) {
+    let mut n = Numbers::new(seed);
+    let _ = world.act(Command::SetParameters(Parameters {
+        ttl_completed_jobs: Span::from_secs(60),
+        ..Parameters::default()
+    }));
+    for number in 1..=3 {
+        let _ = world.act(Command::AddNode(random::node(number, 2 + n.below(5))));
+    }
+    for _ in 0..STEPS {
+        let command = random::command(&world.state, world.now, &mut n);
+        let again = n.once_in(10).then(|| command.clone());
+        let _ = world.act(command);
+        // Sent twice, as networks do.
+        if let Some(command) = again {
+            let _ = world.act(command);
+        }
+        world.now = world.now + Span::from_millis(u64::from(n.below(700)));
+    }
+    world.drive_to_the_end();
+}
+
+#[test]
+fn random_commands_keep_every_promise() {
+    let mut facts: std::collections::BTreeMap<String, u32> = Default::default();
+    let (mut steps, mut refused) = (0, 0);
+    for seed in 0..SEEDS {
+        let mut world = World::new();
+        let outcome =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(seed, &mut world)));
+        if let Err(panic) = outcome {
+            let shown = world.last.iter().fold(String::new(), |s, c| s + "\n  " + c);
+            eprintln!("seed {seed}, after {} steps:{shown}", world.steps);
+            std::panic::resume_unwind(panic);
+        }
+        steps += world.steps;
+        refused += world.refused;
+        for (name, count) in world.facts {
+            *facts.entry(name).or_default() += count;
+        }
+    }
+    // The runs are worth something only if they reach everything.
+    for name in [
+        "JobAdded",
+        "JobConfigured",
+        "JobSubmitted",
+        "JobValidated",
+        "JobInvalid",
+        "HoldSet",
+        "WaitExplained",
+        "Reserved",
+        "JobStarted",
+        "JobGrown",
+        "CoresReturned",
+        "ShareClosed",
+        "Dispatched",
+        "WorkStarted",
+        "WorkEnded",
+        "StopRequested",
+        "InstancesCanceled",
+        "InstancesFailed",
+        "TaskRequeued",
+        "JobEnding",
+        "SharesFreed",
+        "JobEnded",
+        "JobPurged",
+        "ParametersSet",
+        "NodeAdded",
+        "NodeStateChanged",
+    ] {
+        let count = facts.get(name).copied().unwrap_or_default();
+        assert!(count >= 20, "{name} happened {count} times: {facts:?}");
+    }
+    assert!(
+        refused < steps / 3 * 2,
+        "{refused} of {steps} commands were refused"
+    );
+}

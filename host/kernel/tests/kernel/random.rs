@@ -1,0 +1,421 @@
+//! Random commands for the model runs: sensible ones, nonsense, and what careless nodes and policies might send.
+
+use std::sync::Arc;
+
+use jobyard_kernel::{
+    Actor, Command, Decision, Ending, Execution, FromNode, Job, JobId, JobKind, JobSpec, JobState,
+    Node, NodeId, NodeSpec, NodeState, Parameters, Role, Share, Span, State, TaskId, TaskKind,
+    TaskSpec, Timestamp,
+};
+
+use crate::numbers::Numbers;
+
+/// Any command at all.
+pub(crate) fn command(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
+    match n.below(40) {
+        0..5 if state.jobs().filter(|j| !j.state().is_ended()).count() < 12 => add_job(n),
+        0..7 => Command::SubmitJob {
+            by: actor(n),
+            job: job_in(state, n, JobState::Configuring),
+        },
+        7..17 => Command::Propose(proposal(state, now, n)),
+        17..29 => Command::Report(report(state, n)),
+        29..33 => task_command(state, n),
+        33..37 => job_command(state, now, n),
+        37 => node_command(state, n),
+        _ => Command::Tick,
+    }
+}
+
+fn actor(n: &mut Numbers) -> Actor {
+    let role = match n.below(30) {
+        0 => Role::User,
+        1 => Role::JobOperator,
+        2 => Role::JobAdministrator,
+        _ => Role::Administrator,
+    };
+    let name = ["ann", "bob"][n.below(2) as usize].to_string();
+    Actor { name, role }
+}
+
+/// The name of a job: one in this state if there is one, now and then of none.
+fn job_in(state: &State, n: &mut Numbers, wanted: JobState) -> JobId {
+    let ids: Vec<JobId> = state
+        .jobs()
+        .filter(|job| job.state() == wanted)
+        .map(|job| job.id)
+        .collect();
+    match n.pick(&ids) {
+        Some(&id) if !n.once_in(20) => id,
+        _ => any_job(state, n),
+    }
+}
+
+fn any_job(state: &State, n: &mut Numbers) -> JobId {
+    let ids: Vec<JobId> = state.jobs().map(|job| job.id).collect();
+    n.pick(&ids).copied().unwrap_or(JobId(7))
+}
+
+fn add_job(n: &mut Numbers) -> Command {
+    let mut tasks = Vec::new();
+    for _ in 0..n.below(5) {
+        tasks.push(Arc::new(task(n)));
+    }
+    for kind in [TaskKind::NodePrepare, TaskKind::NodeRelease] {
+        if n.once_in(3) {
+            let command_line = "treat".into();
+            let runtime = n.once_in(4).then(|| Span::from_secs(3));
+            tasks.push(Arc::new(TaskSpec {
+                kind,
+                command_line,
+                runtime,
+                ..TaskSpec::default()
+            }));
+        }
+    }
+    let min = n.once_in(2).then(|| 1 + n.below(4));
+    let max = min.filter(|_| !n.once_in(3)).map(|min| min + n.below(6));
+    let names = |n: &mut Numbers| -> Vec<String> {
+        let count = if n.once_in(4) { 1 + n.below(2) } else { 0 };
+        (0..count).map(|_| format!("n{}", 1 + n.below(3))).collect()
+    };
+    let spec = JobSpec {
+        owner: ["", "ann", "bob"][n.below(3) as usize].into(),
+        kind: if n.once_in(15) {
+            JobKind::Command
+        } else {
+            JobKind::Batch
+        },
+        priority: [2_000, 1_000, 4_000][n.below(3) as usize],
+        min,
+        max,
+        exclusive: n.once_in(6),
+        single_node: n.once_in(8),
+        can_preempt: !n.once_in(4),
+        can_grow: !n.once_in(4),
+        can_shrink: !n.once_in(4),
+        run_until_canceled: n.once_in(8),
+        fail_on_task_failure: n.once_in(6),
+        fail_dependent_tasks: n.once_in(2),
+        task_retry_limit: n.below(3),
+        runtime: n
+            .once_in(3)
+            .then(|| Span::from_secs(10 + u64::from(n.below(30)))),
+        hold_until: n
+            .once_in(10)
+            .then(|| Timestamp(u64::from(n.below(90)) * 1_000_000)),
+        requested_nodes: names(n),
+        excluded_nodes: names(n),
+        ..JobSpec::default()
+    };
+    Command::AddJob {
+        by: actor(n),
+        spec: Arc::new(spec),
+        tasks,
+    }
+}
+
+fn task(n: &mut Numbers) -> TaskSpec {
+    // Names are groups, and `b` may depend on `a`, `c` on both, now and then in a circle.
+    let (name, depends_on): (&str, &[&str]) = match n.below(8) {
+        0 | 1 => ("a", &[]),
+        2 => ("b", &["a"]),
+        3 => ("c", &["a", "b"]),
+        4 if n.once_in(4) => ("a", &["c"]),
+        _ => ("", &[]),
+    };
+    let min = 1 + n.below(5) / 3;
+    TaskSpec {
+        name: name.into(),
+        kind: match n.below(2) {
+            0 => TaskKind::Basic,
+            _ => TaskKind::Sweep {
+                start: n.below(3),
+                end: 1 + n.below(9),
+                increment: 1 + n.below(2),
+            },
+        },
+        command_line: "work".into(),
+        min,
+        max: min + n.below(3),
+        depends_on: depends_on.iter().map(ToString::to_string).collect(),
+        runtime: n.once_in(4).then(|| Span::from_secs(5)),
+        rerunnable: !n.once_in(4),
+        fail_job_on_failure_count: n.once_in(5).then(|| 1 + n.below(3)),
+        ..TaskSpec::default()
+    }
+}
+
+fn job_command(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
+    let by = actor(n);
+    let message = "because".to_string();
+    let any = [JobState::Running, JobState::Queued, JobState::Canceling];
+    let wanted = any[n.below(3) as usize];
+    match n.below(7) {
+        0 => Command::CancelJob {
+            by,
+            job: job_in(state, n, wanted),
+            message,
+            forced: n.once_in(3),
+        },
+        1 => Command::FinishJob {
+            by,
+            job: job_in(state, n, wanted),
+            message,
+        },
+        2 => Command::RequeueJob {
+            by,
+            job: job_in(state, n, JobState::Running),
+        },
+        3 => Command::RequeueJob {
+            by,
+            job: job_in(state, n, JobState::Failed),
+        },
+        4 => Command::RequeueJob {
+            by,
+            job: job_in(state, n, JobState::Canceled),
+        },
+        5 => Command::ConfigureJob {
+            by,
+            job: job_in(state, n, wanted),
+        },
+        _ => Command::HoldJob {
+            by,
+            job: job_in(state, n, wanted),
+            until: (!n.once_in(3)).then(|| now + Span::from_secs(u64::from(n.below(20)))),
+        },
+    }
+}
+
+fn task_command(state: &State, n: &mut Numbers) -> Command {
+    let by = actor(n);
+    let job = job_in(state, n, JobState::Running);
+    let task = TaskId(n.below(16).div_ceil(4));
+    let instance = n.once_in(2).then(|| n.below(4));
+    match n.below(3) {
+        0 => Command::CancelTask {
+            by,
+            job,
+            task,
+            instance,
+            forced: n.once_in(2),
+        },
+        1 => Command::FinishTask {
+            by,
+            job,
+            task,
+            instance,
+        },
+        _ => Command::RequeueTask {
+            by,
+            job,
+            task,
+            instance,
+        },
+    }
+}
+
+fn node_command(state: &State, n: &mut Numbers) -> Command {
+    let nodes: Vec<NodeId> = state.nodes().map(|node| node.id).collect();
+    match n.below(8) {
+        0 => Command::SetParameters(Parameters {
+            node_release_timeout: Span::from_secs(u64::from(n.below(2)) * 15),
+            ttl_completed_jobs: Span::from_secs(u64::from(n.below(3)) * 30),
+            job_retry_count: n.below(4),
+            task_retry_count: n.below(4),
+            ..Parameters::default()
+        }),
+        1 => Command::AddNode(node(1 + n.below(5), 1 + n.below(6))),
+        _ => Command::SetNodeState {
+            node: n.pick(&nodes).copied().unwrap_or(NodeId(9)),
+            state: match n.below(4) {
+                0 => NodeState::Offline,
+                1 => NodeState::Draining,
+                _ => NodeState::Online,
+            },
+        },
+    }
+}
+
+/// A node of the test pool.
+pub(crate) fn node(number: u32, cores: u32) -> NodeSpec {
+    NodeSpec {
+        name: format!("n{number}"),
+        cores,
+        sockets: 1,
+        gpus: number % 3,
+        memory_mb: 1_024,
+    }
+}
+
+/// Mostly what a policy would propose, sometimes anything.
+fn proposal(state: &State, now: Timestamp, n: &mut Numbers) -> Decision {
+    let shares = |n: &mut Numbers| -> Vec<Share> {
+        (0..n.below(3))
+            .map(|_| Share {
+                node: NodeId(n.below(5)),
+                cores: n.below(4),
+                gpus: n.below(2),
+            })
+            .collect()
+    };
+    let queued = job_in(state, n, JobState::Queued);
+    let running = job_in(state, n, JobState::Running);
+    match n.below(12) {
+        0..5 => start(state, queued).unwrap_or(Decision::Start {
+            job: queued,
+            shares: shares(n),
+        }),
+        5 => Decision::Start {
+            job: any_job(state, n),
+            shares: shares(n),
+        },
+        6 => Decision::Grow {
+            job: running,
+            shares: more(state, running),
+        },
+        7 => Decision::Grow {
+            job: running,
+            shares: shares(n),
+        },
+        8 | 9 => Decision::Shrink {
+            job: running,
+            shares: held(state.job(running), n),
+        },
+        10 => match n.below(3) {
+            0 => Decision::Preempt {
+                job: running,
+                how: 1 - n.below(8) / 7,
+                cores: 1,
+            },
+            1 => Decision::Reserve {
+                job: queued,
+                at: [now.as_instant() + 5e6, 0.0, f64::NAN, f64::INFINITY][n.below(4) as usize],
+                shares: shares(n),
+            },
+            _ => Decision::Wait {
+                job: queued,
+                reason: n.below(3),
+                text: "full".into(),
+            },
+        },
+        _ => Decision::Shrink {
+            job: running,
+            shares: shares(n),
+        },
+    }
+}
+
+/// One core more, on the first node that has one.
+fn more(state: &State, id: JobId) -> Vec<Share> {
+    let Some(job) = state.job(id) else {
+        return Vec::new();
+    };
+    let usable = |node: &&Node| node.usable_cores() > 0 && state.is_candidate(job, node.id);
+    let one = |node: &Node| Share {
+        node: node.id,
+        cores: 1,
+        gpus: 0,
+    };
+    state.nodes().find(usable).map(one).into_iter().collect()
+}
+
+fn held(job: Option<&Job>, n: &mut Numbers) -> Vec<Share> {
+    let shares: Vec<Share> = job.map_or_else(Vec::new, |job| {
+        job.shares
+            .iter()
+            .map(|(&node, share)| Share {
+                node,
+                cores: share.cores.len(),
+                gpus: 0,
+            })
+            .collect()
+    });
+    n.pick(&shares)
+        .map(|share| Share {
+            cores: 1 + n.below(share.cores),
+            ..*share
+        })
+        .into_iter()
+        .collect()
+}
+
+/// A start that fits, for a job that could start now: nodes in order, as much of each as is free.
+pub(crate) fn start(state: &State, id: JobId) -> Option<Decision> {
+    let job = state.job(id)?;
+    let (mut shares, mut got) = (Vec::new(), 0);
+    for node in state.nodes() {
+        let usable = node.state == NodeState::Online
+            && state.is_candidate(job, node.id)
+            && node.usable_cores() > 0
+            && (!job.spec.exclusive || node.jobs.is_empty());
+        let cores = node.usable_cores().min(job.max - got);
+        if !usable || cores == 0 || (job.spec.single_node && cores < job.min) {
+            continue;
+        }
+        got += cores;
+        shares.push(Share {
+            node: node.id,
+            cores,
+            gpus: 0,
+        });
+        if job.spec.single_node {
+            break;
+        }
+    }
+    (got >= job.min).then_some(Decision::Start { job: id, shares })
+}
+
+/// Attempts that are at a node now.
+pub(crate) fn runs(state: &State) -> Vec<Execution> {
+    let mut all = Vec::new();
+    for job in state.jobs() {
+        for (index, task) in job.tasks.iter().enumerate() {
+            all.extend(task.runs.iter().map(|(&instance, run)| Execution {
+                job: job.id,
+                task: TaskId(index as u32 + 1),
+                instance,
+                attempt: run.attempt,
+            }));
+        }
+    }
+    all
+}
+
+/// A report about something that runs, now and then about an attempt that is long gone or never was.
+fn report(state: &State, n: &mut Numbers) -> FromNode {
+    let all = runs(state);
+    let mut execution = n.pick(&all).copied().unwrap_or(Execution {
+        job: JobId(1),
+        task: TaskId(1),
+        instance: 0,
+        attempt: 1,
+    });
+    if n.once_in(12) {
+        execution.attempt = execution.attempt.saturating_sub(1);
+    }
+    if n.once_in(3) {
+        return FromNode::Started { execution };
+    }
+    let stopped = state
+        .run(execution)
+        .is_some_and(|(_, _, run)| run.stop.is_some());
+    let ending = match n.below(10) {
+        0 => Ending::Lost,
+        1 => Ending::Failed {
+            code: n.below(6),
+            text: "no such program".into(),
+        },
+        2 | 3 => Ending::Exited { code: 3 },
+        _ if stopped => Ending::Stopped {
+            code: n.once_in(2).then_some(143),
+        },
+        4 if n.once_in(4) => Ending::Stopped { code: None },
+        _ => Ending::Exited { code: 0 },
+    };
+    FromNode::Ended {
+        execution,
+        ending,
+        output_tail: String::new(),
+    }
+}

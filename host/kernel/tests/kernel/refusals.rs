@@ -1,0 +1,468 @@
+//! A table of all that a job or node can be refused for, one row a case, and the refusals that no scenario can show.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jobyard_kernel::{
+    Actor, Command, Decision, Invalid, JobId, JobSpec, NodeSpec, Refusal, Rejection, Span, State,
+    TaskKind, TaskSpec, Timestamp, Unit, check_form, check_job, check_node, limits, step,
+};
+
+/// Names the cases of an enum; a new case does not compile until it is listed here.
+macro_rules! cases {
+    ($($case:ident)*) => {
+        fn case(invalid: &Invalid) -> &'static str {
+            match invalid { $(Invalid::$case { .. } => stringify!($case),)* }
+        }
+        const CASES: &[&str] = &[$(stringify!($case)),*];
+    };
+}
+
+cases! {
+    TooLong TooBig Nul TooManyTasks Priority MinMax Unit NoCommandLine CommaInName EmptySweep SweepTooLarge TaskAboveJob
+    TaskMinAboveJobMin UnknownDependency DependsWithoutName TooManyDependencies DependencyCycle DependenciesTooDeep
+    GroupDiffers NotForNodeTask TwoNodeTasks OnlyNodeTasks RunUntilCanceledAuto RuntimeAboveJob ZeroRuntime UnknownNode
+    TooManyExcluded NotEnoughCores NoNodeLargeEnough VariableName Node
+}
+
+type Request = (JobSpec, Vec<TaskSpec>);
+
+fn job() -> JobSpec {
+    JobSpec::default()
+}
+
+fn task() -> TaskSpec {
+    TaskSpec {
+        command_line: "work".into(),
+        ..TaskSpec::default()
+    }
+}
+
+fn named(name: &str, depends_on: &[&str]) -> TaskSpec {
+    TaskSpec {
+        name: name.into(),
+        depends_on: depends_on.iter().map(ToString::to_string).collect(),
+        ..task()
+    }
+}
+
+fn of_kind(kind: TaskKind) -> TaskSpec {
+    TaskSpec { kind, ..task() }
+}
+
+fn secs(n: u64) -> Option<Span> {
+    Some(Span::from_secs(n))
+}
+
+/// A job of one task.
+fn with_job(change: impl FnOnce(&mut JobSpec)) -> Request {
+    let mut spec = job();
+    change(&mut spec);
+    (spec, vec![task()])
+}
+
+/// The same, its task changed.
+fn with_task(change: impl FnOnce(&mut TaskSpec)) -> Request {
+    let mut task = task();
+    change(&mut task);
+    (job(), vec![task])
+}
+
+fn with_tasks(tasks: impl IntoIterator<Item = TaskSpec>) -> Request {
+    (job(), tasks.into_iter().collect())
+}
+
+fn sweep(start: u32, end: u32, increment: u32) -> TaskKind {
+    TaskKind::Sweep {
+        start,
+        end,
+        increment,
+    }
+}
+
+/// What is asked for, the case that it is refused with, and a part of the text.
+fn rows() -> Vec<(&'static str, &'static str, Request)> {
+    let long = || "é".repeat(limits::NAME_CHARS_MAX + 1);
+    let variable = |name: &str, value: &str| vec![(name.to_string(), value.to_string())];
+    let chain = (0..=limits::DEPENDENCY_DEPTH_MAX).map(|i| match i {
+        0 => named("0", &[]),
+        i => named(&i.to_string(), &[&(i - 1).to_string()]),
+    });
+    let many: Vec<String> = (0..=limits::DEPENDENCIES_PER_TASK_MAX)
+        .map(|i| i.to_string())
+        .collect();
+    vec![
+        ("TooLong", "81 characters", with_job(|j| j.name = long())),
+        ("TooLong", "81 characters", with_job(|j| j.project = long())),
+        ("TooLong", "81 characters", with_job(|j| j.owner = long())),
+        (
+            "TooLong",
+            "task 1: the name",
+            with_task(|t| t.name = long()),
+        ),
+        (
+            "TooBig",
+            "command line",
+            with_task(|t| {
+                t.command_line = "x".repeat(limits::COMMAND_LINE_BYTES_MAX + 1);
+            }),
+        ),
+        (
+            "TooBig",
+            "working folder",
+            with_task(|t| {
+                t.working_folder = "x".repeat(limits::PATH_BYTES_MAX + 1);
+            }),
+        ),
+        (
+            "TooBig",
+            "standard error",
+            with_task(|t| {
+                t.standard_error = Some("x".repeat(limits::PATH_BYTES_MAX + 1));
+            }),
+        ),
+        (
+            "TooBig",
+            "environment",
+            with_job(|j| {
+                j.environment = variable("A", &"x".repeat(limits::ENVIRONMENT_BYTES_MAX));
+            }),
+        ),
+        ("Nul", "name", with_job(|j| j.name = "a\0".into())),
+        (
+            "Nul",
+            "command line",
+            with_task(|t| t.command_line = "a\0".into()),
+        ),
+        (
+            "Nul",
+            "variable \"A\"",
+            with_task(|t| t.environment = variable("A", "\0")),
+        ),
+        (
+            "TooManyTasks",
+            "100001 tasks",
+            with_tasks(std::iter::repeat_n(task(), limits::TASKS_PER_JOB_MAX + 1)),
+        ),
+        ("Priority", "4001", with_job(|j| j.priority = 4_001)),
+        (
+            "MinMax",
+            "minimum 3 and maximum 2",
+            with_job(|j| (j.min, j.max) = (Some(3), Some(2))),
+        ),
+        ("MinMax", "minimum 0", with_job(|j| j.min = Some(0))),
+        (
+            "MinMax",
+            "task 1: minimum 1 and maximum 0",
+            with_task(|t| t.max = 0),
+        ),
+        (
+            "MinMax",
+            "maximum 1000001",
+            with_job(|j| j.max = Some(limits::UNITS_MAX + 1)),
+        ),
+        ("Unit", "use core", with_job(|j| j.unit = Unit::Socket)),
+        (
+            "NoCommandLine",
+            "task 1",
+            with_task(|t| t.command_line = "  ".into()),
+        ),
+        (
+            "CommaInName",
+            "\"a,b\"",
+            with_task(|t| t.name = "a,b".into()),
+        ),
+        (
+            "EmptySweep",
+            "from 2 to 1",
+            with_tasks([of_kind(sweep(2, 1, 1))]),
+        ),
+        ("EmptySweep", "by 0", with_tasks([of_kind(sweep(1, 2, 0))])),
+        (
+            "SweepTooLarge",
+            "1000001",
+            with_tasks([of_kind(sweep(0, 1_000_000, 1))]),
+        ),
+        (
+            "SweepTooLarge",
+            "4294967295",
+            with_tasks([of_kind(sweep(0, u32::MAX, 1))]),
+        ),
+        (
+            "TaskAboveJob",
+            "at most 2",
+            (
+                JobSpec {
+                    max: Some(2),
+                    ..job()
+                },
+                vec![TaskSpec {
+                    min: 3,
+                    max: 3,
+                    ..task()
+                }],
+            ),
+        ),
+        (
+            "TaskMinAboveJobMin",
+            "may start with 2",
+            (
+                JobSpec {
+                    min: Some(2),
+                    max: Some(4),
+                    ..job()
+                },
+                vec![TaskSpec {
+                    min: 3,
+                    max: 3,
+                    ..task()
+                }],
+            ),
+        ),
+        (
+            "UnknownDependency",
+            "\"b\"",
+            with_tasks([named("a", &["b"])]),
+        ),
+        (
+            "UnknownDependency",
+            "\"p\"",
+            with_tasks([
+                TaskSpec {
+                    name: "p".into(),
+                    ..of_kind(TaskKind::NodePrepare)
+                },
+                named("a", &["p"]),
+            ]),
+        ),
+        (
+            "DependsWithoutName",
+            "task 2",
+            with_tasks([named("a", &[]), named("", &["a"])]),
+        ),
+        (
+            "TooManyDependencies",
+            "1001 names",
+            with_tasks([named(
+                "a",
+                &many.iter().map(String::as_str).collect::<Vec<_>>(),
+            )]),
+        ),
+        (
+            "DependencyCycle",
+            "a -> b -> a",
+            with_tasks([named("a", &["b"]), named("b", &["a"])]),
+        ),
+        ("DependenciesTooDeep", "1001 deep", with_tasks(chain)),
+        (
+            "GroupDiffers",
+            "\"b\"",
+            with_tasks([named("a", &[]), named("b", &["a"]), named("b", &[])]),
+        ),
+        (
+            "NotForNodeTask",
+            "dependencies",
+            with_tasks([
+                named("a", &[]),
+                TaskSpec {
+                    kind: TaskKind::NodeRelease,
+                    ..named("r", &["a"])
+                },
+            ]),
+        ),
+        (
+            "NotForNodeTask",
+            "failure count",
+            with_tasks([
+                task(),
+                TaskSpec {
+                    fail_job_on_failure_count: Some(1),
+                    ..of_kind(TaskKind::NodePrepare)
+                },
+            ]),
+        ),
+        (
+            "TwoNodeTasks",
+            "2 node release",
+            with_tasks([
+                task(),
+                of_kind(TaskKind::NodeRelease),
+                of_kind(TaskKind::NodeRelease),
+            ]),
+        ),
+        (
+            "OnlyNodeTasks",
+            "until canceled",
+            with_tasks([of_kind(TaskKind::NodePrepare)]),
+        ),
+        (
+            "RunUntilCanceledAuto",
+            "minimum and maximum",
+            with_job(|j| {
+                (j.run_until_canceled, j.min) = (true, Some(1));
+            }),
+        ),
+        (
+            "RuntimeAboveJob",
+            "limit of 3s is above the job's of 2s",
+            (
+                JobSpec {
+                    runtime: secs(2),
+                    ..job()
+                },
+                vec![TaskSpec {
+                    runtime: secs(3),
+                    ..task()
+                }],
+            ),
+        ),
+        (
+            "ZeroRuntime",
+            "above zero",
+            with_job(|j| j.runtime = secs(0)),
+        ),
+        (
+            "ZeroRuntime",
+            "above zero",
+            with_task(|t| t.runtime = secs(0)),
+        ),
+        (
+            "UnknownNode",
+            "there are: n1, n2",
+            with_job(|j| j.requested_nodes = vec!["n9".into()]),
+        ),
+        (
+            "UnknownNode",
+            "\"n8\"",
+            with_job(|j| j.excluded_nodes = vec!["n8".into()]),
+        ),
+        (
+            "TooManyExcluded",
+            "11 nodes",
+            with_job(|j| {
+                j.excluded_nodes = (0..11).map(|i| format!("n{i}")).collect();
+            }),
+        ),
+        (
+            "NotEnoughCores",
+            "there are 4 on the 2 nodes",
+            with_job(|j| j.min = Some(5)),
+        ),
+        (
+            "NotEnoughCores",
+            "there are 0 on the 0 nodes",
+            with_job(|j| {
+                j.excluded_nodes = vec!["n1".into(), "n2".into()];
+            }),
+        ),
+        (
+            "NoNodeLargeEnough",
+            "the largest has 2",
+            with_job(|j| {
+                (j.single_node, j.min) = (true, Some(3));
+            }),
+        ),
+        (
+            "VariableName",
+            "\"A=B\"",
+            with_task(|t| t.environment = variable("A=B", "x")),
+        ),
+        (
+            "VariableName",
+            "\"\"",
+            with_job(|j| j.environment = variable("", "x")),
+        ),
+    ]
+}
+
+fn node(name: &str, cores: u32) -> NodeSpec {
+    NodeSpec {
+        name: name.into(),
+        cores,
+        sockets: 1,
+        gpus: 0,
+        memory_mb: 0,
+    }
+}
+
+/// Two nodes of two cores.
+fn cluster() -> State {
+    let mut state = State::new();
+    for name in ["n1", "n2"] {
+        let add = Command::AddNode(node(name, 2));
+        step(&mut state, &add, Timestamp(0), &mut Vec::new()).expect("the node is good");
+    }
+    state
+}
+
+#[test]
+fn each_thing_wrong_with_a_job_is_named() {
+    let state = cluster();
+    let mut seen = BTreeSet::new();
+    for (expected, part, (spec, tasks)) in rows() {
+        let tasks: Vec<Arc<TaskSpec>> = tasks.into_iter().map(Arc::new).collect();
+        let checked =
+            check_form(&spec, &tasks).and_then(|()| check_job(&state, &spec, &tasks).map(drop));
+        let invalid = checked.expect_err(expected);
+        assert_eq!(case(&invalid), expected, "{invalid}");
+        let text = invalid.to_string();
+        assert!(text.contains(part), "{expected}: {text}");
+        assert!(text.len() < 400, "{expected}: {text}");
+        seen.insert(expected);
+    }
+    let invalid = check_node(&state, &node("n1", 1)).expect_err("the name is taken");
+    seen.insert(case(&invalid));
+    let missing: Vec<_> = CASES.iter().filter(|c| !seen.contains(*c)).collect();
+    assert!(missing.is_empty(), "no row shows {missing:?}");
+}
+
+#[test]
+fn the_limits_themselves_are_allowed() {
+    let state = cluster();
+    let good = [
+        with_job(|j| j.name = "é".repeat(limits::NAME_CHARS_MAX)),
+        with_job(|j| j.priority = limits::PRIORITY_MAX),
+        with_job(|j| (j.min, j.max) = (Some(1), Some(limits::UNITS_MAX))),
+        with_tasks([of_kind(sweep(1, limits::SWEEP_INSTANCES_MAX, 1))]),
+        with_tasks([of_kind(sweep(u32::MAX, u32::MAX, u32::MAX))]),
+        with_tasks(std::iter::repeat_n(task(), 10_000)),
+        with_tasks([]),
+    ];
+    for (spec, tasks) in good {
+        let tasks: Vec<Arc<TaskSpec>> = tasks.into_iter().map(Arc::new).collect();
+        check_form(&spec, &tasks).expect("within the limits");
+        check_job(&state, &spec, &tasks).expect("within the cluster");
+    }
+}
+
+#[test]
+fn a_policys_words_have_a_limit() {
+    let mut state = cluster();
+    let by = Actor::administrator("root");
+    let (spec, job) = (Arc::new(job()), JobId(1));
+    let tasks = vec![Arc::new(task())];
+    let now = Timestamp(0);
+    let add = Command::AddJob {
+        by: by.clone(),
+        spec,
+        tasks,
+    };
+    for command in [add, Command::SubmitJob { by, job }] {
+        step(&mut state, &command, now, &mut Vec::new()).expect("the job is good");
+    }
+    let wait = |bytes: usize| {
+        Command::Propose(Decision::Wait {
+            job,
+            reason: 1,
+            text: "x".repeat(bytes),
+        })
+    };
+    let max = limits::WAITING_TEXT_BYTES_MAX;
+    step(&mut state, &wait(max), now, &mut Vec::new()).expect("within the limit");
+    let refused = step(&mut state, &wait(max + 1), now, &mut Vec::new());
+    let bytes = max + 1;
+    assert_eq!(
+        refused,
+        Err(Rejection::Refused(Refusal::TextTooLong { job, bytes }))
+    );
+}

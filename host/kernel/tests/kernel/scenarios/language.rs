@@ -1,0 +1,464 @@
+//! The commands of scenario files. Each becomes one kernel command, or shows something of the state.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jobyard_kernel::{
+    Actor, Command, Decision, Ending, Event, Execution, FromNode, JobId, JobKind, JobSpec,
+    NodeSpec, NodeState, Parameters, Rejection, Role, Span, State, TaskId, TaskKind, TaskSpec,
+    Timestamp, step,
+};
+
+use super::show;
+use super::words::{Wrong, node, number, share, span, split};
+
+/// One section of a file: a cluster of its own, from time 0.
+pub(crate) struct Play {
+    state: State,
+    now: Timestamp,
+    /// Built from the events alone; always equal to `state`.
+    replay: State,
+    /// The kinds of refusals that were seen, by the name of their case.
+    pub(crate) refused: BTreeSet<String>,
+}
+
+type Answers = Result<Vec<String>, Wrong>;
+
+impl Play {
+    pub(crate) fn new() -> Self {
+        Play {
+            state: State::new(),
+            now: Timestamp(0),
+            replay: State::new(),
+            refused: BTreeSet::new(),
+        }
+    }
+
+    /// One command, with the tasks of a job on further lines, and what it answers.
+    pub(crate) fn line(&mut self, text: &str) -> Answers {
+        let mut lines = text.lines();
+        let first = lines.next().unwrap_or_default();
+        let mut words = split(first);
+        let mut by = Actor::administrator("root");
+        // `as ann operator: cancel 1`
+        if words.first().is_some_and(|w| w == "as") {
+            let at = words
+                .iter()
+                .position(|w| w.ends_with(':'))
+                .ok_or("`as NAME ROLE:` has no colon")?;
+            let who: Vec<String> = words.drain(..=at).collect();
+            by = actor(&who[1..])?;
+        }
+        let verb = words.remove(0);
+        let args: Vec<&str> = words.iter().map(String::as_str).collect();
+        match verb.as_str() {
+            "at" => {
+                self.now = Timestamp(span(one(&args)?)?.0);
+                self.act(Command::Tick)
+            }
+            "again" => self.act(Command::Tick),
+            "show" => Ok(show::job(&self.state, job(one(&args)?)?)),
+            "task" => {
+                let (job, task, _) = ids(one(&args)?)?;
+                Ok(show::task(&self.state, job, task))
+            }
+            "why" => Ok(vec![self.why(job(one(&args)?)?)]),
+            "owed" => Ok(show::owed(&self.state)),
+            "queue" => {
+                let ids: Vec<_> = self.state.queue().map(|j| j.id.to_string()).collect();
+                Ok(vec![match ids.is_empty() {
+                    true => "the queue is empty".into(),
+                    false => format!("queue: {}", ids.join(" ")),
+                }])
+            }
+            "free" => Ok(show::free(&self.state)),
+            "due" => Ok(vec![match self.state.next_due() {
+                Some(at) => format!("due at {}", Span(at.0)),
+                None => "nothing is due".into(),
+            }]),
+            _ => {
+                let command = self.command(&verb, &args, by, lines)?;
+                self.act(command)
+            }
+        }
+    }
+
+    fn why(&self, job: JobId) -> String {
+        match self.state.why_waiting(job) {
+            Some(waiting) => format!("job {job} waits: {} {}", waiting.reason, waiting.text),
+            None => format!("job {job} does not wait"),
+        }
+    }
+
+    fn act(&mut self, command: Command) -> Answers {
+        let before = self.state.clone();
+        let mut events: Vec<Event> = Vec::new();
+        if let Err(rejection) = step(&mut self.state, &command, self.now, &mut events) {
+            assert_eq!(self.state, before, "a refusal changes nothing");
+            self.refused.insert(case(&rejection));
+            return Ok(vec![format!("refused: {rejection}")]);
+        }
+        self.state.check()?;
+        events.iter().for_each(|event| self.replay.apply(event));
+        assert_eq!(self.replay, self.state, "replay gives the state");
+        Ok(events
+            .iter()
+            .map(|event| show::event(&self.state, event))
+            .collect())
+    }
+
+    fn command<'a>(
+        &self,
+        verb: &str,
+        args: &[&str],
+        by: Actor,
+        tasks: impl Iterator<Item = &'a str>,
+    ) -> Result<Command, Wrong> {
+        let state = &self.state;
+        let first = args.first().copied().unwrap_or_default();
+        let rest = args.get(1..).unwrap_or_default();
+        let has = |word: &str| rest.contains(&word);
+        let message = || {
+            let said = rest.iter().find(|word| **word != "forced");
+            said.copied().unwrap_or_default().to_string()
+        };
+        Ok(match verb {
+            "parameters" => Command::SetParameters(parameters(state, args)?),
+            "node" => Command::AddNode(node_spec(first, rest)?),
+            "node-state" => Command::SetNodeState {
+                node: node(state, first)?,
+                state: match rest {
+                    ["offline"] => NodeState::Offline,
+                    ["draining"] => NodeState::Draining,
+                    ["online"] => NodeState::Online,
+                    other => return Err(format!("{other:?} is not a state of a node")),
+                },
+            },
+            "job" => Command::AddJob {
+                by,
+                spec: Arc::new(job_spec(args)?),
+                tasks: tasks
+                    .map(|line| task_spec(line).map(Arc::new))
+                    .collect::<Result<_, _>>()?,
+            },
+            "submit" => Command::SubmitJob {
+                by,
+                job: job(first)?,
+            },
+            "configure" => Command::ConfigureJob {
+                by,
+                job: job(first)?,
+            },
+            "cancel" => Command::CancelJob {
+                by,
+                job: job(first)?,
+                // `x*321`: a message of 321 characters.
+                message: match message().split_once('*') {
+                    Some((c, n)) => c.repeat(number(n)?),
+                    None => message(),
+                },
+                forced: has("forced"),
+            },
+            "finish" => Command::FinishJob {
+                by,
+                job: job(first)?,
+                message: message(),
+            },
+            "requeue" => Command::RequeueJob {
+                by,
+                job: job(first)?,
+            },
+            "hold" => Command::HoldJob {
+                by,
+                job: job(first)?,
+                until: match rest {
+                    ["until", at] => Some(Timestamp(span(at)?.0)),
+                    ["clear"] => None,
+                    other => return Err(format!("{other:?} is not `until TIME` or `clear`")),
+                },
+            },
+            "cancel-task" | "finish-task" | "requeue-task" => {
+                let (job, task, instance) = ids(first)?;
+                match verb {
+                    "cancel-task" => Command::CancelTask {
+                        by,
+                        job,
+                        task,
+                        instance,
+                        forced: has("forced"),
+                    },
+                    "finish-task" => Command::FinishTask {
+                        by,
+                        job,
+                        task,
+                        instance,
+                    },
+                    _ => Command::RequeueTask {
+                        by,
+                        job,
+                        task,
+                        instance,
+                    },
+                }
+            }
+            "started" => Command::Report(FromNode::Started {
+                execution: self.execution(first)?,
+            }),
+            "ended" => Command::Report(FromNode::Ended {
+                execution: self.execution(first)?,
+                ending: ending(rest)?,
+                output_tail: String::new(),
+            }),
+            _ => Command::Propose(self.decision(verb, job(first)?, rest)?),
+        })
+    }
+
+    fn decision(&self, verb: &str, job: JobId, rest: &[&str]) -> Result<Decision, Wrong> {
+        let shares = |words: &[&str]| {
+            let read = |word: &&str| share(&self.state, word);
+            words.iter().map(read).collect::<Result<Vec<_>, _>>()
+        };
+        Ok(match (verb, rest) {
+            ("start", all) => Decision::Start {
+                job,
+                shares: shares(all)?,
+            },
+            ("grow", all) => Decision::Grow {
+                job,
+                shares: shares(all)?,
+            },
+            ("shrink", all) => Decision::Shrink {
+                job,
+                shares: shares(all)?,
+            },
+            ("preempt", how) => Decision::Preempt {
+                job,
+                how: how.first().map_or(Ok(1), |how| number(how))?,
+                cores: 0,
+            },
+            ("reserve", ["at", at, all @ ..]) => Decision::Reserve {
+                job,
+                at: match *at {
+                    "never" => f64::INFINITY,
+                    "NaN" => f64::NAN,
+                    at => span(at)?.0 as f64,
+                },
+                shares: shares(all)?,
+            },
+            ("wait", [reason, text]) => Decision::Wait {
+                job,
+                reason: number(reason)?,
+                text: text.to_string(),
+            },
+            _ => {
+                return Err(format!(
+                    "\"{verb}\" is not a command, or has the wrong words"
+                ));
+            }
+        })
+    }
+
+    /// `1.2.3` is the attempt that runs now, `1.2.3#1` the first.
+    fn execution(&self, text: &str) -> Result<Execution, Wrong> {
+        let (name, attempt) = match text.split_once('#') {
+            Some((name, attempt)) => (name, Some(number(attempt)?)),
+            None => (text, None),
+        };
+        let (job, task, instance) = ids(name)?;
+        let instance = instance.unwrap_or(0);
+        let run = || {
+            let task = self.state.job(job)?.task(task)?;
+            task.runs.get(&instance).map(|run| run.attempt)
+        };
+        Ok(Execution {
+            job,
+            task,
+            instance,
+            attempt: attempt.or_else(run).unwrap_or(1),
+        })
+    }
+}
+
+/// `CoresTaken` of `Refused(CoresTaken { .. })`.
+fn case(rejection: &Rejection) -> String {
+    let text = if let Rejection::Refused(refusal) = rejection {
+        format!("{refusal:?}")
+    } else {
+        format!("{rejection:?}")
+    };
+    let end = text.find(|c: char| !c.is_alphanumeric());
+    text[..end.unwrap_or(text.len())].to_string()
+}
+
+fn one<'a>(args: &[&'a str]) -> Result<&'a str, Wrong> {
+    match args {
+        [one] => Ok(one),
+        other => Err(format!("one word is needed, not {other:?}")),
+    }
+}
+
+fn job(text: &str) -> Result<JobId, Wrong> {
+    number(text).map(JobId)
+}
+
+/// `1.2` or `1.2.3`.
+fn ids(text: &str) -> Result<(JobId, TaskId, Option<u32>), Wrong> {
+    let mut parts = text.split('.');
+    let mut next = || parts.next().map(number::<u32>).transpose();
+    match (next()?, next()?, next()?) {
+        (Some(job), Some(task), instance) => Ok((JobId(job), TaskId(task), instance)),
+        _ => Err(format!("\"{text}\" is not JOB.TASK or JOB.TASK.INSTANCE")),
+    }
+}
+
+fn actor(words: &[String]) -> Result<Actor, Wrong> {
+    let words: Vec<&str> = words.iter().map(|w| w.trim_end_matches(':')).collect();
+    let (name, role) = match words[..] {
+        [name] => (name, Role::User),
+        [name, "user"] => (name, Role::User),
+        [name, "operator"] => (name, Role::JobOperator),
+        [name, "job-administrator"] => (name, Role::JobAdministrator),
+        [name, "administrator"] => (name, Role::Administrator),
+        _ => return Err(format!("{words:?} is not NAME and ROLE")),
+    };
+    let name = name.into();
+    Ok(Actor { name, role })
+}
+
+fn parameters(state: &State, args: &[&str]) -> Result<Parameters, Wrong> {
+    let mut p = state.parameters().clone();
+    for arg in args {
+        match arg.split_once('=') {
+            Some(("TaskCancelGracePeriod", v)) => p.task_cancel_grace = span(v)?,
+            Some(("NodeReleaseTaskTimeout", v)) => p.node_release_timeout = span(v)?,
+            Some(("JobRetryCount", v)) => p.job_retry_count = number(v)?,
+            Some(("TaskRetryCount", v)) => p.task_retry_count = number(v)?,
+            Some(("ExcludedNodesLimit", v)) => p.excluded_nodes_limit = number(v)?,
+            Some(("TTLCompletedJobs", v)) => p.ttl_completed_jobs = span(v)?,
+            _ => return Err(format!("\"{arg}\" is not a parameter")),
+        }
+    }
+    Ok(p)
+}
+
+fn node_spec(name: &str, args: &[&str]) -> Result<NodeSpec, Wrong> {
+    let mut spec = NodeSpec {
+        name: name.into(),
+        cores: 1,
+        sockets: 1,
+        gpus: 0,
+        memory_mb: 0,
+    };
+    for arg in args {
+        match arg.split_once('=') {
+            Some(("cores", v)) => spec.cores = number(v)?,
+            Some(("sockets", v)) => spec.sockets = number(v)?,
+            Some(("gpus", v)) => spec.gpus = number(v)?,
+            _ => return Err(format!("\"{arg}\" is not a property of a node")),
+        }
+    }
+    Ok(spec)
+}
+
+fn job_spec(args: &[&str]) -> Result<JobSpec, Wrong> {
+    let mut s = JobSpec::default();
+    for arg in args {
+        let (key, value) = arg.split_once('=').unwrap_or((arg, ""));
+        let yes = || match value {
+            "" | "yes" => Ok(true),
+            "no" => Ok(false),
+            other => Err(format!("\"{other}\" is neither yes nor no")),
+        };
+        let names = || value.split(',').map(str::to_string).collect();
+        match key {
+            "owner" => s.owner = value.into(),
+            "command-job" => s.kind = JobKind::Command,
+            "priority" => s.priority = number(value)?,
+            "min" => s.min = Some(number(value)?),
+            "max" => s.max = Some(number(value)?),
+            "exclusive" => s.exclusive = yes()?,
+            "single-node" => s.single_node = yes()?,
+            "can-preempt" => s.can_preempt = yes()?,
+            "can-grow" => s.can_grow = yes()?,
+            "can-shrink" => s.can_shrink = yes()?,
+            "run-until-canceled" => s.run_until_canceled = yes()?,
+            "fail-on-task-failure" => s.fail_on_task_failure = yes()?,
+            "fail-dependent-tasks" => s.fail_dependent_tasks = yes()?,
+            "task-retry-limit" => s.task_retry_limit = number(value)?,
+            "valid-exit-codes" => s.valid_exit_codes = Some(codes(value)?),
+            "runtime" => s.runtime = Some(span(value)?),
+            "hold-until" => s.hold_until = Some(Timestamp(span(value)?.0)),
+            "requested-nodes" => s.requested_nodes = names(),
+            "excluded-nodes" => s.excluded_nodes = names(),
+            _ => return Err(format!("\"{key}\" is not a property of a job")),
+        }
+    }
+    Ok(s)
+}
+
+/// `task`, `sweep 1-9` or `sweep 1-9/2`, `prepare`, `release`, then properties.
+fn task_spec(line: &str) -> Result<TaskSpec, Wrong> {
+    let words = split(line);
+    let mut t = TaskSpec {
+        command_line: "work *".into(),
+        ..TaskSpec::default()
+    };
+    let mut words = words.iter().map(String::as_str);
+    t.kind = match words.next() {
+        Some("task") => TaskKind::Basic,
+        Some("prepare") => TaskKind::NodePrepare,
+        Some("release") => TaskKind::NodeRelease,
+        Some("sweep") => {
+            let range = words.next().unwrap_or_default();
+            let (range, increment) = range.split_once('/').unwrap_or((range, "1"));
+            let (start, end) = range
+                .split_once('-')
+                .ok_or_else(|| format!("\"{range}\" is not a range like 1-9"))?;
+            TaskKind::Sweep {
+                start: number(start)?,
+                end: number(end)?,
+                increment: number(increment)?,
+            }
+        }
+        other => return Err(format!("{other:?} is not a kind of task")),
+    };
+    for word in words {
+        let (key, value) = word.split_once('=').unwrap_or((word, ""));
+        match key {
+            "name" => t.name = value.into(),
+            "after" => t.depends_on = value.split(',').map(str::to_string).collect(),
+            "command" => t.command_line = value.into(),
+            "min" => t.min = number(value)?,
+            "max" => t.max = number(value)?,
+            "runtime" => t.runtime = Some(span(value)?),
+            "not-rerunnable" => t.rerunnable = false,
+            "valid-exit-codes" => t.valid_exit_codes = Some(codes(value)?),
+            "fail-job-on-failures" => t.fail_job_on_failure_count = Some(number(value)?),
+            _ => return Err(format!("\"{key}\" is not a property of a task")),
+        }
+    }
+    t.max = t.max.max(t.min);
+    Ok(t)
+}
+
+fn codes(text: &str) -> Result<jobyard_kernel::ExitCodes, Wrong> {
+    text.parse().map_err(|e| format!("{e}"))
+}
+
+fn ending(words: &[&str]) -> Result<Ending, Wrong> {
+    Ok(match words {
+        ["exit", code] => Ending::Exited {
+            code: number(code)?,
+        },
+        ["stopped"] => Ending::Stopped { code: None },
+        ["stopped", code] => Ending::Stopped {
+            code: Some(number(code)?),
+        },
+        ["failed", code, text] => Ending::Failed {
+            code: number(code)?,
+            text: text.to_string(),
+        },
+        ["lost"] => Ending::Lost,
+        other => return Err(format!("{other:?} is not how work ends")),
+    })
+}

@@ -1,0 +1,316 @@
+//! Writes events, jobs, tasks and messages the way scenario files have them.
+
+use jobyard_kernel::{
+    Again, Closing, CoreSet, Event, Execution, Fact, Grant, JobId, NodeId, Outcome, Span, State,
+    Task, TaskId, Then, ToNode, Verdict, WorkKind,
+};
+
+/// One event on one line.
+pub(crate) fn event(state: &State, event: &Event) -> String {
+    match &event.fact {
+        Fact::ParametersSet(_) => "ParametersSet".into(),
+        Fact::NodeAdded { spec, .. } => format!("NodeAdded {}", spec.name),
+        Fact::NodeStateChanged { node, state: now } => {
+            format!("NodeStateChanged {} {now:?}", name(state, *node))
+        }
+        Fact::JobAdded { job, tasks, .. } => {
+            format!("JobAdded {job} with {}", count(tasks.len(), "task"))
+        }
+        Fact::JobConfigured { job } => format!("JobConfigured {job}"),
+        Fact::JobSubmitted { job, first } => match first {
+            true => format!("JobSubmitted {job}, before its equals"),
+            false => format!("JobSubmitted {job}"),
+        },
+        Fact::JobValidated {
+            job,
+            min,
+            max,
+            candidates,
+        } => {
+            let on = candidates.as_ref().map_or(String::new(), |nodes| {
+                let names: Vec<_> = nodes.iter().map(|&n| name(state, n)).collect();
+                format!(" on {}", names.join(" "))
+            });
+            format!("JobValidated {job} min {min} max {max}{on}")
+        }
+        Fact::JobInvalid { job, error } => format!("JobInvalid {job}: {error}"),
+        Fact::HoldSet { job, until } => match until {
+            Some(at) => format!("HoldSet {job} until {}", Span(at.0)),
+            None => format!("HoldSet {job} cleared"),
+        },
+        Fact::WaitExplained { job, waiting } => {
+            format!("WaitExplained {job}: {} {}", waiting.reason, waiting.text)
+        }
+        Fact::Reserved { job, reservation } => match reservation {
+            Some(r) => format!("Reserved {job} at {}", Span(r.at.0)),
+            None => format!("Reserved {job} no longer"),
+        },
+        Fact::JobStarted { job, grants } => format!("JobStarted {job}{}", grants_of(state, grants)),
+        Fact::JobGrown { job, grants } => format!("JobGrown {job}{}", grants_of(state, grants)),
+        Fact::CoresReturned { job, grant } => {
+            format!(
+                "CoresReturned {job}{}",
+                grants_of(state, std::slice::from_ref(grant))
+            )
+        }
+        Fact::ShareClosed { job, node } => format!("ShareClosed {job} {}", name(state, *node)),
+        Fact::Dispatched { works, .. } => {
+            let works: Vec<_> = works
+                .iter()
+                .map(|w| format!("{} on{}", execution(w.execution), places(state, &w.places)))
+                .collect();
+            format!("Dispatched {}", works.join(", "))
+        }
+        Fact::WorkStarted { execution: e } => format!("WorkStarted {}", execution(*e)),
+        Fact::WorkEnded {
+            execution: e,
+            verdict,
+            code,
+            error,
+        } => {
+            let code = code.map_or(String::new(), |code| format!(", exit code {code}"));
+            let error = error
+                .as_ref()
+                .map_or(String::new(), |text| format!(": {text}"));
+            format!(
+                "WorkEnded {} {}{code}{error}",
+                execution(*e),
+                self::verdict(*verdict)
+            )
+        }
+        Fact::StopRequested {
+            executions,
+            cause,
+            grace,
+            ..
+        } => {
+            let all: Vec<_> = executions.iter().map(|&e| execution(e)).collect();
+            format!(
+                "StopRequested {} ({cause:?}, grace {grace})",
+                all.join(", ")
+            )
+        }
+        Fact::InstancesCanceled {
+            job,
+            task,
+            instance,
+            cause,
+        } => {
+            let one = instance.map_or(String::new(), |n| format!(".{n}"));
+            format!("InstancesCanceled {job}.{task}{one} ({cause:?})")
+        }
+        Fact::InstancesFailed { job, task, cause } => {
+            format!("InstancesFailed {job}.{task} ({cause:?})")
+        }
+        Fact::TaskRequeued {
+            job,
+            task,
+            instance,
+        } => {
+            let one = instance.map_or(String::new(), |n| format!(".{n}"));
+            format!("TaskRequeued {job}.{task}{one}")
+        }
+        Fact::JobEnding {
+            job,
+            closing,
+            error,
+        } => {
+            let error = error.as_ref().map_or(String::new(), |e| e.to_string());
+            let colon = if error.is_empty() { "" } else { ": " };
+            format!("JobEnding {job} {}{colon}{error}", self::closing(closing))
+        }
+        Fact::SharesFreed { job, nodes } => {
+            let names: Vec<_> = nodes.iter().map(|&n| name(state, n)).collect();
+            format!("SharesFreed {job} {}", names.join(" "))
+        }
+        Fact::JobEnded { job } => format!("JobEnded {job}"),
+        Fact::JobPurged { job } => format!("JobPurged {job}"),
+    }
+}
+
+fn count(n: usize, what: &str) -> String {
+    match n {
+        1 => format!("1 {what}"),
+        n => format!("{n} {what}s"),
+    }
+}
+
+fn name(state: &State, node: NodeId) -> String {
+    let node = state.node(node);
+    node.map_or_else(String::new, |node| node.spec.name.clone())
+}
+
+/// `1.2`, `1.2.3`, and from the second attempt on `1.2.3#2`.
+pub(crate) fn execution(e: Execution) -> String {
+    match e.attempt {
+        1 => e.of().to_string(),
+        n => format!("{}#{n}", e.of()),
+    }
+}
+
+fn grants_of(state: &State, grants: &[Grant]) -> String {
+    grants.iter().fold(String::new(), |text, grant| {
+        let gpus = match grant.gpus.is_empty() {
+            true => String::new(),
+            false => format!(" GPU {}", grant.gpus),
+        };
+        format!("{text} {}:{}{gpus}", name(state, grant.node), grant.cores)
+    })
+}
+
+fn places(state: &State, places: &[(NodeId, CoreSet)]) -> String {
+    places.iter().fold(String::new(), |text, (node, cores)| {
+        let colon = if cores.is_empty() { "" } else { ":" };
+        format!("{text} {}{colon}{cores}", name(state, *node))
+    })
+}
+
+fn verdict(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Ended(outcome) => self::outcome(outcome),
+        Verdict::Again(Again::Failure) => "queued again after a failure".into(),
+        Verdict::Again(Again::SystemError) => "queued again after a system error".into(),
+        Verdict::Again(Again::Preemption) => "queued again after a preemption".into(),
+        Verdict::Again(Again::Request) => "queued again on request".into(),
+    }
+}
+
+fn outcome(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Finished { .. } => "Finished".into(),
+        Outcome::Failed { cause, .. } => format!("Failed ({cause:?})"),
+        Outcome::Canceled { cause } => format!("Canceled ({cause:?})"),
+    }
+}
+
+fn closing(closing: &Closing) -> String {
+    let then = match closing.then {
+        Then::Finished => "Finished",
+        Then::Failed => "Failed",
+        Then::Canceled => "Canceled",
+        Then::Queued => "Queued",
+    };
+    let release = if closing.release { "" } else { ", no release" };
+    format!(
+        "as {then} ({:?}, grace {}{release})",
+        closing.cause, closing.grace
+    )
+}
+
+/// State, status number, counts, error: what a user sees of a job.
+pub(crate) fn job(state: &State, id: JobId) -> Vec<String> {
+    let Some(job) = state.job(id) else {
+        return vec![format!("job {id} is gone")];
+    };
+    let c = job.counts;
+    let mut line = format!("job {id}: {} ({})", job.state(), job.status() as u32);
+    for (n, what) in [
+        (c.queued, "queued"),
+        (c.running, "running"),
+        (c.finished, "finished"),
+        (c.failed, "failed"),
+        (c.canceled, "canceled"),
+    ] {
+        if n > 0 {
+            line.push_str(&format!(", {n} {what}"));
+        }
+    }
+    if job.is_held() {
+        line.push_str(if job.is_draining() {
+            ", draining"
+        } else {
+            ", held"
+        });
+    }
+    for (n, what) in [
+        (job.requeue_count, "queued again"),
+        (job.auto_requeue_count, "by the system"),
+    ] {
+        if n > 0 {
+            line.push_str(&format!(", {what} {}", count(n as usize, "time")));
+        }
+    }
+    if let Some(error) = &job.error {
+        line.push_str(&format!(", error {:#x} \"{error}\"", error.code()));
+    }
+    for (&node, share) in &job.shares {
+        line.push_str(&format!("; {}:{}", name(state, node), share.cores));
+    }
+    vec![line]
+}
+
+/// A task's state and its instances by state.
+pub(crate) fn task(state: &State, job: JobId, id: TaskId) -> Vec<String> {
+    let Some((job, task)) = state.job(job).and_then(|j| Some((j, j.task(id)?))) else {
+        return vec![format!("there is no task {job}.{id}")];
+    };
+    let configuring = job.state() == jobyard_kernel::JobState::Configuring;
+    let mut line = format!("task {}.{id}: {}", job.id, task.state(configuring));
+    line.push_str(&instances(task));
+    vec![line]
+}
+
+fn instances(task: &Task) -> String {
+    let mut text = String::new();
+    if !task.queued.is_empty() {
+        text.push_str(&format!("; queued {}", task.queued));
+    }
+    for (instance, run) in &task.runs {
+        let state = task.instance_state(*instance, false);
+        let state = state.map_or_else(String::new, |s| s.to_string());
+        text.push_str(&format!("; {instance} {state} (attempt {})", run.attempt));
+    }
+    for (outcome, set) in &task.outcomes {
+        let code = outcome
+            .exit_code()
+            .map_or(String::new(), |c| format!(" exit code {c}"));
+        text.push_str(&format!("; {set} {}{code}", self::outcome(*outcome)));
+    }
+    text
+}
+
+/// Free cores, node by node.
+pub(crate) fn free(state: &State) -> Vec<String> {
+    let line = |node: &jobyard_kernel::Node| {
+        let (name, state) = (&node.spec.name, node.state);
+        match node.free.is_empty() {
+            true => format!("{name} {state:?}: no core is free"),
+            false => format!("{name} {state:?}: cores {} are free", node.free),
+        }
+    };
+    state.nodes().map(line).collect()
+}
+
+/// The messages that the nodes are owed now.
+pub(crate) fn owed(state: &State) -> Vec<String> {
+    let message = |e: Execution| {
+        let (node, message) = state.message(e).expect("what is owed has a message");
+        let node = name(state, node);
+        match message {
+            ToNode::Start(work) => {
+                let verb = match work.kind {
+                    WorkKind::Execute => "start",
+                    WorkKind::Prepare => "prepare",
+                    WorkKind::Release => "release",
+                };
+                let limit = match work.limit_ms {
+                    0 => String::new(),
+                    ms => format!(" within {ms} ms"),
+                };
+                format!(
+                    "{node}: {verb} {} `{}`{limit}",
+                    execution(e),
+                    work.command_line
+                )
+            }
+            ToNode::Stop { grace_ms, .. } => {
+                format!("{node}: stop {} after {grace_ms} ms", execution(e))
+            }
+            ToNode::Forget(_) => format!("{node}: forget {}", execution(e)),
+        }
+    };
+    match state.owed().next() {
+        None => vec!["nothing".into()],
+        Some(_) => state.owed().map(message).collect(),
+    }
+}
