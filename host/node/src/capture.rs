@@ -105,13 +105,10 @@ impl CaptureStore {
             next: AtomicU64::new(0),
         });
         let weak = Arc::downgrade(&store);
-        std::thread::Builder::new().name("output".into()).spawn(move || check_all(&weak))?;
+        std::thread::Builder::new()
+            .name("output".into())
+            .spawn(move || check_all(&weak))?;
         Ok(store)
-    }
-
-    /// Where captured output goes.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
     }
 
     /// Output for one piece of work; costs nothing until a stream is asked for.
@@ -155,7 +152,10 @@ impl CaptureStore {
     }
 
     fn mark(&self) -> String {
-        format!("\n[jobyard: output over {} bytes was cut]\n", self.bytes_max)
+        format!(
+            "\n[jobyard: output over {} bytes was cut]\n",
+            self.bytes_max
+        )
     }
 }
 
@@ -163,7 +163,10 @@ impl Capture {
     /// A file for a process to write this stream to.
     pub(crate) fn file(self: &Arc<Self>, which: Which) -> io::Result<File> {
         let mut state = self.lock();
-        let first = matches!((&state.output, &state.error), (Stream::Unused, Stream::Unused));
+        let first = matches!(
+            (&state.output, &state.error),
+            (Stream::Unused, Stream::Unused)
+        );
         let file = match state.stream(which) {
             Stream::Nameless(file) => file.try_clone()?,
             Stream::Named { .. } => open_append(&self.path(which))?,
@@ -179,7 +182,10 @@ impl Capture {
                     let path = self.path(which);
                     remove_if_there(&path)?;
                     let file = open_append(&path)?;
-                    *stream = Stream::Named { bytes: 0, cut: false };
+                    *stream = Stream::Named {
+                        bytes: 0,
+                        cut: false,
+                    };
                     file
                 }
             },
@@ -199,22 +205,26 @@ impl Capture {
     pub(crate) fn identities(&self) -> Vec<(u64, u64)> {
         let state = self.lock();
         let streams = [(&state.output, Which::Output), (&state.error, Which::Error)];
-        let found = streams.into_iter().filter_map(|(stream, which)| match stream {
-            Stream::Unused => None,
-            Stream::Nameless(file) => rustix::fs::fstat(file).ok(),
-            Stream::Named { .. } => rustix::fs::lstat(self.path(which)).ok(),
-        });
+        let found = streams
+            .into_iter()
+            .filter_map(|(stream, which)| match stream {
+                Stream::Unused => None,
+                Stream::Nameless(file) => rustix::fs::fstat(file).ok(),
+                Stream::Named { .. } => rustix::fs::lstat(self.path(which)).ok(),
+            });
         found.map(|stat| (stat.st_dev, stat.st_ino)).collect()
     }
 
     /// Whether nothing was written so far and no file has a name: then [`finish`](Self::finish) costs next to nothing.
     pub(crate) fn is_silent(&self) -> bool {
         let state = self.lock();
-        [&state.output, &state.error].into_iter().all(|stream| match stream {
-            Stream::Unused => true,
-            Stream::Nameless(file) => file.metadata().is_ok_and(|m| m.len() == 0),
-            Stream::Named { .. } => false,
-        })
+        [&state.output, &state.error]
+            .into_iter()
+            .all(|stream| match stream {
+                Stream::Unused => true,
+                Stream::Nameless(file) => file.metadata().is_ok_and(|m| m.len() == 0),
+                Stream::Named { .. } => false,
+            })
     }
 
     /// Ends the capture when no process is left, and returns the last of what was written.
@@ -234,7 +244,12 @@ impl Capture {
         result.map(|()| join_tails(&tails[0], &tails[1]))
     }
 
-    fn finish_stream(&self, stream: &mut Stream, which: Which, certain: bool) -> io::Result<Vec<u8>> {
+    fn finish_stream(
+        &self,
+        stream: &mut Stream,
+        which: Which,
+        certain: bool,
+    ) -> io::Result<Vec<u8>> {
         if let Stream::Nameless(file) = stream
             && file.metadata()?.len() > 0
         {
@@ -262,7 +277,9 @@ impl Capture {
                     return Ok(Vec::new());
                 }
                 let mut tail = Vec::new();
-                file.seek(SeekFrom::Start(bytes.saturating_sub(OUTPUT_TAIL_BYTES as u64)))?;
+                file.seek(SeekFrom::Start(
+                    bytes.saturating_sub(OUTPUT_TAIL_BYTES as u64),
+                ))?;
                 file.take(OUTPUT_TAIL_BYTES as u64).read_to_end(&mut tail)?;
                 Ok(tail)
             }
@@ -281,8 +298,10 @@ impl Capture {
             if let Stream::Nameless(_) = stream {
                 self.name(stream, which)?;
             }
-            let Stream::Named { bytes, cut } = stream else { continue };
-            let size = match rustix::fs::lstat(&self.path(which)) {
+            let Stream::Named { bytes, cut } = stream else {
+                continue;
+            };
+            let size = match rustix::fs::lstat(self.path(which)) {
                 Ok(found) => u64::try_from(found.st_size).unwrap_or_default(),
                 Err(rustix::io::Errno::NOENT) => 0,
                 Err(errno) => return Err(errno.into()),
@@ -305,7 +324,11 @@ impl Capture {
     ///
     /// Its writers append, so they go on after the mark, and the next check cuts again.
     fn cut(&self, file: &File, cut: &mut bool) -> io::Result<u64> {
-        let (size, max, mark) = (file.metadata()?.len(), self.store.bytes_max, self.store.mark());
+        let (size, max, mark) = (
+            file.metadata()?.len(),
+            self.store.bytes_max,
+            self.store.mark(),
+        );
         let whole = max + mark.len() as u64;
         if size <= max || (*cut && size == whole) {
             return Ok(size);
@@ -317,7 +340,9 @@ impl Capture {
     }
 
     fn name(&self, stream: &mut Stream, which: Which) -> io::Result<()> {
-        let Stream::Nameless(file) = stream else { return Ok(()) };
+        let Stream::Nameless(file) = stream else {
+            return Ok(());
+        };
         let path = self.path(which);
         let from = format!("/proc/self/fd/{}", file.as_raw_fd());
         let link = || rustix::fs::linkat(CWD, &from, CWD, &path, AtFlags::SYMLINK_FOLLOW);
@@ -334,7 +359,10 @@ impl Capture {
             other => other,
         };
         linked?;
-        *stream = Stream::Named { bytes: 0, cut: false };
+        *stream = Stream::Named {
+            bytes: 0,
+            cut: false,
+        };
         Ok(())
     }
 
@@ -345,12 +373,18 @@ impl Capture {
 
     /// Where this stream's file is, if it is there.
     pub(crate) fn path(&self, which: Which) -> PathBuf {
-        let Execution { task, instance, attempt, .. } = self.execution;
+        let Execution {
+            task,
+            instance,
+            attempt,
+            ..
+        } = self.execution;
         let extension = match which {
             Which::Output => "out",
             Which::Error => "err",
         };
-        self.folder().join(format!("{task}.{instance}.{attempt}.{extension}"))
+        self.folder()
+            .join(format!("{task}.{instance}.{attempt}.{extension}"))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -374,7 +408,11 @@ fn check_all(store: &Weak<CaptureStore>) {
         if running.closed {
             return;
         }
-        let captures: Vec<_> = running.captures.values().filter_map(Weak::upgrade).collect();
+        let captures: Vec<_> = running
+            .captures
+            .values()
+            .filter_map(Weak::upgrade)
+            .collect();
         drop(running);
         let now = Instant::now();
         for capture in captures {
@@ -382,12 +420,18 @@ fn check_all(store: &Weak<CaptureStore>) {
             let _ = capture.check(now);
         }
         running = lock(&store.running);
-        running.captures.retain(|_, capture| capture.strong_count() > 0);
+        running
+            .captures
+            .retain(|_, capture| capture.strong_count() > 0);
         if running.closed {
             return;
         }
         // Long enough to cost nothing, short enough to see that the store is gone.
-        let wait = if running.captures.is_empty() { CHECK_QUIET } else { CHECK_EVERY };
+        let wait = if running.captures.is_empty() {
+            CHECK_QUIET
+        } else {
+            CHECK_EVERY
+        };
         drop(store.changed.wait_timeout(running, wait));
     }
 }
@@ -398,7 +442,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn has_no_nameless(error: &io::Error) -> bool {
     matches!(
-        error.raw_os_error().map(rustix::io::Errno::from_raw_os_error),
+        error
+            .raw_os_error()
+            .map(rustix::io::Errno::from_raw_os_error),
         Some(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::ISDIR | rustix::io::Errno::INVAL)
     )
 }
@@ -458,8 +504,12 @@ mod tests {
 
     use super::*;
 
-    const EXECUTION: Execution =
-        Execution { job: JobId(7), task: TaskId(2), instance: 3, attempt: 1 };
+    const EXECUTION: Execution = Execution {
+        job: JobId(7),
+        task: TaskId(2),
+        instance: 3,
+        attempt: 1,
+    };
 
     fn store(bytes_max: u64) -> (tempfile::TempDir, Arc<CaptureStore>) {
         let folder = tempfile::tempdir().unwrap();
@@ -475,7 +525,7 @@ mod tests {
         drop(capture.file(Which::Error).unwrap());
         assert!(capture.is_silent());
         assert_eq!(capture.finish(true).unwrap(), "");
-        assert_eq!(std::fs::read_dir(store.folder()).unwrap().count(), 0);
+        assert_eq!(std::fs::read_dir(&store.folder).unwrap().count(), 0);
         assert_eq!(lock(&store.spare).len(), 2);
     }
 
@@ -486,8 +536,12 @@ mod tests {
         let mut writer = capture.file(Which::Output).unwrap();
         writer.write_all(b"0123456789").unwrap();
         capture.check(Instant::now() + CHECK_EVERY).unwrap();
-        let path = store.folder().join("7/2.3.1.out");
-        assert_eq!(std::fs::read(&path).unwrap(), b"0123456789", "the limit itself is not over it");
+        let path = store.folder.join("7/2.3.1.out");
+        assert_eq!(
+            std::fs::read(&path).unwrap(),
+            b"0123456789",
+            "the limit itself is not over it"
+        );
         writer.write_all(b"abc").unwrap();
         capture.check(Instant::now() + CHECK_QUIET * 2).unwrap();
         let cut = "0123456789\n[jobyard: output over 10 bytes was cut]\n";
@@ -506,7 +560,7 @@ mod tests {
         let capture = store.capture(EXECUTION);
         let _writer = capture.file(Which::Error).unwrap();
         capture.check(Instant::now() + CHECK_EVERY).unwrap();
-        let path = store.folder().join("7/2.3.1.err");
+        let path = store.folder.join("7/2.3.1.err");
         assert!(path.exists());
         assert!(!capture.is_silent());
         capture.finish(true).unwrap();
@@ -524,7 +578,11 @@ mod tests {
         assert_eq!((tail.len(), tail.matches('e').count()), (4096, 2048));
         assert_eq!(join_tails(b"a\n", b""), "a\n");
         // Cut between characters, and never longer after making text of what was none.
-        assert!(join_tails(&"ä".repeat(5000).into_bytes(), b"").chars().all(|c| c == 'ä'));
+        assert!(
+            join_tails(&"ä".repeat(5000).into_bytes(), b"")
+                .chars()
+                .all(|c| c == 'ä')
+        );
         assert!(join_tails(&vec![0xff; 10_000], b"").len() <= 4096);
     }
 }

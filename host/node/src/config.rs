@@ -16,7 +16,9 @@ pub const WORK_MAX: usize = 1_000_000;
 pub const FORGOTTEN_MAX: usize = 65_536;
 
 /// Variables of the node's own environment that work gets too, unless the job sets them.
-const INHERITED: [&str; 8] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR"];
+const INHERITED: [&str; 8] = [
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR",
+];
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// What a node is told at its start.
@@ -50,10 +52,15 @@ impl NodeConfig {
     /// `LANG`, `TZ`, `TMPDIR`.
     pub fn new(name: impl Into<String>, folder: impl Into<PathBuf>) -> NodeConfig {
         let folder = folder.into();
-        let inherited = INHERITED.iter().filter_map(|&name| Some((name, std::env::var(name).ok()?)));
+        let inherited = INHERITED
+            .iter()
+            .filter_map(|&name| Some((name, std::env::var(name).ok()?)));
         let mut environment: BTreeMap<_, _> = [("PATH", DEFAULT_PATH.to_owned())].into();
         environment.extend(inherited);
-        let home = environment.get("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+        let home = environment
+            .get("HOME")
+            .map(PathBuf::from)
+            .filter(|home| home.is_absolute());
         NodeConfig {
             name: name.into(),
             output_folder: folder.join("output"),
@@ -63,7 +70,10 @@ impl NodeConfig {
             subreaper: false,
             raise_file_limit: true,
             spawn_threads: std::thread::available_parallelism().map_or(2, |n| n.get()),
-            environment: environment.into_iter().map(|(n, v)| (n.to_owned(), v)).collect(),
+            environment: environment
+                .into_iter()
+                .map(|(n, v)| (n.to_owned(), v))
+                .collect(),
         }
     }
 }
@@ -94,13 +104,20 @@ impl PluginSet {
     /// The plugin of this name for this kind of work.
     pub fn get(&self, kind: WorkKind, name: &str) -> Option<(&Plugin, &Limits)> {
         // A tuple key can not be looked up by a borrowed half; a node has a handful of plugins.
-        let mut found = self.0.iter().filter(|((k, n), _)| (*k, n.as_str()) == (kind, name));
+        let mut found = self
+            .0
+            .iter()
+            .filter(|((k, n), _)| (*k, n.as_str()) == (kind, name));
         found.next().map(|(_, (plugin, limits))| (plugin, limits))
     }
 
     /// The names for one kind of work, sorted.
     pub fn names(&self, kind: WorkKind) -> Vec<&str> {
-        self.0.keys().filter(|(k, _)| *k == kind).map(|(_, name)| name.as_str()).collect()
+        self.0
+            .keys()
+            .filter(|(k, _)| *k == kind)
+            .map(|(_, name)| name.as_str())
+            .collect()
     }
 }
 

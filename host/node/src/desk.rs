@@ -55,10 +55,7 @@ struct Running {
 }
 
 impl Desk {
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        inbox: mpsc::Receiver<Order>,
-    ) -> Desk {
+    pub(crate) fn new(shared: Arc<Shared>, inbox: mpsc::Receiver<Order>) -> Desk {
         Desk {
             shared,
             inbox,
@@ -123,7 +120,10 @@ impl Desk {
                 self.stop(assignment.execution, Duration::ZERO);
             }
             ToNode::Start(assignment) => self.start(assignment),
-            ToNode::Stop { execution, grace_ms } => {
+            ToNode::Stop {
+                execution,
+                grace_ms,
+            } => {
                 self.stop(execution, Duration::from_millis(grace_ms));
             }
             ToNode::Forget(execution) => self.table.forget(execution),
@@ -131,7 +131,9 @@ impl Desk {
     }
 
     fn start(&mut self, assignment: Box<Assignment>) {
-        let Begin::Yes { after } = self.table.start(&assignment) else { return };
+        let Begin::Yes { after } = self.table.start(&assignment) else {
+            return;
+        };
         let execution = assignment.execution;
         let mut before = Vec::new();
         for older in after {
@@ -143,7 +145,12 @@ impl Desk {
         }
         let (stopper, stopping) = stop::stop();
         let (going, gone) = watch::channel(());
-        let work = Work { shared: self.shared.clone(), assignment, stopping, before };
+        let work = Work {
+            shared: self.shared.clone(),
+            assignment,
+            stopping,
+            before,
+        };
         let task = self.work.spawn(async move {
             let done = work.run().await;
             drop(going);
@@ -171,8 +178,17 @@ impl Desk {
             Ok((id, done)) => (id, done),
             Err(error) => {
                 let text = format!("the node failed at this work: {error}");
-                let ending = Ending::Failed { code: failure::PLUGIN_FAULT, text };
-                (error.id(), Done { ending, output_tail: String::new() })
+                let ending = Ending::Failed {
+                    code: failure::PLUGIN_FAULT,
+                    text,
+                };
+                (
+                    error.id(),
+                    Done {
+                        ending,
+                        output_tail: String::new(),
+                    },
+                )
             }
         };
         if let Some(execution) = self.executions.remove(&id) {

@@ -84,7 +84,11 @@ enum GroupState {
 impl Groups {
     /// `subreaper`: whether what left its group is looked for.
     pub(crate) fn new(claim: Claim, subreaper: bool) -> Groups {
-        Groups { claim, subreaper, inner: Mutex::default() }
+        Groups {
+            claim,
+            subreaper,
+            inner: Mutex::default(),
+        }
     }
 
     /// Whether one more process may be started.
@@ -131,7 +135,11 @@ impl Groups {
     pub(crate) fn kill(&self) {
         let mut inner = self.lock();
         inner.closed = true;
-        for group in inner.groups.iter().filter(|group| group.state == GroupState::Led) {
+        for group in inner
+            .groups
+            .iter()
+            .filter(|group| group.state == GroupState::Led)
+        {
             let _ = rustix::process::kill_process_group(group.leader, Signal::KILL);
         }
     }
@@ -179,7 +187,12 @@ impl Groups {
         if !self.subreaper {
             return true;
         }
-        let groups: Vec<_> = self.lock().groups.iter().map(|group| group.leader).collect();
+        let groups: Vec<_> = self
+            .lock()
+            .groups
+            .iter()
+            .map(|group| group.leader)
+            .collect();
         self.claim.kill_orphans(&groups)
     }
 
@@ -189,7 +202,9 @@ impl Groups {
         let mut all_empty = true;
         for group in &mut inner.groups {
             if group.state == GroupState::Led && group.reap_leader() {
-                group.state = GroupState::Killed { since: Instant::now() };
+                group.state = GroupState::Killed {
+                    since: Instant::now(),
+                };
                 self.claim.unwatch(group.leader);
             }
             if let GroupState::Killed { since } = group.state
@@ -234,9 +249,7 @@ impl Group {
 
     fn is_empty(&self, killed: Instant) -> bool {
         match rustix::process::test_kill_process_group(self.leader) {
-            Ok(()) => {
-                killed.elapsed() > LOOK_CLOSER_AFTER && !orphans::group_is_alive(self.leader)
-            }
+            Ok(()) => killed.elapsed() > LOOK_CLOSER_AFTER && !orphans::group_is_alive(self.leader),
             // None of them is there, or none of them may be killed.
             Err(_) => true,
         }
@@ -256,7 +269,10 @@ pub(crate) fn peek_exit(pidfd: &impl AsFd) -> Option<Exit> {
     match peek_or_reap(pidfd, options) {
         Ok(exit) => exit,
         // Reaped by an embedder that waits for every child: how it ended is lost.
-        Err(_) => Some(Exit { code: -1, signal: None }),
+        Err(_) => Some(Exit {
+            code: -1,
+            signal: None,
+        }),
     }
 }
 
@@ -269,7 +285,10 @@ fn peek_or_reap(pidfd: &impl AsFd, options: WaitIdOptions) -> Result<Option<Exit
             Ok(Some(status)) => {
                 let signal = status.terminating_signal();
                 let code = signal.map_or(status.exit_status().unwrap_or(-1), |s| 128 + s);
-                return Ok(Some(Exit { code, signal: signal.and_then(|s| u32::try_from(s).ok()) }));
+                return Ok(Some(Exit {
+                    code,
+                    signal: signal.and_then(|s| u32::try_from(s).ok()),
+                }));
             }
         }
     }

@@ -82,14 +82,24 @@ pub struct NodeGone {
 impl NodeHandle {
     /// Sends a message; waits while [`MESSAGES_WAITING_MAX`] of them wait already. Cancel-safe: a message is sent or not.
     pub async fn send(&self, message: ToNode) -> Result<(), NodeGone> {
-        self.0.inbox.send(Order::Message(message)).await.map_err(|_| self.gone())
+        self.0
+            .inbox
+            .send(Order::Message(message))
+            .await
+            .map_err(|_| self.gone())
     }
 
     /// Ends all work, with this grace, and returns when nothing is left. Starts that come meanwhile are
     /// reported lost. Reports still arrive at the receiver, before and after.
     pub async fn shutdown(self, grace: Duration) {
         let (done, is_done) = oneshot::channel();
-        if self.0.inbox.send(Order::Shutdown { grace, done }).await.is_ok() {
+        if self
+            .0
+            .inbox
+            .send(Order::Shutdown { grace, done })
+            .await
+            .is_ok()
+        {
             // An error means that the desk is gone, and its work with it.
             let _ = is_done.await;
         }
@@ -113,7 +123,9 @@ impl NodeHandle {
     }
 
     fn gone(&self) -> NodeGone {
-        NodeGone { name: self.name().to_owned() }
+        NodeGone {
+            name: self.name().to_owned(),
+        }
     }
 }
 
@@ -132,11 +144,18 @@ impl Shared {
         };
         if !config.working_folder.is_absolute() {
             let path = config.working_folder;
-            return Err(NodeError::Relative { what: "working folder", path });
+            return Err(NodeError::Relative {
+                what: "working folder",
+                path,
+            });
         }
         let scratch_root = folder("scratch root", &config.scratch_root)?;
         let output_folder = folder("output folder", &config.output_folder)?;
-        let config = NodeConfig { scratch_root, output_folder, ..config };
+        let config = NodeConfig {
+            scratch_root,
+            output_folder,
+            ..config
+        };
         if config.raise_file_limit {
             raise_file_limit();
         }
@@ -171,7 +190,10 @@ impl Shared {
         let key = live.next;
         live.next += 1;
         live.groups.insert(key, Arc::downgrade(groups));
-        Some(Entered { shared: self.clone(), key })
+        Some(Entered {
+            shared: self.clone(),
+            key,
+        })
     }
 
     pub(crate) fn capture(&self, execution: Execution) -> Arc<Capture> {
@@ -216,19 +238,32 @@ impl Drop for Entered {
 fn folder(what: &'static str, path: &std::path::Path) -> Result<PathBuf, NodeError> {
     std::fs::create_dir_all(path)
         .and_then(|()| std::path::absolute(path))
-        .map_err(|source| NodeError::Folder { what, path: path.to_owned(), source })
+        .map_err(|source| NodeError::Folder {
+            what,
+            path: path.to_owned(),
+            source,
+        })
 }
 
 /// Running work takes an open file each. Where the system refuses more the limit stays, and shows itself when it is reached.
 fn raise_file_limit() {
     let Rlimit { maximum, .. } = rustix::process::getrlimit(Resource::Nofile);
-    let _ = rustix::process::setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    let _ = rustix::process::setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: maximum,
+            maximum,
+        },
+    );
 }
 
 /// Not the same for any two runs of nodes on one machine.
 fn run_name(node: &str) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let since_epoch = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_nanos();
     let (process, nth) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     // A variable's value ends at a zero byte.
     format!("{}-{since_epoch}-{process}-{nth}", node.replace('\0', ""))

@@ -7,6 +7,7 @@ use std::future::poll_fn;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -22,6 +23,9 @@ use crate::capture::{Capture, Which};
 use crate::leftovers::{Exit, Expected, Groups, MARK_EXECUTION, MARK_RUN, peek_exit};
 use crate::spawn::{self, SpawnError, Spawner, Streams};
 use crate::stop::Stopping;
+
+/// How long a thread of the runtime waits for a spawn before its other tasks are handed to another.
+const SPAWN_WAIT_MAX: Duration = Duration::from_millis(10);
 
 /// What one piece of work is given.
 #[derive(Debug)]
@@ -51,9 +55,17 @@ pub(crate) struct Waiting {
 
 /// The marks of [`WorkProcesses::marks`].
 pub(crate) fn marks(run: &str, execution: jobyard_kernel::Execution) -> [(String, String); 2] {
-    let jobyard_kernel::Execution { job, task, instance, attempt } = execution;
+    let jobyard_kernel::Execution {
+        job,
+        task,
+        instance,
+        attempt,
+    } = execution;
     [
-        (MARK_EXECUTION.to_owned(), format!("{job}.{task}.{instance}.{attempt}")),
+        (
+            MARK_EXECUTION.to_owned(),
+            format!("{job}.{task}.{instance}.{attempt}"),
+        ),
         (MARK_RUN.to_owned(), run.to_owned()),
     ]
 }
@@ -65,7 +77,12 @@ impl Processes for WorkProcesses {
 
     async fn next(&mut self, limit: Option<Duration>) -> ProcessEvent {
         let until = limit.map(|limit| Instant::now() + limit);
-        let WorkProcesses { waiting, stopping, told, .. } = self;
+        let WorkProcesses {
+            waiting,
+            stopping,
+            told,
+            ..
+        } = self;
         tokio::select! {
             // An end that was there before the wish to end is reported first.
             biased;
@@ -103,18 +120,17 @@ impl WorkProcesses {
     fn start(&mut self, command: ProcessCommand) -> Result<u32, SpawnError> {
         self.groups.may_add()?;
         let number = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
-        let (capture, groups, marks) = (self.capture.clone(), self.groups.clone(), self.marks.clone());
+        let (capture, groups, marks) = (
+            self.capture.clone(),
+            self.groups.clone(),
+            self.marks.clone(),
+        );
         let job = move || {
             let streams = open(&command, &capture)?;
             let _expected = Expected::one();
             spawn::start(&command, &marks, streams).map(|started| groups.add(started))
         };
-        let mode = std::env::var("SPAWNMODE").unwrap_or_default();
-        let started = match mode.as_str() {
-            "A" => Some(job()),
-            "B" => self.spawner.on(&self.cpus, job),
-            _ => blocking(|| self.spawner.on(&self.cpus, job)),
-        };
+        let started = wait_for(&self.spawner.ask(self.cpus, job));
         let (group, pidfd) = started.ok_or(SpawnError::NodeGone)??;
         // SAFETY: the `Arc` keeps this very descriptor open as long as the `AsyncFd` has it.
         match unsafe { AsyncFd::register_with_interest(pidfd, Interest::READABLE) } {
@@ -122,7 +138,9 @@ impl WorkProcesses {
             Err(error) => {
                 // Nobody can wait for it: it goes with the work.
                 self.groups.signal(group, Signal::KILL);
-                return Err(SpawnError::Watch { source: error.into() });
+                return Err(SpawnError::Watch {
+                    source: error.into(),
+                });
             }
         }
         Ok(number)
@@ -131,7 +149,10 @@ impl WorkProcesses {
     /// The group of a process that was not reported ended.
     fn running(&self, process: u32) -> Option<usize> {
         let index = usize::try_from(process).ok()?;
-        self.waiting.get(index)?.as_ref().map(|waiting| waiting.group)
+        self.waiting
+            .get(index)?
+            .as_ref()
+            .map(|waiting| waiting.group)
     }
 }
 
@@ -139,16 +160,22 @@ impl WorkProcesses {
 fn open(command: &ProcessCommand, capture: &Arc<Capture>) -> Result<Streams, SpawnError> {
     let folder = std::path::Path::new(&command.working_folder);
     let captured = |which| {
-        capture.file(which).map(Some).map_err(|source| SpawnError::Capture {
-            folder: capture.folder(),
-            source,
-        })
+        capture
+            .file(which)
+            .map(Some)
+            .map_err(|source| SpawnError::Capture {
+                folder: capture.folder(),
+                source,
+            })
     };
     let again = |file: &Option<std::fs::File>, name: &str| match file {
-        Some(file) => file.try_clone().map(Some).map_err(|source| SpawnError::Output {
-            path: folder.join(name),
-            source,
-        }),
+        Some(file) => file
+            .try_clone()
+            .map(Some)
+            .map_err(|source| SpawnError::Output {
+                path: folder.join(name),
+                source,
+            }),
         None => Ok(None),
     };
     let input = match &command.standard_input {
@@ -168,22 +195,29 @@ fn open(command: &ProcessCommand, capture: &Arc<Capture>) -> Result<Streams, Spa
         (Output::SameAsOutput, _) => again(&output, "standard output")?,
         (Output::Nothing, _) => None,
     };
-    Ok(Streams { input, output, error })
+    Ok(Streams {
+        input,
+        output,
+        error,
+    })
 }
 
-/// Runs something that blocks without holding up the other tasks of this thread, where the runtime can do that.
-fn blocking<T>(work: impl FnOnce() -> T) -> T {
+/// Waits for a spawn. Mostly that takes less than to hand this thread's other tasks to another thread, so they wait too; when it takes
+/// longer (a program on a file system that hangs) they go on without this thread, where the runtime can do that.
+fn wait_for<T>(spawn: &Receiver<T>) -> Option<T> {
+    match spawn.recv_timeout(SPAWN_WAIT_MAX) {
+        Ok(started) => return Some(started),
+        Err(RecvTimeoutError::Disconnected) => return None,
+        Err(RecvTimeoutError::Timeout) => {}
+    }
     match Handle::try_current().map(|handle| handle.runtime_flavor()) {
-        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
-        Ok(_) | Err(_) => work(),
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(|| spawn.recv()).ok(),
+        Ok(_) | Err(_) => spawn.recv().ok(),
     }
 }
 
 /// The first of these processes that has ended and was not reported.
-fn poll_exits(
-    waiting: &mut [Option<Waiting>],
-    context: &mut Context<'_>,
-) -> Poll<(u32, Exit)> {
+fn poll_exits(waiting: &mut [Option<Waiting>], context: &mut Context<'_>) -> Poll<(u32, Exit)> {
     for (number, slot) in (0..).zip(waiting) {
         while let Some(Waiting { ended, .. }) = slot {
             let exit = match ended.poll_read_ready(context) {

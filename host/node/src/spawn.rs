@@ -83,7 +83,9 @@ pub(crate) fn start(
 ) -> Result<Started, SpawnError> {
     let folder = Path::new(&command.working_folder);
     if !folder.is_absolute() {
-        return Err(SpawnError::FolderRelative { folder: folder.to_owned() });
+        return Err(SpawnError::FolderRelative {
+            folder: folder.to_owned(),
+        });
     }
     let program = resolve(command, folder)?;
     let stdio = |file: Option<File>| file.map_or_else(Stdio::null, Stdio::from);
@@ -91,7 +93,12 @@ pub(crate) fn start(
     native
         .args(&command.arguments)
         .env_clear()
-        .envs(command.environment.iter().map(|(name, value)| (name, value)))
+        .envs(
+            command
+                .environment
+                .iter()
+                .map(|(name, value)| (name, value)),
+        )
         .envs(marks.iter().map(|(name, value)| (name, value)))
         .current_dir(folder)
         .process_group(0)
@@ -99,14 +106,19 @@ pub(crate) fn start(
         .stdout(stdio(streams.output))
         .stderr(stdio(streams.error));
     // A process that is dropped without being waited for goes on: it is watched by its number.
-    let child = native.spawn().map_err(|source| explain(program, folder, source))?;
+    let child = native
+        .spawn()
+        .map_err(|source| explain(program, folder, source))?;
     let pid = Pid::from_child(&child);
     match rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
         Ok(pidfd) => Ok(Started { pid, pidfd }),
         Err(errno) => {
             let _ = rustix::process::kill_process_group(pid, Signal::KILL);
-            let _ = rustix::process::waitid(rustix::process::WaitId::Pid(pid), WaitIdOptions::EXITED);
-            Err(SpawnError::Watch { source: errno.into() })
+            let _ =
+                rustix::process::waitid(rustix::process::WaitId::Pid(pid), WaitIdOptions::EXITED);
+            Err(SpawnError::Watch {
+                source: errno.into(),
+            })
         }
     }
 }
@@ -126,7 +138,10 @@ pub(crate) fn folder_problem(folder: &Path) -> Option<SpawnError> {
         Ok(_) => io::ErrorKind::NotADirectory.into(),
         Err(source) => source,
     };
-    Some(SpawnError::Folder { folder: folder.to_owned(), source })
+    Some(SpawnError::Folder {
+        folder: folder.to_owned(),
+        source,
+    })
 }
 
 /// The program as a path with a `/` in it: `std` leaves `posix_spawn` for a slower way if it has to search a `PATH` itself.
@@ -182,7 +197,9 @@ pub(crate) fn open_output(folder: &Path, name: &str) -> Result<File, SpawnError>
 /// Opens without waiting for the other end of a named pipe, then gives the process the blocking file that it expects.
 fn open_blocking(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = options.custom_flags(flags.bits().cast_signed()).open(path)?;
+    let file = options
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)?;
     let flags = rustix::fs::fcntl_getfl(&file)?;
     rustix::fs::fcntl_setfl(&file, flags - OFlags::NONBLOCK)?;
     Ok(file)
@@ -212,11 +229,11 @@ impl Cpus {
             set.set(*id);
             any = true;
         }
-        if any { set } else { self.all.clone() }
+        if any { set } else { self.all }
     }
 
-    pub(crate) fn everything(&self) -> &CpuSet {
-        &self.all
+    pub(crate) fn everything(&self) -> CpuSet {
+        self.all
     }
 }
 
@@ -248,31 +265,36 @@ impl std::fmt::Debug for Queue {
 impl Spawner {
     pub(crate) fn new(threads: usize) -> io::Result<Spawner> {
         let queue = Arc::new(Queue {
-            waiting: Mutex::new(Waiting { jobs: VecDeque::new(), closed: false }),
+            waiting: Mutex::new(Waiting {
+                jobs: VecDeque::new(),
+                closed: false,
+            }),
             more: Condvar::new(),
         });
         // Made first: if a thread can not be, the ones before it end.
         let spawner = Spawner(Arc::new(Threads(queue.clone())));
         for n in 0..threads.max(1) {
             let queue = queue.clone();
-            std::thread::Builder::new().name(format!("spawn-{n}")).spawn(move || queue.work())?;
+            std::thread::Builder::new()
+                .name(format!("spawn-{n}"))
+                .spawn(move || queue.work())?;
         }
         Ok(spawner)
     }
 
-    /// Runs `job` on a thread whose affinity is `cpus`, and waits for it. Blocks: see `processes` for who may.
-    pub(crate) fn on<T: Send + 'static>(
+    /// Runs `job` on a thread whose affinity is `cpus`. The answer is closed when the threads are gone.
+    pub(crate) fn ask<T: Send + 'static>(
         &self,
-        cpus: &CpuSet,
+        cpus: CpuSet,
         job: impl FnOnce() -> T + Send + 'static,
-    ) -> Option<T> {
+    ) -> mpsc::Receiver<T> {
         let (answer, answered) = mpsc::sync_channel(1);
         let job: Job = Box::new(move || {
             let _ = answer.send(job());
         });
-        self.0.0.lock().jobs.push_back((cpus.clone(), job));
+        self.0.0.lock().jobs.push_back((cpus, job));
         self.0.0.more.notify_one();
-        answered.recv().ok()
+        answered
     }
 }
 
@@ -309,7 +331,10 @@ impl Queue {
             if waiting.closed {
                 return None;
             }
-            waiting = self.more.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            waiting = self
+                .more
+                .wait(waiting)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
@@ -333,8 +358,15 @@ mod tests {
     }
 
     fn refusal(command: &ProcessCommand) -> String {
-        let streams = Streams { input: None, output: None, error: None };
-        start(command, &[], streams).map(|_| ()).unwrap_err().to_string()
+        let streams = Streams {
+            input: None,
+            output: None,
+            error: None,
+        };
+        start(command, &[], streams)
+            .map(|_| ())
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
@@ -342,7 +374,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         std::fs::write(folder.join("tool"), "").unwrap();
-        let find = |program: &str, path: &str| resolve(&command(program, folder, path), folder).ok();
+        let find =
+            |program: &str, path: &str| resolve(&command(program, folder, path), folder).ok();
         assert_eq!(find("tool", "/nowhere:"), None, "not executable");
         std::fs::set_permissions(folder.join("tool"), PermissionsExt::from_mode(0o755)).unwrap();
         assert_eq!(find("tool", "/nowhere:"), Some(folder.join("tool")));
@@ -382,7 +415,10 @@ mod tests {
             refusal(&command("/bin/true", Path::new("relative"), "")),
             "working folder `relative` is not an absolute path"
         );
-        assert_eq!(refusal(&command("", folder, "")), "the program's name is empty");
+        assert_eq!(
+            refusal(&command("", folder, "")),
+            "the program's name is empty"
+        );
         let nul = refusal(&command("/bin/tr\0ue", folder, ""));
         assert!(nul.contains("nul byte"), "{nul}");
     }
@@ -391,7 +427,10 @@ mod tests {
     fn cores_are_the_ones_that_the_node_was_given() {
         let mut all = CpuSet::new();
         [4, 6, 9].into_iter().for_each(|id| all.set(id));
-        let cpus = Cpus { all: all.clone(), ids: vec![4, 6, 9] };
+        let cpus = Cpus {
+            all,
+            ids: vec![4, 6, 9],
+        };
         let ids = |set: CpuSet| (0..20).filter(|&id| set.is_set(id)).collect::<Vec<_>>();
         assert_eq!(ids(cpus.set(&[0, 2])), [4, 9]);
         assert_eq!(ids(cpus.set(&[1, 70])), [6]);

@@ -35,7 +35,10 @@ pub(crate) fn stop() -> (Stopper, Stopping) {
 impl Stopper {
     /// Asks for an end within `grace`; at once if that is zero. Later wishes only shorten.
     pub(crate) fn stop(&self, grace: Duration) {
-        let wish = Stop { grace_ends: Instant::now() + grace, forced: grace.is_zero() };
+        let wish = Stop {
+            grace_ends: Instant::now() + grace,
+            forced: grace.is_zero(),
+        };
         self.0.send_if_modified(|current| match current {
             Some(before) if before.forced || before.grace_ends <= wish.grace_ends => false,
             Some(_) | None => {
@@ -54,7 +57,12 @@ impl Stopping {
 
     /// Waits until an end is asked for; returns what is left of the grace.
     pub(crate) async fn asked(&mut self) -> Duration {
-        let stop = self.0.wait_for(Option::is_some).await.ok().and_then(|stop| *stop);
+        let stop = self
+            .0
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|stop| *stop);
         match stop {
             Some(stop) => stop.grace_ends.saturating_duration_since(Instant::now()),
             // Nobody can ask any more.
@@ -116,6 +124,9 @@ mod tests {
         let waiting = tokio::spawn(async move { stopping.over().await });
         stopper.stop(Duration::ZERO);
         stopper.stop(Duration::from_secs(1000));
-        tokio::time::timeout(Duration::from_secs(60), waiting).await.unwrap().unwrap();
+        tokio::time::timeout(Duration::from_secs(60), waiting)
+            .await
+            .unwrap()
+            .unwrap();
     }
 }

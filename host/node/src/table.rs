@@ -69,20 +69,36 @@ impl<S> Table<S> {
         }
         let others = self.attempts(execution.of());
         if self.forgotten.holds(&execution)
-            || others.iter().any(|(other, _)| other.attempt > execution.attempt)
+            || others
+                .iter()
+                .any(|(other, _)| other.attempt > execution.attempt)
         {
             self.report(Report::Lost(execution));
             return Begin::No;
         }
         if self.work.len() >= WORK_MAX {
             let text = format!("the node holds {WORK_MAX} pieces of work and takes no more");
-            let ending = Ending::Failed { code: failure::NOT_STARTED, text };
-            self.work.insert(execution, Entry::Ended { ending, output_tail: String::new() });
+            let ending = Ending::Failed {
+                code: failure::NOT_STARTED,
+                text,
+            };
+            self.work.insert(
+                execution,
+                Entry::Ended {
+                    ending,
+                    output_tail: String::new(),
+                },
+            );
             self.report(Report::Ended(execution));
             return Begin::No;
         }
-        let after = others.into_iter().filter(|(_, running)| *running).map(|(other, _)| other);
-        Begin::Yes { after: after.collect() }
+        let after = others
+            .into_iter()
+            .filter(|(_, running)| *running)
+            .map(|(other, _)| other);
+        Begin::Yes {
+            after: after.collect(),
+        }
     }
 
     pub(crate) fn begun(&mut self, execution: Execution, stopper: S) {
@@ -119,8 +135,17 @@ impl<S> Table<S> {
 
     /// A piece of work is over and nothing of it is left.
     pub(crate) fn ended(&mut self, execution: Execution, ending: Ending, output_tail: String) {
-        let before = self.work.insert(execution, Entry::Ended { ending, output_tail });
-        assert!(matches!(before, Some(Entry::Running(_))), "{execution} ended without running");
+        let before = self.work.insert(
+            execution,
+            Entry::Ended {
+                ending,
+                output_tail,
+            },
+        );
+        assert!(
+            matches!(before, Some(Entry::Running(_))),
+            "{execution} ended without running"
+        );
         self.running -= 1;
         self.report(Report::Ended(execution));
     }
@@ -150,10 +175,17 @@ impl<S> Table<S> {
                 Report::Started(execution) => return Some(FromNode::Started { execution }),
                 Report::Lost(execution) => {
                     let ending = Ending::Lost;
-                    return Some(FromNode::Ended { execution, ending, output_tail: String::new() });
+                    return Some(FromNode::Ended {
+                        execution,
+                        ending,
+                        output_tail: String::new(),
+                    });
                 }
                 Report::Ended(execution) => match self.work.get(&execution) {
-                    Some(Entry::Ended { ending, output_tail }) => {
+                    Some(Entry::Ended {
+                        ending,
+                        output_tail,
+                    }) => {
                         return Some(FromNode::Ended {
                             execution,
                             ending: ending.clone(),
@@ -175,8 +207,17 @@ impl<S> Table<S> {
 
     /// The attempts of an instance that are known, and whether they run.
     fn attempts(&self, instance: InstanceId) -> Vec<(Execution, bool)> {
-        let InstanceId { job, task, instance } = instance;
-        let of = |attempt| Execution { job, task, instance, attempt };
+        let InstanceId {
+            job,
+            task,
+            instance,
+        } = instance;
+        let of = |attempt| Execution {
+            job,
+            task,
+            instance,
+            attempt,
+        };
         self.work
             .range(of(0)..=of(u32::MAX))
             .map(|(&execution, entry)| (execution, matches!(entry, Entry::Running(_))))
@@ -216,7 +257,12 @@ mod tests {
     use super::*;
 
     fn attempt(attempt: u32) -> Execution {
-        Execution { job: JobId(1), task: TaskId(1), instance: 0, attempt }
+        Execution {
+            job: JobId(1),
+            task: TaskId(1),
+            instance: 0,
+            attempt,
+        }
     }
 
     fn assignment(execution: Execution) -> Assignment {
@@ -242,13 +288,20 @@ mod tests {
     }
 
     fn ended(execution: Execution, ending: Ending) -> FromNode {
-        FromNode::Ended { execution, ending, output_tail: String::new() }
+        FromNode::Ended {
+            execution,
+            ending,
+            output_tail: String::new(),
+        }
     }
 
     /// A table in which attempt `n` runs, and its start was reported.
     fn running(n: u32) -> Table<u32> {
         let mut table = Table::new();
-        assert_eq!(table.start(&assignment(attempt(n))), Begin::Yes { after: vec![] });
+        assert_eq!(
+            table.start(&assignment(attempt(n))),
+            Begin::Yes { after: vec![] }
+        );
         table.begun(attempt(n), n);
         let execution = attempt(n);
         assert_eq!(reports(&mut table), [FromNode::Started { execution }]);
@@ -261,7 +314,12 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(table.start(&assignment(attempt(1))), Begin::No);
         }
-        assert_eq!(reports(&mut table), [FromNode::Started { execution: attempt(1) }]);
+        assert_eq!(
+            reports(&mut table),
+            [FromNode::Started {
+                execution: attempt(1)
+            }]
+        );
         let ending = Ending::Exited { code: 3 };
         table.ended(attempt(1), ending.clone(), String::new());
         assert_eq!(reports(&mut table), [ended(attempt(1), ending.clone())]);
@@ -275,10 +333,18 @@ mod tests {
     fn what_was_forgotten_is_not_begun_again() {
         let mut table = running(1);
         table.forget(attempt(1));
-        assert_eq!(table.stop(attempt(1)), Some(&1), "running work is not forgotten");
+        assert_eq!(
+            table.stop(attempt(1)),
+            Some(&1),
+            "running work is not forgotten"
+        );
         table.ended(attempt(1), Ending::Exited { code: 0 }, String::new());
         table.forget(attempt(1));
-        assert_eq!(reports(&mut table), [], "nothing is said of what the host has forgotten");
+        assert_eq!(
+            reports(&mut table),
+            [],
+            "nothing is said of what the host has forgotten"
+        );
         assert_eq!(table.start(&assignment(attempt(1))), Begin::No);
         assert_eq!(reports(&mut table), [ended(attempt(1), Ending::Lost)]);
     }
@@ -298,7 +364,12 @@ mod tests {
         assert_eq!(table.start(&assignment(attempt(1))), Begin::No);
         assert_eq!(reports(&mut table), [ended(attempt(1), Ending::Lost)]);
         let next = assignment(attempt(3));
-        assert_eq!(table.start(&next), Begin::Yes { after: vec![attempt(2)] });
+        assert_eq!(
+            table.start(&next),
+            Begin::Yes {
+                after: vec![attempt(2)]
+            }
+        );
         let mut other = assignment(attempt(1));
         other.execution.instance = 1;
         assert_eq!(table.start(&other), Begin::Yes { after: vec![] });
@@ -307,12 +378,18 @@ mod tests {
     #[test]
     fn memory_of_what_was_forgotten_is_bounded() {
         let mut forgotten = Forgotten::default();
-        let nth = |n| Execution { instance: n, ..attempt(1) };
+        let nth = |n| Execution {
+            instance: n,
+            ..attempt(1)
+        };
         let count = u32::try_from(FORGOTTEN_MAX).unwrap();
         for n in 0..count + 10 {
             forgotten.add(nth(n));
         }
-        assert_eq!((forgotten.order.len(), forgotten.index.len()), (FORGOTTEN_MAX, FORGOTTEN_MAX));
+        assert_eq!(
+            (forgotten.order.len(), forgotten.index.len()),
+            (FORGOTTEN_MAX, FORGOTTEN_MAX)
+        );
         assert!(!forgotten.holds(&nth(9)) && forgotten.holds(&nth(10)));
     }
 }

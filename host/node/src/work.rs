@@ -40,7 +40,10 @@ pub(crate) struct Done {
 
 /// How the plugin's call ended.
 enum Outcome {
-    Returned { result: Result<WorkExit, WorkFailure>, asked_to_stop: bool },
+    Returned {
+        result: Result<WorkExit, WorkFailure>,
+        asked_to_stop: bool,
+    },
     Forced,
     OverLimit,
 }
@@ -51,7 +54,12 @@ impl Work {
             // Nothing is ever sent: an error says that it is closed.
             while older.changed().await.is_ok() {}
         }
-        let Assignment { kind, ref plugin, execution, .. } = *self.assignment;
+        let Assignment {
+            kind,
+            ref plugin,
+            execution,
+            ..
+        } = *self.assignment;
         let shared = self.shared.clone();
         let Some((plugin, &limits)) = shared.plugins.get(kind, plugin) else {
             return Done::failed(failure::NOT_GRANTED, self.no_such_plugin());
@@ -63,13 +71,16 @@ impl Work {
         let claim = Claim::new(&shared.run, execution, capture.clone());
         let groups = Arc::new(Groups::new(claim, shared.config.subreaper));
         let Some(_entered) = shared.enter(&groups) else {
-            return Done { ending: Ending::Stopped { code: None }, output_tail: String::new() };
+            return Done {
+                ending: Ending::Stopped { code: None },
+                output_tail: String::new(),
+            };
         };
         let processes = WorkProcesses {
             spawner: shared.spawner.clone(),
             cpus: match (self.assignment.pinned, self.assignment.shares.first()) {
                 (true, Some(share)) => shared.cpus.set(&share.cores),
-                (true, None) | (false, _) => shared.cpus.everything().clone(),
+                (true, None) | (false, _) => shared.cpus.everything(),
             },
             marks: processes::marks(&shared.run, execution),
             groups: groups.clone(),
@@ -90,7 +101,10 @@ impl Work {
         };
         let certain = groups.clear().await;
         let output_tail = finish(capture, certain).await;
-        Done { ending: outcome.ending(self.assignment.limit_ms), output_tail }
+        Done {
+            ending: outcome.ending(self.assignment.limit_ms),
+            output_tail,
+        }
     }
 
     /// Fills in what the node adds: its environment below the job's, the scratch folder, its own working folder.
@@ -117,7 +131,11 @@ impl Work {
         let names = self.shared.plugins.names(*kind);
         let there = match names.is_empty() {
             true => "none".to_owned(),
-            false => names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+            false => names
+                .iter()
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", "),
         };
         let node = &self.shared.config.name;
         format!("node `{node}` has no {kind_name} plugin `{plugin}`; it has {there}")
@@ -126,31 +144,48 @@ impl Work {
 
 impl Done {
     fn failed(code: u32, text: String) -> Done {
-        Done { ending: Ending::Failed { code, text }, output_tail: String::new() }
+        Done {
+            ending: Ending::Failed { code, text },
+            output_tail: String::new(),
+        }
     }
 }
 
 impl Outcome {
     fn ending(self, limit_ms: u64) -> Ending {
         match self {
-            Outcome::Returned { result: Ok(exit), asked_to_stop: true } => {
-                Ending::Stopped { code: Some(exit.code) }
+            Outcome::Returned {
+                result: Ok(exit),
+                asked_to_stop: true,
+            } => Ending::Stopped {
+                code: Some(exit.code),
+            },
+            Outcome::Returned {
+                result: Err(_),
+                asked_to_stop: true,
             }
-            Outcome::Returned { result: Err(_), asked_to_stop: true } | Outcome::Forced => {
-                Ending::Stopped { code: None }
-            }
-            Outcome::Returned { result: Ok(exit), asked_to_stop: false } => {
-                Ending::Exited { code: exit.code }
-            }
-            Outcome::Returned { result: Err(WorkFailure::Reported { code, text }), .. } => {
-                Ending::Failed { code, text }
-            }
-            Outcome::Returned { result: Err(WorkFailure::Fault(fault)), .. } => {
-                Ending::Failed { code: failure::PLUGIN_FAULT, text: fault.to_string() }
-            }
+            | Outcome::Forced => Ending::Stopped { code: None },
+            Outcome::Returned {
+                result: Ok(exit),
+                asked_to_stop: false,
+            } => Ending::Exited { code: exit.code },
+            Outcome::Returned {
+                result: Err(WorkFailure::Reported { code, text }),
+                ..
+            } => Ending::Failed { code, text },
+            Outcome::Returned {
+                result: Err(WorkFailure::Fault(fault)),
+                ..
+            } => Ending::Failed {
+                code: failure::PLUGIN_FAULT,
+                text: fault.to_string(),
+            },
             Outcome::OverLimit => {
                 let text = format!("ran over its limit of {limit_ms} ms and was killed");
-                Ending::Failed { code: failure::OVER_LIMIT, text }
+                Ending::Failed {
+                    code: failure::OVER_LIMIT,
+                    text,
+                }
             }
         }
     }
@@ -169,7 +204,9 @@ async fn finish(capture: Arc<Capture>, certain: bool) -> String {
         true => capture.finish(certain),
         false => {
             let finish = tokio::task::spawn_blocking(move || capture.finish(certain));
-            finish.await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+            finish
+                .await
+                .unwrap_or_else(|error| Err(std::io::Error::other(error)))
         }
     };
     tail.unwrap_or_else(|error| format!("[jobyard: the output can not be read: {error}]"))

@@ -20,8 +20,12 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 /// Spawns that are under way: their processes may be children already that are not in `watched` yet.
 static SPAWNING: AtomicUsize = AtomicUsize::new(0);
 /// The group and session of this process.
-static OWN: LazyLock<(Pid, Option<Pid>)> =
-    LazyLock::new(|| (rustix::process::getpgrp(), rustix::process::getsid(None).ok()));
+static OWN: LazyLock<(Pid, Option<Pid>)> = LazyLock::new(|| {
+    (
+        rustix::process::getpgrp(),
+        rustix::process::getsid(None).ok(),
+    )
+});
 
 #[derive(Debug, Default)]
 struct Ledger {
@@ -57,7 +61,9 @@ pub(crate) struct Claim {
 
 /// Makes this process the one that orphans below it are given to.
 pub(crate) fn become_subreaper() -> io::Result<()> {
-    Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
+    Ok(rustix::process::set_child_subreaper(Some(
+        rustix::process::getpid(),
+    ))?)
 }
 
 /// A spawn that is under way. Hold it from before the spawn until the process is watched.
@@ -79,15 +85,34 @@ impl Drop for Expected {
 impl Claim {
     /// Enters a piece of work. Before it starts its first process.
     pub(crate) fn new(run: &str, execution: Execution, capture: Arc<Capture>) -> Claim {
-        let Execution { job, task, instance, attempt } = execution;
+        let Execution {
+            job,
+            task,
+            instance,
+            attempt,
+        } = execution;
         let execution = format!("{job}.{task}.{instance}.{attempt}");
-        let marks = Marks { run: run.to_owned(), execution };
+        let marks = Marks {
+            run: run.to_owned(),
+            execution,
+        };
         let key = NEXT.fetch_add(1, Ordering::Relaxed);
         let started = orphans::now();
         let mut ledger = ledger();
         ledger.first_started.get_or_insert(started);
-        ledger.live.insert(key, Live { marks: marks.clone(), started });
-        Claim { key, marks, capture, sessions: Mutex::default() }
+        ledger.live.insert(
+            key,
+            Live {
+                marks: marks.clone(),
+                started,
+            },
+        );
+        Claim {
+            key,
+            marks,
+            capture,
+            sessions: Mutex::default(),
+        }
     }
 
     /// A process of this work that is reaped by it.
@@ -171,7 +196,9 @@ impl Claim {
 
     /// Whether no other work ran when this process started that still runs.
     fn alone_since(&self, ledger: &Ledger, stat: &Stat) -> bool {
-        ledger.first_started.is_some_and(|first| first <= stat.started)
+        ledger
+            .first_started
+            .is_some_and(|first| first <= stat.started)
             && !ledger
                 .live
                 .iter()
@@ -200,7 +227,10 @@ fn reap(ledger: &Ledger, pid: Pid, stat: &Stat) {
     if may_be_new && (SPAWNING.load(Ordering::SeqCst) > 0 || ledger.watched.contains(&pid)) {
         return;
     }
-    let _ = rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+    let _ = rustix::process::waitid(
+        WaitId::Pid(pid),
+        WaitIdOptions::EXITED | WaitIdOptions::NOHANG,
+    );
 }
 
 impl Marks {
@@ -213,7 +243,10 @@ impl Marks {
                 .find_map(|rest| rest.strip_prefix(b"="))
                 .map(|value| String::from_utf8_lossy(value).into_owned())
         };
-        Some(Marks { run: find(MARK_RUN)?, execution: find(MARK_EXECUTION)? })
+        Some(Marks {
+            run: find(MARK_RUN)?,
+            execution: find(MARK_EXECUTION)?,
+        })
     }
 }
 

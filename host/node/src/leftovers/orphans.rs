@@ -33,7 +33,13 @@ impl Stat {
         let session = Pid::from_raw(fields.next()?.parse().ok()?)?;
         // Field 22; 7 is the next.
         let started = fields.nth(15)?.parse().ok()?;
-        Some(Stat { state, parent, group, session, started })
+        Some(Stat {
+            state,
+            parent,
+            group,
+            session,
+            started,
+        })
     }
 }
 
@@ -54,15 +60,22 @@ pub(super) fn now() -> u64 {
 pub(super) fn children() -> Vec<Pid> {
     let own = rustix::process::getpid();
     match std::fs::read_to_string(format!("/proc/self/task/{own}/children")) {
-        Ok(list) => list.split_ascii_whitespace().filter_map(parse_pid).collect(),
+        Ok(list) => list
+            .split_ascii_whitespace()
+            .filter_map(parse_pid)
+            .collect(),
         // A kernel without CONFIG_PROC_CHILDREN: look at everybody.
-        Err(_) => all().filter(|&pid| stat(pid).is_some_and(|s| s.parent == Some(own))).collect(),
+        Err(_) => all()
+            .filter(|&pid| stat(pid).is_some_and(|s| s.parent == Some(own)))
+            .collect(),
     }
 }
 
 /// Whether a process group has a member that is not a zombie.
 pub(super) fn group_is_alive(group: Pid) -> bool {
-    all().filter_map(stat).any(|stat| stat.group == group && !stat.is_dead())
+    all()
+        .filter_map(stat)
+        .any(|stat| stat.group == group && !stat.is_dead())
 }
 
 /// The marks that a process was started with.
@@ -72,7 +85,9 @@ pub(super) fn marks(pid: Pid) -> Option<Marks> {
 
 /// Whether a process has one of these files open, by device and inode.
 pub(super) fn has_open(pid: Pid, files: &[(u64, u64)]) -> bool {
-    let Ok(open) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+    let Ok(open) = std::fs::read_dir(format!("/proc/{pid}/fd")) else {
+        return false;
+    };
     open.flatten()
         .filter_map(|entry| std::fs::metadata(entry.path()).ok())
         .any(|found| files.contains(&(found.dev(), found.ino())))
@@ -116,8 +131,12 @@ mod tests {
 
     #[test]
     fn marks_are_found_among_other_variables() {
-        let environment = b"A=1\0JOBYARD_EXECUTION=7.1.0.2\0JOBYARD_NODE_RUNNER=x\0JOBYARD_NODE_RUN=r\0";
-        let marks = Marks { run: "r".into(), execution: "7.1.0.2".into() };
+        let environment =
+            b"A=1\0JOBYARD_EXECUTION=7.1.0.2\0JOBYARD_NODE_RUNNER=x\0JOBYARD_NODE_RUN=r\0";
+        let marks = Marks {
+            run: "r".into(),
+            execution: "7.1.0.2".into(),
+        };
         assert_eq!(Marks::find(environment), Some(marks));
         assert_eq!(Marks::find(b"JOBYARD_EXECUTION=7.1.0.2\0"), None);
     }

@@ -24,7 +24,9 @@ async fn a_runtime_of_one_thread_will_do() {
 
 #[track_caller]
 fn failed(ending: &Ending, code: u32, words: &[&str]) {
-    let Ending::Failed { code: found, text } = ending else { panic!("{ending:?}") };
+    let Ending::Failed { code: found, text } = ending else {
+        panic!("{ending:?}")
+    };
     assert_eq!(*found, code, "{text}");
     for word in words {
         assert!(text.contains(word), "{word:?} is not in {text:?}");
@@ -37,38 +39,64 @@ async fn what_can_not_be_started_says_why() {
     let mut task = yard.task("exit 0");
     task.working_folder = yard.path("nowhere").display().to_string();
     let (ending, _) = yard.run(&task).await;
-    failed(&ending, failure::NOT_STARTED, &[&task.working_folder, "No such file"]);
+    failed(
+        &ending,
+        failure::NOT_STARTED,
+        &[&task.working_folder, "No such file"],
+    );
 
     // What the plugin `command` can not start itself it hands to a shell, which says it as users know it.
     let (ending, tail) = yard.command("/no/such/program").await;
-    assert_eq!((ending, tail.contains("/no/such/program")), (exited(127), true), "{tail}");
+    assert_eq!(
+        (ending, tail.contains("/no/such/program")),
+        (exited(127), true),
+        "{tail}"
+    );
 
     let mut task = yard.task("exit 0");
     task.standard_input = Some("no-input".into());
     let (ending, _) = yard.run(&task).await;
-    failed(&ending, failure::INPUT_OUTPUT, &["no-input", "No such file"]);
+    failed(
+        &ending,
+        failure::INPUT_OUTPUT,
+        &["no-input", "No such file"],
+    );
 
     let mut task = yard.task("exit 0");
     task.standard_output = Some("no-folder/output".into());
     let (ending, _) = yard.run(&task).await;
-    failed(&ending, failure::INPUT_OUTPUT, &["no-folder/output", "No such file"]);
+    failed(
+        &ending,
+        failure::INPUT_OUTPUT,
+        &["no-folder/output", "No such file"],
+    );
 
     let mut task = yard.task("exit 0");
     task.plugin = "docker".into();
     let (ending, _) = yard.run(&task).await;
-    failed(&ending, failure::NOT_GRANTED, &["executor plugin `docker`", "it has `command`"]);
+    failed(
+        &ending,
+        failure::NOT_GRANTED,
+        &["executor plugin `docker`", "it has `command`"],
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_environment_is_the_jobs_over_the_nodes() {
     let mut yard = Yard::with(|config| {
-        config.environment =
-            [("PATH", "/usr/bin:/bin"), ("LAYER", "node"), ("ONLY_NODE", "n")]
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into();
+        config.environment = [
+            ("PATH", "/usr/bin:/bin"),
+            ("LAYER", "node"),
+            ("ONLY_NODE", "n"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
     });
     let mut task = yard.task("env; pwd");
-    task.environment = vec![("CCP_JOBID".into(), "7".into()), ("LAYER".into(), "job".into())];
+    task.environment = vec![
+        ("CCP_JOBID".into(), "7".into()),
+        ("LAYER".into(), "job".into()),
+    ];
     let (ending, tail) = yard.run(&task).await;
     assert_eq!(ending, exited(0));
     let lines: Vec<_> = tail.lines().collect();
@@ -84,14 +112,19 @@ async fn the_environment_is_the_jobs_over_the_nodes() {
     ] {
         assert!(lines.contains(&expected), "{expected} is not in {tail}");
     }
-    assert!(!tail.contains("CARGO"), "the host's environment leaked: {tail}");
+    assert!(
+        !tail.contains("CARGO"),
+        "the host's environment leaked: {tail}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pinned_work_runs_on_its_cores_and_other_work_anywhere() {
     let mut yard = Yard::new();
     let allowed = |text: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
         line.unwrap_or_else(|| panic!("{text}")).trim().to_owned()
     };
     let everywhere = allowed(&std::fs::read_to_string("/proc/self/status").unwrap());
@@ -113,13 +146,19 @@ async fn pinned_work_runs_on_its_cores_and_other_work_anywhere() {
     task.pinned = true;
     task.shares[0].cores = vec![100_000];
     let (_, tail) = yard.run(&task).await;
-    assert_eq!(allowed(&tail), everywhere, "cores that the machine does not have");
+    assert_eq!(
+        allowed(&tail),
+        everywhere,
+        "cores that the machine does not have"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_with_grace_lets_the_program_end_by_itself() {
     let mut yard = Yard::new();
-    let task = yard.task("trap 'echo cleaned > cleaned; exit 9' INT; echo > ready; while :; do sleep 0.01; done");
+    let task = yard.task(
+        "trap 'echo cleaned > cleaned; exit 9' INT; echo > ready; while :; do sleep 0.01; done",
+    );
     yard.start(&task).await;
     line(&yard.path("ready")).await;
     yard.stop(task.execution, Duration::from_secs(3600)).await;
@@ -147,7 +186,10 @@ async fn a_stopped_process_hears_the_stop_too() {
     line(&yard.path("ready")).await;
     yard.stop(task.execution, Duration::from_secs(3600)).await;
     let (_, ending, _) = yard.ended().await;
-    assert!(matches!(ending, Ending::Stopped { code: Some(_) }), "{ending:?}");
+    assert!(
+        matches!(ending, Ending::Stopped { code: Some(_) }),
+        "{ending:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,8 +198,10 @@ async fn no_grace_kills_at_once_and_a_second_stop_shortens() {
     let task = yard.task("trap '' INT; echo > ready; while :; do sleep 0.01; done");
     yard.start(&task).await;
     line(&yard.path("ready")).await;
-    yard.stop(task.execution, Duration::from_secs(100_000)).await;
-    yard.stop(task.execution, Duration::from_secs(200_000)).await;
+    yard.stop(task.execution, Duration::from_secs(100_000))
+        .await;
+    yard.stop(task.execution, Duration::from_secs(200_000))
+        .await;
     yard.stop(task.execution, Duration::ZERO).await;
     let (_, ending, _) = yard.ended().await;
     assert_eq!(ending, Ending::Stopped { code: None });
@@ -177,7 +221,8 @@ async fn work_over_its_limit_is_killed() {
 async fn prepare_and_release_treat_the_scratch_folder() {
     let mut yard = Yard::new();
     let scratch = yard.path("scratch/job-7");
-    let mut task = yard.task("mkdir -p \"$JOBYARD_SCRATCH/deep/down\" && ln -s / \"$JOBYARD_SCRATCH/root\"");
+    let mut task =
+        yard.task("mkdir -p \"$JOBYARD_SCRATCH/deep/down\" && ln -s / \"$JOBYARD_SCRATCH/root\"");
     task.kind = WorkKind::Prepare;
     assert_eq!(yard.run(&task).await.0, exited(0));
     assert!(scratch.join("deep/down").is_dir());

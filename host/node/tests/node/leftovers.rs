@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jobyard_kernel::Ending;
 
-use crate::support::{Yard, exited, is_alive, line};
+use crate::support::{Yard, alone, exited, is_alive, line};
 
 /// Runs a command that leaves something behind and writes its process number into `pid`.
 async fn nothing_is_left_of(command_line: &str) {
@@ -22,7 +22,10 @@ async fn of_background_children() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_children_in_their_own_session() {
-    nothing_is_left_of("setsid sh -c 'echo $$ > pid; exec sleep 3600' & while [ ! -s pid ]; do sleep 0.01; done").await;
+    nothing_is_left_of(
+        "setsid sh -c 'echo $$ > pid; exec sleep 3600' & while [ ! -s pid ]; do sleep 0.01; done",
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,24 +111,17 @@ async fn without_a_subreaper_groups_are_killed_and_sessions_stay() {
 }
 
 /// What hides all its marks belongs to nobody when the last work that it could belong to has ended. Work of other tests would
-/// count too, so this one has a process to itself.
+/// count too.
 #[test]
 fn of_daemons_that_hide_where_they_come_from() {
-    const ALONE: &str = "JOBYARD_TEST_ALONE";
-    if std::env::var_os(ALONE).is_some() {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        runtime.block_on(nothing_is_left_of(
+    alone(
+        "leftovers::of_daemons_that_hide_where_they_come_from",
+        async {
+            nothing_is_left_of(
             "(env -i /usr/bin/setsid /bin/sh -c 'echo $$ > pid; exec /bin/sleep 3600' <&- >&- 2>&- &); \
              while [ ! -s pid ]; do sleep 0.01; done",
-        ));
-        return;
-    }
-    let this = "leftovers::of_daemons_that_hide_where_they_come_from";
-    let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args([this, "--exact", "--nocapture"])
-        .env(ALONE, "1")
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}{output:?}");
+        )
+        .await;
+        },
+    );
 }

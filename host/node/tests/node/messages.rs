@@ -30,15 +30,25 @@ async fn what_is_not_known_is_lost() {
     let mut yard = Yard::new();
     let task = yard.task("echo ran > ran");
     yard.stop(task.execution, Duration::from_secs(10)).await;
-    assert_eq!(yard.ended().await, (task.execution, Ending::Lost, String::new()));
+    assert_eq!(
+        yard.ended().await,
+        (task.execution, Ending::Lost, String::new())
+    );
     // Its start was only late.
     yard.start(&task).await;
-    assert_eq!(yard.ended().await, (task.execution, Ending::Lost, String::new()));
+    assert_eq!(
+        yard.ended().await,
+        (task.execution, Ending::Lost, String::new())
+    );
 
     let task = yard.task("exit 0");
     assert_eq!(yard.run(&task).await.0, exited(0));
     yard.start(&task).await;
-    assert_eq!(yard.ended().await.1, Ending::Lost, "forgotten work is not done again");
+    assert_eq!(
+        yard.ended().await.1,
+        Ending::Lost,
+        "forgotten work is not done again"
+    );
     assert!(!yard.path("ran").exists());
 }
 
@@ -57,7 +67,10 @@ async fn a_newer_attempt_begins_when_the_older_is_gone() {
     assert_eq!((execution, ending), (second.execution, exited(0)));
     yard.send(ToNode::Forget(first.execution)).await;
     yard.start(&first).await;
-    assert_eq!(yard.ended().await, (first.execution, Ending::Lost, String::new()));
+    assert_eq!(
+        yard.ended().await,
+        (first.execution, Ending::Lost, String::new())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,7 +83,12 @@ async fn reports_wait_for_a_host_that_does_not_listen() {
         for n in 1..=count {
             let mut execution = task.execution;
             execution.instance = u32::try_from(n).unwrap();
-            node.send(ToNode::Stop { execution, grace_ms: 0 }).await.unwrap();
+            node.send(ToNode::Stop {
+                execution,
+                grace_ms: 0,
+            })
+            .await
+            .unwrap();
         }
     });
     for n in 1..=count {
@@ -96,7 +114,11 @@ async fn shutdown_waits_for_the_work_and_reports_it() {
     }
     let execution = task.execution;
     let ending = Ending::Stopped { code: Some(4) };
-    let ended = FromNode::Ended { execution, ending, output_tail: String::new() };
+    let ended = FromNode::Ended {
+        execution,
+        ending,
+        output_tail: String::new(),
+    };
     assert_eq!(all, [FromNode::Started { execution }, ended]);
     let refused = late.send(ToNode::Start(Box::new(task))).await.unwrap_err();
     assert_eq!(refused.to_string(), "node `node1` was shut down");

@@ -37,7 +37,14 @@ async fn a_named_pipe_does_not_hold_up_the_start() {
     let mut writer = yard.task("echo through");
     writer.standard_output = Some("pipe".into());
     // Without a reader that has opened it, a writer is refused rather than left hanging.
-    until("the reader", || yard.node.output_files(reader.execution).0.parent().map(|_| ())).await;
+    until("the reader", || {
+        yard.node
+            .output_files(reader.execution)
+            .0
+            .parent()
+            .map(|_| ())
+    })
+    .await;
     yard.stop(reader.execution, std::time::Duration::ZERO).await;
     yard.ended().await;
 }
@@ -49,12 +56,19 @@ async fn captured_output_is_in_files_and_its_end_in_the_report() {
     let (output, error) = yard.node.output_files(task.execution);
     assert_eq!(output, yard.path("output/7/1.0.1.out"));
     assert_eq!(error, yard.path("output/7/1.0.1.err"));
-    assert_eq!(yard.run(&task).await, (exited(0), "to output\nto error\n".into()));
+    assert_eq!(
+        yard.run(&task).await,
+        (exited(0), "to output\nto error\n".into())
+    );
     assert_eq!(std::fs::read_to_string(output).unwrap(), "to output\n");
     assert_eq!(std::fs::read_to_string(error).unwrap(), "to error\n");
 
     let (_, tail) = yard.command("yes | head -c 100000; echo end").await;
-    assert!(tail.len() <= 4096 && tail.ends_with("y\nend\n"), "{} bytes", tail.len());
+    assert!(
+        tail.len() <= 4096 && tail.ends_with("y\nend\n"),
+        "{} bytes",
+        tail.len()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,7 +78,12 @@ async fn silent_work_leaves_no_files() {
         assert_eq!(yard.command("/bin/true").await.0, exited(0));
     }
     // Long enough that its files were named meanwhile.
-    assert_eq!(yard.command("while [ ! -e output/7/21.0.1.out ]; do sleep 0.02; done").await.0, exited(0));
+    assert_eq!(
+        yard.command("while [ ! -e output/7/21.0.1.out ]; do sleep 0.02; done")
+            .await
+            .0,
+        exited(0)
+    );
     let left: Vec<_> = walk(&yard.path("output"));
     assert!(left.is_empty(), "{left:?}");
 }
@@ -80,11 +99,25 @@ async fn output_over_the_limit_is_cut_and_marked_while_the_work_runs() {
     assert_eq!(ending, exited(0));
     let mark = "\n[jobyard: output over 1000 bytes was cut]\n";
     let text = yard.read("output/7/1.0.1.out");
-    assert_eq!((text.len(), text.ends_with(mark)), (1000 + mark.len(), true), "{text}");
+    assert_eq!(
+        (text.len(), text.ends_with(mark)),
+        (1000 + mark.len(), true),
+        "{text}"
+    );
     assert!(tail.ends_with(mark));
 }
 
 fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+    let entries = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                walk(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
 }

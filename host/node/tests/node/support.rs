@@ -23,7 +23,10 @@ static PLUGINS: LazyLock<PluginSet> = LazyLock::new(|| {
         ("command", "release-command", World::ReleaseTask),
         ("scratch", "release-scratch", World::ReleaseTask),
     ] {
-        let path = format!("{}/../../plugins/builtin/{file}.wasm", env!("CARGO_MANIFEST_DIR"));
+        let path = format!(
+            "{}/../../plugins/builtin/{file}.wasm",
+            env!("CARGO_MANIFEST_DIR")
+        );
         let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
         let plugin = host.load(file, &bytes, world).unwrap();
         assert!(plugins.insert(name, plugin, Limits::for_world(world)));
@@ -50,7 +53,12 @@ impl Yard {
         config.subreaper = true;
         change(&mut config);
         let (node, reports) = Node::start(config, PLUGINS.clone()).unwrap();
-        Yard { node, reports, folder, last_task: 0 }
+        Yard {
+            node,
+            reports,
+            folder,
+            last_task: 0,
+        }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -79,7 +87,11 @@ impl Yard {
             standard_output: None,
             standard_error: None,
             environment: Vec::new(),
-            shares: vec![WorkShare { node: "node1".into(), cores: vec![0], gpus: vec![] }],
+            shares: vec![WorkShare {
+                node: "node1".into(),
+                cores: vec![0],
+                gpus: vec![],
+            }],
             pinned: false,
             attributes: Vec::new(),
             limit_ms: 0,
@@ -96,7 +108,11 @@ impl Yard {
 
     pub(crate) async fn stop(&self, execution: Execution, grace: Duration) {
         let grace_ms = u64::try_from(grace.as_millis()).unwrap();
-        self.send(ToNode::Stop { execution, grace_ms }).await;
+        self.send(ToNode::Stop {
+            execution,
+            grace_ms,
+        })
+        .await;
     }
 
     pub(crate) async fn report(&mut self) -> FromNode {
@@ -116,7 +132,12 @@ impl Yard {
     /// The next end, past the starts.
     pub(crate) async fn ended(&mut self) -> (Execution, Ending, String) {
         loop {
-            if let FromNode::Ended { execution, ending, output_tail } = self.report().await {
+            if let FromNode::Ended {
+                execution,
+                ending,
+                output_tail,
+            } = self.report().await
+            {
                 return (execution, ending, output_tail);
             }
         }
@@ -165,7 +186,31 @@ pub(crate) async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) ->
 /// Whether a process is there and not a zombie.
 pub(crate) fn is_alive(pid: &str) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
-        let state = stat.rsplit_once(')').map(|(_, rest)| rest.trim_start().chars().next());
+        let state = stat
+            .rsplit_once(')')
+            .map(|(_, rest)| rest.trim_start().chars().next());
         !matches!(state, Some(Some('Z' | 'X')))
     })
+}
+
+/// Runs a test in a process of its own, for what one process has only one of. `name` is the calling test's, as the test harness prints it.
+#[track_caller]
+pub(crate) fn alone(name: &str, test: impl Future<Output = ()>) {
+    const ALONE: &str = "JOBYARD_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return tokio::runtime::Runtime::new().unwrap().block_on(test);
+    }
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([name, "--exact", "--nocapture"])
+        .env(ALONE, "1")
+        .output()
+        .unwrap();
+    let (text, errors) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}{errors}"
+    );
 }
