@@ -1,66 +1,11 @@
-//! Between the kernel's plain data and the generated types, field by field.
-//!
-//! Ids are a `u32` in both, so their columns keep their allocation on the way.
+//! Between the kernel's plain data and the generated types, field by field; for changes see [`crate::columns`].
 
-use jobyard_kernel::{Assignment, Changes, Decision, JobId, NodeId, Plan, SetId, Share};
 use std::path::Path;
+
+use jobyard_kernel::{Assignment, Decision, JobId, NodeId, Plan, Share};
 
 use crate::bindings::executor::jobyard::plugin::work;
 use crate::bindings::policy::exports::jobyard::plugin::policy as wit;
-
-pub(crate) fn changes(changes: Changes) -> wit::Changes {
-    let Changes {
-        removed_jobs,
-        removed_nodes,
-        removed_sets,
-        jobs,
-        nodes,
-        sets,
-    } = changes;
-    wit::Changes {
-        removed_jobs: job_ids(removed_jobs),
-        removed_nodes: node_ids(removed_nodes),
-        removed_sets: set_ids(removed_sets),
-        jobs: wit::Jobs {
-            id: job_ids(jobs.id),
-            state: jobs.state,
-            flags: jobs.flags,
-            priority: jobs.priority,
-            position: jobs.position,
-            submitted: jobs.submitted,
-            started: jobs.started,
-            walltime: jobs.walltime,
-            unit: jobs.unit,
-            min: jobs.min,
-            max: jobs.max,
-            demand: jobs.demand,
-            candidates: set_ids(jobs.candidates),
-            share_count: jobs.share_count,
-            share_node: node_ids(jobs.share_node),
-            share_cores: jobs.share_cores,
-            share_gpus: jobs.share_gpus,
-            numbers: jobs.numbers,
-            texts: jobs.texts,
-        },
-        nodes: wit::Nodes {
-            id: node_ids(nodes.id),
-            state: nodes.state,
-            cores: nodes.cores,
-            free_cores: nodes.free_cores,
-            sockets: nodes.sockets,
-            gpus: nodes.gpus,
-            free_gpus: nodes.free_gpus,
-            memory: nodes.memory,
-            numbers: nodes.numbers,
-            texts: nodes.texts,
-        },
-        sets: wit::CandidateSets {
-            id: set_ids(sets.id),
-            node_count: sets.node_count,
-            node: node_ids(sets.node),
-        },
-    }
-}
 
 pub(crate) fn plan(plan: wit::Plan) -> Plan {
     let wit::Plan { decisions, wake_at } = plan;
@@ -113,18 +58,6 @@ fn shares(shares: Vec<wit::Share>) -> Vec<Share> {
         gpus,
     };
     shares.into_iter().map(share).collect()
-}
-
-fn job_ids(ids: Vec<JobId>) -> Vec<u32> {
-    ids.into_iter().map(|JobId(id)| id).collect()
-}
-
-fn node_ids(ids: Vec<NodeId>) -> Vec<u32> {
-    ids.into_iter().map(|NodeId(id)| id).collect()
-}
-
-fn set_ids(ids: Vec<SetId>) -> Vec<u32> {
-    ids.into_iter().map(|SetId(id)| id).collect()
 }
 
 /// The guest's view of a piece of work. What only the node needs (which plugin, pinning, the time limit) stays out.

@@ -19,6 +19,7 @@
 
 mod bindings;
 mod cache;
+mod columns;
 mod convert;
 mod digest;
 mod error;

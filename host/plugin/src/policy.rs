@@ -5,9 +5,12 @@
 
 use jobyard_kernel::{Changes, Decision, Instant, Plan};
 use wasmtime::Store;
+use wasmtime::component::TypedFunc;
 
-use crate::bindings::policy::SchedulingPolicy;
+use crate::bindings::policy::exports::jobyard::plugin::policy as wit;
 use crate::bindings::policy::jobyard::plugin::log;
+use crate::bindings::policy::{SchedulingPolicy, SchedulingPolicyPre};
+use crate::columns::LoweredChanges;
 use crate::convert;
 use crate::error::ConfigureError;
 use crate::fault::{Fault, FaultKind, FaultReport, diagnose};
@@ -17,7 +20,7 @@ use crate::limits::{DECISIONS_MAX, Limits, POLICY_ANSWER_BYTES_MAX, SHARES_MAX, 
 use crate::log::{LogBudget, LogLevel, LogLine, last_lines};
 use crate::memory::MemoryBudget;
 use crate::text::cut;
-use crate::world::World;
+use crate::world::{PACKAGE, PACKAGE_VERSION, World};
 
 /// Instants are whole microseconds below this, so that an `f64` holds them exactly.
 const INSTANT_END: f64 = 9_007_199_254_740_992.0; // 2^53
@@ -37,7 +40,10 @@ pub struct PolicyInstance {
 struct Live {
     store: Store<PolicyState>,
     exports: SchedulingPolicy,
+    schedule: Schedule,
 }
+
+type Schedule = TypedFunc<(Instant, LoweredChanges), (wit::Plan,)>;
 
 /// What the host keeps beside an instance while it runs.
 pub(crate) struct PolicyState {
@@ -108,10 +114,9 @@ impl PolicyInstance {
     /// A fault, beside those that the guest runs into by itself, is a plan over [`DECISIONS_MAX`] decisions or
     /// [`SHARES_MAX`] shares in one, and a `wake-at` that is no instant or lies before `now`.
     pub fn schedule(&mut self, now: Instant, changes: Changes) -> Result<Plan, Fault> {
-        let changes = convert::changes(changes);
-        let answer = self.call("schedule", |live| {
-            let guest = live.exports.jobyard_plugin_policy();
-            guest.call_schedule(&mut live.store, now, &changes)
+        let changes = LoweredChanges::from(changes);
+        let (answer,) = self.call("schedule", |live| {
+            live.schedule.call(&mut live.store, (now, changes))
         })?;
         let plan = convert::plan(answer);
         match impossible(&plan, now) {
@@ -152,13 +157,17 @@ impl PolicyInstance {
         store.set_epoch_deadline(self.limits.deadline_ticks());
         let made = {
             let _running = self.plugin.ticker().run();
-            linked.instantiate(&mut store)
+            instantiate(linked, &mut store)
         };
         let log = take_log(store.data_mut());
         self.log.extend_from_slice(&log);
         match made {
-            Ok(exports) => {
-                self.live = Some(Live { store, exports });
+            Ok((exports, schedule)) => {
+                self.live = Some(Live {
+                    store,
+                    exports,
+                    schedule,
+                });
                 Ok(())
             }
             Err(error) => {
@@ -234,6 +243,24 @@ impl std::fmt::Debug for PolicyInstance {
             .field("poisoned", &self.live.is_none())
             .finish_non_exhaustive()
     }
+}
+
+fn instantiate(
+    linked: &SchedulingPolicyPre<PolicyState>,
+    store: &mut Store<PolicyState>,
+) -> wasmtime::Result<(SchedulingPolicy, Schedule)> {
+    let instance = linked.instance_pre().instantiate(&mut *store)?;
+    let exports = SchedulingPolicy::new(&mut *store, &instance)?;
+    let missing = || wasmtime::Error::msg("its function is gone since it was loaded");
+    let interface = format!("{PACKAGE}/policy@{PACKAGE_VERSION}");
+    let interface = instance
+        .get_export_index(&mut *store, None, interface.as_str())
+        .ok_or_else(missing)?;
+    let schedule = instance
+        .get_export_index(&mut *store, Some(&interface), "schedule")
+        .ok_or_else(missing)?;
+    let schedule = instance.get_typed_func(&mut *store, schedule)?;
+    Ok((exports, schedule))
 }
 
 /// What is wrong with a plan as a whole.

@@ -1,6 +1,7 @@
 //! What is not loaded, and the sentence that says why.
 
-use jobyard_plugin::World;
+use jobyard_kernel::Changes;
+use jobyard_plugin::{Limits, World};
 
 use crate::host;
 use crate::wat::{Policy, Worker, component};
@@ -116,9 +117,12 @@ fn a_version_that_only_mends_is_taken() {
         ..Policy::default()
     }
     .build();
-    host()
+    let plugin = host()
         .load("site", &mended, World::SchedulingPolicy)
         .unwrap();
+    let limits = Limits::for_world(World::SchedulingPolicy);
+    let mut policy = plugin.policy(limits, &[]).unwrap();
+    policy.schedule(0.0, Changes::default()).unwrap();
 }
 
 #[test]
