@@ -44,7 +44,7 @@ impl Decider {
                     Ask::Pass { now, changes } => (slot.schedule(now, changes), None),
                     Ask::Swap { now, everything, choice } => match slot.swap(*choice, now, everything) {
                         Ok(outcome) => (outcome, Some(Ok(()))),
-                        // The old instance has missed nothing but this call: it is told everything next time.
+                        // The old policy still decides, in a new instance that is to be told everything.
                         Err(error) => {
                             let outcome = PassOutcome { needs_snapshot: true, ..PassOutcome::default() };
                             (outcome, Some(Err(error)))

@@ -30,7 +30,7 @@ impl Bar {
             0 => String::new(),
             n => format!(", {n} failed"),
         };
-        bar.set_message(format!("{} {} running{failed}", times.phase, times.running_instances));
+        bar.set_message(format!("{}{} running{failed}", times.phase, times.running_instances));
     }
 
     /// A line for people, above the bar.

@@ -16,6 +16,7 @@ pub(crate) struct Times {
     pub(crate) ended_instances: u64,
     pub(crate) running_instances: u64,
     pub(crate) failed_instances: u64,
+    /// What the bar says before the counts.
     pub(crate) phase: &'static str,
     pub(crate) ended: bool,
     /// Whether the ending that it is in is its last: not when it is queued again.
@@ -44,10 +45,10 @@ impl Times {
                 let instances = tasks.iter().filter_map(|t| t.kind.instances());
                 self.total = instances.map(|(first, last)| u64::from(last - first) + 1).sum();
             }
-            Fact::JobValidated { .. } => self.phase = "queued,",
+            Fact::JobValidated { .. } => self.phase = "queued, ",
             Fact::JobStarted { .. } => {
                 self.started.get_or_insert(at);
-                self.phase = "running,";
+                self.phase = "";
             }
             Fact::Dispatched { works, .. } => {
                 for execution in works.iter().map(|work| work.execution) {
@@ -71,7 +72,7 @@ impl Times {
                 }
             }
             Fact::JobEnding { closing, .. } => {
-                self.phase = "ending,";
+                self.phase = "ending, ";
                 self.ends = closing.then != Then::Queued;
             }
             Fact::JobInvalid { .. } => self.ended = true,
