@@ -1,6 +1,6 @@
 //! `follow`: what the rules make of a job's state without being asked. Validation, dispatch, ends, releases.
 //!
-//! A pure function of the state: each call returns the next events, [`crate::step`] applies them and asks again until
+//! A pure function of the state: each call appends the next events, [`crate::step`] applies them and asks again until
 //! there are none. After a crash between two events, asking again goes on where it stopped.
 
 use crate::limits::DISPATCH_BATCH_MAX;
@@ -9,16 +9,15 @@ use crate::{
     SharePhase, Span, State, StopCause, Task, TaskId, TaskKind, Then, validate,
 };
 
-/// The next events of a job, in order; none when nothing is to be done until somebody says or reports something.
-pub fn follow(state: &State, job: JobId) -> Vec<Fact> {
+/// Appends the next events of a job, in order; none when nothing is to be done until somebody says or reports something.
+pub fn follow(state: &State, job: JobId, facts: &mut Vec<Fact>) {
     let Some(job) = state.job(job) else {
-        return Vec::new();
+        return;
     };
     match &job.phase {
-        Phase::Configuring => Vec::new(),
+        Phase::Configuring => {}
         Phase::Submitted => {
-            let tasks: Vec<_> = job.tasks.iter().map(|t| t.spec.clone()).collect();
-            vec![match validate::check_job(state, &job.spec, &tasks) {
+            facts.push(match validate::check_job(state, &job.spec, &job.tasks) {
                 Ok(validate::Checked {
                     min,
                     max,
@@ -30,15 +29,15 @@ pub fn follow(state: &State, job: JobId) -> Vec<Fact> {
                     candidates,
                 },
                 Err(error) => Fact::JobInvalid { job: job.id, error },
-            }]
+            });
         }
-        Phase::Queued => settle(state, job).into_iter().collect(),
-        Phase::Running => running(state, job),
-        Phase::Ending(closing) => ending(state, job, closing),
+        Phase::Queued => facts.extend(settle(state, job)),
+        Phase::Running => running(state, job, facts),
+        Phase::Ending(closing) => ending(state, job, closing, facts),
         Phase::Ended(_) if state.parameters.ttl_completed_jobs == Span::ZERO => {
-            vec![Fact::JobPurged { job: job.id }]
+            facts.push(Fact::JobPurged { job: job.id });
         }
-        Phase::Ended(_) => Vec::new(),
+        Phase::Ended(_) => {}
     }
 }
 
@@ -80,36 +79,30 @@ fn ended_by_itself(job: &Job) -> Option<Fact> {
     })
 }
 
-fn running(state: &State, job: &Job) -> Vec<Fact> {
+fn running(state: &State, job: &Job, facts: &mut Vec<Fact>) {
     if let Some(fact) = settle(state, job) {
-        return vec![fact];
+        return facts.push(fact);
     }
     if job.is_draining() && job.counts.running == 0 {
-        return vec![close(
-            job,
-            Then::Queued,
-            StopCause::TaskRequeued,
-            Span::ZERO,
-            None,
-        )];
+        let (then, cause) = (Then::Queued, StopCause::TaskRequeued);
+        return facts.push(close(job, then, cause, Span::ZERO, None));
     }
     if job.shares.is_empty() {
-        return vec![lost_its_nodes(state, job)];
+        return facts.push(lost_its_nodes(state, job));
     }
-    let facts = node_steps(state, job, &mut job.unsettled.iter(), true);
+    node_steps(state, job, &mut job.unsettled.iter(), true, facts);
     if !facts.is_empty() || job.is_draining() {
-        return facts;
+        return;
     }
     let works = dispatch(job);
     if !works.is_empty() {
-        return vec![Fact::Dispatched { job: job.id, works }];
+        return facts.push(Fact::Dispatched { job: job.id, works });
     }
     // Nodes left, and what stayed is too small for the next task: nothing would ever happen again.
     let stuck = job.counts.running == 0 && job.unsettled.is_empty() && !job.ready.is_empty();
     if stuck {
-        return vec![lost_its_nodes(state, job)];
+        facts.push(lost_its_nodes(state, job));
     }
-    Vec::new()
 }
 
 /// What becomes of a queued or running job by its tasks alone: it fails at once, dependents fail, it is done.
@@ -148,7 +141,7 @@ fn lost_its_nodes(state: &State, job: &Job) -> Fact {
     }
 }
 
-fn ending(state: &State, job: &Job, closing: &Closing) -> Vec<Fact> {
+fn ending(state: &State, job: &Job, closing: &Closing, facts: &mut Vec<Fact>) {
     let running = |kind| {
         job.node_task(kind)
             .is_some_and(|task| !task.runs.is_empty())
@@ -179,19 +172,18 @@ fn ending(state: &State, job: &Job, closing: &Closing) -> Vec<Fact> {
         }
         if !executions.is_empty() {
             let (cause, grace) = (closing.cause, closing.grace);
-            return vec![Fact::StopRequested {
+            return facts.push(Fact::StopRequested {
                 job: job.id,
                 executions,
                 cause,
                 grace,
-            }];
+            });
         }
     }
-    let facts = node_steps(state, job, &mut job.shares.keys(), closing.release);
+    node_steps(state, job, &mut job.shares.keys(), closing.release, facts);
     if facts.is_empty() && job.shares.is_empty() {
-        return vec![Fact::JobEnded { job: job.id }];
+        facts.push(Fact::JobEnded { job: job.id });
     }
-    facts
 }
 
 /// Moves nodes of a job on: prepare what was added, release what leaves and is idle, give back what was released.
@@ -200,7 +192,8 @@ fn node_steps(
     job: &Job,
     nodes: &mut dyn Iterator<Item = &NodeId>,
     release: bool,
-) -> Vec<Fact> {
+    facts: &mut Vec<Fact>,
+) {
     let stays = job.phase == Phase::Running;
     let mut freed = Vec::new();
     let mut works = Vec::new();
@@ -236,7 +229,6 @@ fn node_steps(
             | SharePhase::Releasing(_) => {}
         }
     }
-    let mut facts = Vec::new();
     if !freed.is_empty() {
         facts.push(Fact::SharesFreed {
             job: job.id,
@@ -246,7 +238,6 @@ fn node_steps(
     if !works.is_empty() {
         facts.push(Fact::Dispatched { job: job.id, works });
     }
-    facts
 }
 
 /// A node prepare or node release on one node: the next instance of that task, beyond `ahead` others of this batch.

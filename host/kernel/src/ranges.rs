@@ -6,13 +6,76 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 /// A set of `u32` kept as disjoint, non-touching ranges, cheap to take from the low end (`O(log runs)` an operation).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RangeSet {
-    /// First member → last member, both included.
-    runs: BTreeMap<u32, u32>,
+    runs: Runs,
     len: u64,
+}
+
+/// First member → last member of each run, both included. Most sets are one run or none, and cost no memory of their own.
+///
+/// `Many` never has fewer than two, so that equal sets are equal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+enum Runs {
+    Few(Option<(u32, u32)>),
+    Many(BTreeMap<u32, u32>),
+}
+
+impl Default for Runs {
+    fn default() -> Self {
+        Runs::Few(None)
+    }
+}
+
+impl Runs {
+    fn first(&self) -> Option<(u32, u32)> {
+        match self {
+            Runs::Few(run) => *run,
+            Runs::Many(runs) => runs.first_key_value().map(|(&a, &b)| (a, b)),
+        }
+    }
+
+    /// The last run that begins at or before `n`.
+    fn up_to(&self, n: u32) -> Option<(u32, u32)> {
+        match self {
+            Runs::Few(run) => run.filter(|&(a, _)| a <= n),
+            Runs::Many(runs) => runs.range(..=n).next_back().map(|(&a, &b)| (a, b)),
+        }
+    }
+
+    /// Adds a run, or gives the one that begins there another end.
+    fn put(&mut self, first: u32, last: u32) {
+        match self {
+            Runs::Few(None) => *self = Runs::Few(Some((first, last))),
+            Runs::Few(Some((a, b))) if *a == first => *b = last,
+            Runs::Few(Some(run)) => *self = Runs::Many(BTreeMap::from([*run, (first, last)])),
+            Runs::Many(runs) => drop(runs.insert(first, last)),
+        }
+    }
+
+    /// Takes the run out that begins there.
+    fn take(&mut self, first: u32) {
+        match self {
+            Runs::Few(run) => *run = run.filter(|&(a, _)| a != first),
+            Runs::Many(runs) => {
+                runs.remove(&first);
+                if runs.len() < 2 {
+                    *self = Runs::Few(self.first());
+                }
+            }
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let (few, many) = match self {
+            Runs::Few(run) => (*run, None),
+            Runs::Many(runs) => (None, Some(runs)),
+        };
+        few.into_iter().chain(many.into_iter().flatten().map(|(&a, &b)| (a, b)))
+    }
 }
 
 impl RangeSet {
@@ -25,7 +88,7 @@ impl RangeSet {
     pub fn span(first: u32, last: u32) -> Self {
         let mut set = Self::new();
         if first <= last {
-            set.runs.insert(first, last);
+            set.runs.put(first, last);
             set.len = u64::from(last - first) + 1;
         }
         set
@@ -43,7 +106,7 @@ impl RangeSet {
 
     /// The smallest member.
     pub fn first(&self) -> Option<u32> {
-        self.runs.first_key_value().map(|(&a, _)| a)
+        self.runs.first().map(|(first, _)| first)
     }
 
     /// Whether `n` is a member.
@@ -53,24 +116,11 @@ impl RangeSet {
 
     /// Adds one; false if it was there.
     pub fn insert(&mut self, n: u32) -> bool {
-        if self.contains(n) {
-            return false;
+        let is_new = !self.contains(n);
+        if is_new {
+            self.insert_span(n, n);
         }
-        let left = n.checked_sub(1).and_then(|p| self.run_of(p));
-        let right = n
-            .checked_add(1)
-            .and_then(|s| self.runs.get(&s).map(|&b| (s, b)));
-        let first = left.map_or(n, |(a, _)| a);
-        let last = match right {
-            Some((a, b)) => {
-                self.runs.remove(&a);
-                b
-            }
-            None => n,
-        };
-        self.runs.insert(first, last);
-        self.len += 1;
-        true
+        is_new
     }
 
     /// Takes one out; false if it was not there.
@@ -78,12 +128,12 @@ impl RangeSet {
         let Some((a, b)) = self.run_of(n) else {
             return false;
         };
-        self.runs.remove(&a);
+        self.runs.take(a);
         if a < n {
-            self.runs.insert(a, n - 1);
+            self.runs.put(a, n - 1);
         }
         if n < b {
-            self.runs.insert(n + 1, b);
+            self.runs.put(n + 1, b);
         }
         self.len -= 1;
         true
@@ -104,31 +154,30 @@ impl RangeSet {
     fn insert_span(&mut self, first: u32, last: u32) {
         let (mut first, mut last) = (first, last);
         // From the right: runs that overlap or touch become part of the new one.
-        while let Some((&a, &b)) = self.runs.range(..=last.saturating_add(1)).next_back() {
+        while let Some((a, b)) = self.runs.up_to(last.saturating_add(1)) {
             if b.saturating_add(1) < first {
                 break;
             }
-            self.runs.remove(&a);
+            self.runs.take(a);
             self.len -= u64::from(b - a) + 1;
             (first, last) = (first.min(a), last.max(b));
         }
-        self.runs.insert(first, last);
+        self.runs.put(first, last);
         self.len += u64::from(last - first) + 1;
     }
 
     /// All members, ascending.
     pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
-        self.runs.iter().flat_map(|(&a, &b)| a..=b)
+        self.runs.iter().flat_map(|(a, b)| a..=b)
     }
 
     /// The runs, ascending: first and last member of each.
     pub fn runs(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
-        self.runs.iter().map(|(&a, &b)| (a, b))
+        self.runs.iter()
     }
 
     fn run_of(&self, n: u32) -> Option<(u32, u32)> {
-        let (&a, &b) = self.runs.range(..=n).next_back()?;
-        (n <= b).then_some((a, b))
+        self.runs.up_to(n).filter(|&(_, last)| n <= last)
     }
 }
 
@@ -148,20 +197,31 @@ impl fmt::Display for RangeSet {
 
 /// Cores of one node, by id. Few runs as a rule, so a sorted list of half-open ranges.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "Vec<(u32, u32)>", into = "Vec<(u32, u32)>")]
 pub struct CoreSet {
-    runs: Vec<(u32, u32)>,
+    runs: CoreRuns,
+}
+
+/// One or two runs are kept in place.
+type CoreRuns = SmallVec<[(u32, u32); 2]>;
+
+impl From<Vec<(u32, u32)>> for CoreSet {
+    fn from(runs: Vec<(u32, u32)>) -> Self {
+        CoreSet { runs: runs.into() }
+    }
+}
+
+impl From<CoreSet> for Vec<(u32, u32)> {
+    fn from(set: CoreSet) -> Self {
+        set.runs.into_vec()
+    }
 }
 
 impl CoreSet {
     /// Cores 0 to `count` − 1.
     pub fn first_n(count: u32) -> Self {
         CoreSet {
-            runs: if count == 0 {
-                Vec::new()
-            } else {
-                vec![(0, count)]
-            },
+            runs: (count > 0).then_some((0, count)).into_iter().collect(),
         }
     }
 
@@ -183,7 +243,7 @@ impl CoreSet {
     /// Takes the `count` lowest out; all if there are fewer.
     pub fn take_lowest(&mut self, count: u32) -> CoreSet {
         let mut left = count;
-        let mut taken = Vec::with_capacity(1);
+        let mut taken = CoreRuns::new();
         let mut whole = 0;
         for run in &mut self.runs {
             if left == 0 {
@@ -361,7 +421,7 @@ mod tests {
             assert!(all.into_iter().eq(0..64));
         }
         let mut all = CoreSet::first_n(8);
-        all.take(&CoreSet { runs: vec![(2, 4)] });
+        all.take(&CoreSet::from(vec![(2, 4)]));
         assert_eq!(all.to_string(), "0-1,4-7");
     }
 

@@ -14,28 +14,43 @@ pub fn step(
     now: Timestamp,
     events: &mut Vec<Event>,
 ) -> Result<(), Rejection> {
-    let facts = decide(state, command, now)?;
-    let mut jobs: Vec<JobId> = Vec::new();
-    for fact in facts {
-        if let Some(job) = fact.job().filter(|job| jobs.last() != Some(job)) {
-            jobs.push(job);
+    let mut facts = decide(state, command, now)?;
+    // Nearly all commands are about one job.
+    let mut first = None;
+    let mut others: Vec<JobId> = Vec::new();
+    for fact in facts.drain(..) {
+        match (fact.job(), first) {
+            (Some(job), None) => first = Some(job),
+            (Some(job), Some(one)) if job != one && others.last() != Some(&job) => others.push(job),
+            _ => {}
         }
         commit(state, fact, now, events);
     }
-    for job in jobs {
-        run_on(state, job, now, events);
+    for job in first.into_iter().chain(others) {
+        follow_on(state, job, now, events, &mut facts);
     }
     Ok(())
 }
 
 /// Applies all that follows for one job. After a restart: for every job, before anything else.
 pub fn run_on(state: &mut State, job: JobId, now: Timestamp, events: &mut Vec<Event>) {
+    follow_on(state, job, now, events, &mut Vec::new());
+}
+
+/// `facts` is an empty buffer, and is again afterwards.
+fn follow_on(
+    state: &mut State,
+    job: JobId,
+    now: Timestamp,
+    events: &mut Vec<Event>,
+    facts: &mut Vec<Fact>,
+) {
     loop {
-        let facts = follow(state, job);
+        follow(state, job, facts);
         if facts.is_empty() {
             return;
         }
-        for fact in facts {
+        for fact in facts.drain(..) {
             commit(state, fact, now, events);
         }
     }

@@ -310,6 +310,12 @@ impl Task {
     }
 }
 
+impl AsRef<TaskSpec> for Task {
+    fn as_ref(&self) -> &TaskSpec {
+        &self.spec
+    }
+}
+
 impl Outcome {
     /// Finished, Failed or Canceled.
     pub fn state(self) -> TaskState {
