@@ -20,7 +20,11 @@ command = "echo released > released"
 fn start(place: &Place, job: &str) -> Child {
     let job = place.file("job.toml", job);
     let mut command = place.jobyard("run");
-    command.arg(job).args(["--format", "json"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .arg(job)
+        .args(["--format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command.spawn().expect("the binary starts")
 }
 
@@ -31,11 +35,18 @@ fn signal(child: &Child, signal: Signal) {
 
 fn begun(place: &Place) {
     let file = place.path().join("begun");
-    wait_for("the task to begin", || std::fs::read_to_string(&file).ok().filter(|t| t.ends_with('\n')));
+    wait_for("the task to begin", || {
+        std::fs::read_to_string(&file)
+            .ok()
+            .filter(|t| t.ends_with('\n'))
+    });
 }
 
 fn end(child: Child) -> Said {
-    child.wait_with_output().expect("the child can be waited for").into()
+    child
+        .wait_with_output()
+        .expect("the child can be waited for")
+        .into()
 }
 
 #[test]
@@ -48,11 +59,20 @@ fn ctrl_c_asks_the_task_to_end_and_releases_the_node() {
     assert_eq!(said.code, Some(130), "{}{}", said.out, said.err);
     assert_eq!(place.read("asked"), "asked\n");
     assert_eq!(place.read("released"), "released\n");
-    assert!(!place.path().join("never").exists(), "a queued task ran after the cancel");
+    assert!(
+        !place.path().join("never").exists(),
+        "a queued task ran after the cancel"
+    );
     let job = said.json();
-    assert_eq!((job["state"].as_str(), job["status"].as_u64()), (Some("Canceled"), Some(5)));
+    assert_eq!(
+        (job["state"].as_str(), job["status"].as_u64()),
+        (Some("Canceled"), Some(5))
+    );
     assert_eq!(job["error_message"], "interrupted (Ctrl-C)");
-    assert_eq!(job["tasks"][0]["state"], "Failed", "a running task that is canceled has failed");
+    assert_eq!(
+        job["tasks"][0]["state"], "Failed",
+        "a running task that is canceled has failed"
+    );
     assert_eq!(job["tasks"][1]["state"], "Canceled");
 }
 
@@ -69,7 +89,10 @@ fn sigterm_cancels_too() {
 #[test]
 fn a_second_ctrl_c_kills_at_once_without_release() {
     let place = Place::new();
-    let deaf = JOB.replace("trap 'echo asked >> asked; exit 0' INT", "trap 'echo asked >> asked' INT");
+    let deaf = JOB.replace(
+        "trap 'echo asked >> asked; exit 0' INT",
+        "trap 'echo asked >> asked' INT",
+    );
     let child = start(&place, &deaf);
     begun(&place);
     signal(&child, Signal::INT);
@@ -79,7 +102,13 @@ fn a_second_ctrl_c_kills_at_once_without_release() {
     let said = end(child);
     assert_eq!(said.code, Some(130), "{}{}", said.out, said.err);
     assert_eq!(said.json()["state"], "Canceled");
-    assert!(!place.path().join("released").exists(), "a forced cancel runs no release");
+    assert!(
+        !place.path().join("released").exists(),
+        "a forced cancel runs no release"
+    );
     let pid = place.read("begun").trim().to_string();
-    assert!(!std::path::Path::new("/proc").join(&pid).exists(), "the task {pid} is still there");
+    assert!(
+        !std::path::Path::new("/proc").join(&pid).exists(),
+        "the task {pid} is still there"
+    );
 }

@@ -10,20 +10,40 @@ fn the_example_runs_in_each_of_its_three_languages() {
     for file in ["sweep.toml", "sweep.json", "sweep.xml"] {
         let place = Place::new();
         let example = root().join("examples").join(file);
-        let said = run(place.jobyard("run").arg(example).args(["--format", "json", "--output", "here"]));
+        let said = run(place
+            .jobyard("run")
+            .arg(example)
+            .args(["--format", "json", "--output", "here"]));
         assert_eq!(said.code, Some(0), "{file}: {} {}", said.out, said.err);
         let job = said.json();
-        assert_eq!((job["state"].as_str(), job["status"].as_u64()), (Some("Finished"), Some(3)), "{file}");
-        let sweep = &job["tasks"].as_array().unwrap().iter().find(|t| t["kind"] == "sweep").unwrap();
+        assert_eq!(
+            (job["state"].as_str(), job["status"].as_u64()),
+            (Some("Finished"), Some(3)),
+            "{file}"
+        );
+        let sweep = &job["tasks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|t| t["kind"] == "sweep")
+            .unwrap();
         assert_eq!(sweep["counts"]["finished"], 200, "{file}");
         assert_eq!(sweep["outcomes"][0]["instances"], "1-200", "{file}");
         // What the collecting task printed is the only captured output; the scratch folder is gone.
-        let outputs: Vec<_> = std::fs::read_dir(place.path().join("here/output/1")).unwrap().collect();
+        let outputs: Vec<_> = std::fs::read_dir(place.path().join("here/output/1"))
+            .unwrap()
+            .collect();
         assert_eq!(outputs.len(), 1, "{file}: {outputs:?}");
         let printed = std::fs::read_to_string(outputs[0].as_ref().unwrap().path()).unwrap();
         assert!(printed.contains(PRIMES), "{file}: {printed:?}");
-        assert!(!place.path().join("here/scratch").exists(), "{file}: the scratch folder was left");
-        assert_eq!(said.err, "", "{file}: no progress bar where there is no terminal");
+        assert!(
+            !place.path().join("here/scratch").exists(),
+            "{file}: the scratch folder was left"
+        );
+        assert_eq!(
+            said.err, "",
+            "{file}: no progress bar where there is no terminal"
+        );
     }
 }
 
@@ -31,21 +51,37 @@ fn the_example_runs_in_each_of_its_three_languages() {
 fn a_command_behaves_as_if_it_ran_in_the_terminal() {
     let place = Place::new();
     let script = "echo out; echo err >&2; pwd; exit $CODE";
-    let said = run(place.jobyard("run").env("CODE", "0").args(["--", "sh", "-c", script]));
+    let said = run(place
+        .jobyard("run")
+        .env("CODE", "0")
+        .args(["--", "sh", "-c", script]));
     let here = place.path().canonicalize().unwrap();
     assert_eq!(said.out, format!("out\n{}\n", here.display()));
-    assert!(said.err.starts_with("err\n") && said.err.contains("job 1 sh: Finished"), "{}", said.err);
+    assert!(
+        said.err.starts_with("err\n") && said.err.contains("job 1 sh: Finished"),
+        "{}",
+        said.err
+    );
     assert_eq!(said.code, Some(0));
 
-    let said = run(place.jobyard("run").env("CODE", "3").args(["--", "sh", "-c", script]));
+    let said = run(place
+        .jobyard("run")
+        .env("CODE", "3")
+        .args(["--", "sh", "-c", script]));
     assert_eq!(said.code, Some(1));
-    assert!(said.err.contains("job 1 sh: Failed") && said.err.contains("exit code 3"), "{}", said.err);
+    assert!(
+        said.err.contains("job 1 sh: Failed") && said.err.contains("exit code 3"),
+        "{}",
+        said.err
+    );
 }
 
 #[test]
 fn arguments_reach_a_command_as_they_are() {
     let place = Place::new();
-    let said = run(place.jobyard("run").args(["--", "printf", "%s|", "a b", "it's", "$HOME", "*", ""]));
+    let said = run(place
+        .jobyard("run")
+        .args(["--", "printf", "%s|", "a b", "it's", "$HOME", "*", ""]));
     assert_eq!(said.out, "a b|it's|$HOME|*||");
 }
 
@@ -66,8 +102,21 @@ fn the_table_names_tasks_states_exit_codes_times_and_output() {
     );
     let said = run(place.jobyard("run").arg(job));
     assert_eq!(said.code, Some(1), "{}", said.err);
-    for expected in ["job 1 two: Failed", "good", "Finished", "bad", "1 failed", "7", "output: ", "exit code 7"] {
-        assert!(said.out.contains(expected), "{expected} is not in:\n{}", said.out);
+    for expected in [
+        "job 1 two: Failed",
+        "good",
+        "Finished",
+        "bad",
+        "1 failed",
+        "7",
+        "output: ",
+        "exit code 7",
+    ] {
+        assert!(
+            said.out.contains(expected),
+            "{expected} is not in:\n{}",
+            said.out
+        );
     }
 }
 
@@ -113,8 +162,17 @@ fn tasks_see_where_they_are() {
     assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
     let seen = place.read("seen");
     assert!(seen.starts_with("1.1 who 1 [0] j task\n"), "{seen}");
-    let allowed = seen.lines().last().unwrap().split_whitespace().last().unwrap();
-    assert!(allowed.parse::<u32>().is_ok(), "pinned to one core, not {allowed}");
+    let allowed = seen
+        .lines()
+        .last()
+        .unwrap()
+        .split_whitespace()
+        .last()
+        .unwrap();
+    assert!(
+        allowed.parse::<u32>().is_ok(),
+        "pinned to one core, not {allowed}"
+    );
 }
 
 #[test]
@@ -134,7 +192,10 @@ fn nothing_that_a_task_started_outlives_it() {
     assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
     let pid = place.read("detached").trim().to_string();
     let state = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    assert!(!state.contains(&marker), "process {pid} is still there: {state}");
+    assert!(
+        !state.contains(&marker),
+        "process {pid} is still there: {state}"
+    );
 }
 
 #[test]
@@ -142,7 +203,9 @@ fn another_policy_is_a_file_or_a_name_away() {
     let place = Place::new();
     let component = root().join("plugins/builtin/policy-fifo.wasm");
     for policy in ["fifo", component.to_str().unwrap()] {
-        let said = run(place.jobyard("run").args(["--policy", policy, "--", "true"]));
+        let said = run(place
+            .jobyard("run")
+            .args(["--policy", policy, "--", "true"]));
         assert_eq!(said.code, Some(0), "{policy}: {}", said.err);
     }
 }

@@ -8,15 +8,24 @@ use serde_json::Value;
 
 /// The workspace's root.
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this package has a workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("this package has a workspace")
 }
 
 /// The `jobyard` binary that `cargo test` built beside this test.
 pub fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own file");
-    let profile = test.parent().and_then(Path::parent).expect("tests are in <profile>/deps");
+    let profile = test
+        .parent()
+        .and_then(Path::parent)
+        .expect("tests are in <profile>/deps");
     let binary = profile.join("jobyard");
-    assert!(binary.exists(), "{} is not built: run `cargo test` in the workspace's root", binary.display());
+    assert!(
+        binary.exists(),
+        "{} is not built: run `cargo test` in the workspace's root",
+        binary.display()
+    );
     binary
 }
 
@@ -50,8 +59,13 @@ impl Place {
     /// `jobyard VERB …` to be run here, its output below this folder.
     pub fn jobyard(&self, verb: &str) -> Command {
         let mut command = Command::new(binary());
-        command.current_dir(self.path()).env("XDG_STATE_HOME", self.path().join("state"));
-        command.arg("--cache").arg(binary().with_file_name("test-code-cache")).arg(verb);
+        command
+            .current_dir(self.path())
+            .env("XDG_STATE_HOME", self.path().join("state"));
+        command
+            .arg("--cache")
+            .arg(binary().with_file_name("test-code-cache"))
+            .arg(verb);
         command
     }
 }
@@ -69,7 +83,8 @@ pub struct Said {
 impl Said {
     /// Standard output as JSON.
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e} in {:?}; {:?}", self.out, self.err))
+        serde_json::from_str(&self.out)
+            .unwrap_or_else(|e| panic!("{e} in {:?}; {:?}", self.out, self.err))
     }
 }
 
@@ -95,7 +110,10 @@ pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         if let Some(found) = look() {
             return found;
         }
-        assert!(begun.elapsed() < Duration::from_secs(30), "waited 30 s for {what}");
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "waited 30 s for {what}"
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
 }

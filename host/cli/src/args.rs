@@ -46,7 +46,11 @@ pub(crate) struct PolicyArgs {
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     /// The job: a file in TOML, JSON or HPC Pack job XML
-    #[arg(value_name = "JOBFILE", required_unless_present = "command", conflicts_with = "command")]
+    #[arg(
+        value_name = "JOBFILE",
+        required_unless_present = "command",
+        conflicts_with = "command"
+    )]
     pub(crate) file: Option<PathBuf>,
     /// Or a command and its arguments, after `--`
     #[arg(last = true, value_name = "COMMAND")]

@@ -11,14 +11,25 @@ pub(crate) fn cache(chosen: Option<&Path>) -> Option<PathBuf> {
 
 /// A folder that no other run has: named by the time and this process.
 pub(crate) fn new_run() -> PathBuf {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let name = format!("{}-{}", since.as_millis(), std::process::id());
     let state = base("XDG_STATE_HOME", ".local/state");
-    state.map_or_else(|| std::env::temp_dir().join("jobyard"), |base| base.join("jobyard/runs")).join(name)
+    state
+        .map_or_else(
+            || std::env::temp_dir().join("jobyard"),
+            |base| base.join("jobyard/runs"),
+        )
+        .join(name)
 }
 
 /// As the XDG base directory specification says: a variable, if it is an absolute path, else below the home folder.
 fn base(variable: &str, below_home: &str) -> Option<PathBuf> {
-    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
+    let absolute = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|p| p.is_absolute())
+    };
     absolute(variable).or_else(|| Some(absolute("HOME")?.join(below_home)))
 }

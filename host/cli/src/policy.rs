@@ -20,13 +20,19 @@ pub(crate) struct Chosen {
 
 pub(crate) fn choose(args: &PolicyArgs) -> Result<Chosen, Failure> {
     if let Some(built_in) = builtin::policy(&args.policy) {
-        return Ok(Chosen { name: args.policy.clone(), bytes: built_in.bytes.to_vec() });
+        return Ok(Chosen {
+            name: args.policy.clone(),
+            bytes: built_in.bytes.to_vec(),
+        });
     }
     let path = Path::new(&args.policy);
     let is_path = args.policy.contains('/') || path.extension().is_some();
     if !is_path && !path.exists() {
         let names = builtin::policy_names().join(", ");
-        let text = format!("--policy {}: no built-in policy and no file has that name; built in are: {names}", args.policy);
+        let text = format!(
+            "--policy {}: no built-in policy and no file has that name; built in are: {names}",
+            args.policy
+        );
         return Err(Failure::Input(text));
     }
     let fail = |what: String| Failure::Input(format!("--policy {}: {what}", args.policy));
@@ -35,10 +41,16 @@ pub(crate) fn choose(args: &PolicyArgs) -> Result<Chosen, Failure> {
         return Err(fail("is a folder, not the file of a component".into()));
     }
     if size.len() > COMPONENT_BYTES_MAX {
-        return Err(fail(format!("has {} bytes; a component may have {COMPONENT_BYTES_MAX}", size.len())));
+        return Err(fail(format!(
+            "has {} bytes; a component may have {COMPONENT_BYTES_MAX}",
+            size.len()
+        )));
     }
     let bytes = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
-    Ok(Chosen { name: args.policy.clone(), bytes })
+    Ok(Chosen {
+        name: args.policy.clone(),
+        bytes,
+    })
 }
 
 /// A plugin host with the user's cache. A cache that cannot be used is said, and done without.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use jobyard_journal::{Journal, MemoryJournal, replay};
 use jobyard_kernel::{
-    Command, Ending, Event, Execution, FromNode, JobId, Mirror, NodeId, NodeSpec, Parameters, Phase, State,
-    TaskId, run_on, step,
+    Command, Ending, Event, Execution, FromNode, JobId, Mirror, NodeId, NodeSpec, Parameters,
+    Phase, State, TaskId, run_on, step,
 };
 use jobyard_node::{Node, NodeConfig, PluginSet};
 use jobyard_plugin::recovery::{PolicyChoice, PolicySlot};
@@ -40,10 +40,20 @@ impl LocalNode {
         let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let usable = |c: &char| !c.is_whitespace() && !c.is_control() && *c != ',';
         let name: String = name.trim().chars().filter(usable).collect();
-        let name = if name.is_empty() { "localhost".to_string() } else { name };
+        let name = if name.is_empty() {
+            "localhost".to_string()
+        } else {
+            name
+        };
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
         LocalNode {
-            spec: NodeSpec { name: name.clone(), cores, sockets: 1, gpus: 0, memory_mb: memory_mb() },
+            spec: NodeSpec {
+                name: name.clone(),
+                cores,
+                sockets: 1,
+                gpus: 0,
+                memory_mb: memory_mb(),
+            },
             config: NodeConfig::new(name, folder),
         }
     }
@@ -53,7 +63,13 @@ impl LocalNode {
 fn memory_mb() -> u64 {
     let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = info.lines().find_map(|line| line.strip_prefix("MemTotal:"));
-    let kib = line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+    let kib = line.and_then(|rest| {
+        rest.trim()
+            .trim_end_matches("kB")
+            .trim()
+            .parse::<u64>()
+            .ok()
+    });
     kib.unwrap_or(0) / 1_024
 }
 
@@ -189,7 +205,10 @@ impl Builder {
             nodes,
             handles: handles.clone(),
             notices: notices.clone(),
-            stats: Stats { policy, ..Stats::default() },
+            stats: Stats {
+                policy,
+                ..Stats::default()
+            },
             sequence,
         };
         // The loop holds a sender itself, so that it does not end where there is no node.
@@ -214,7 +233,11 @@ fn slot(
         Some((name, bytes)) => host.load(&name, &bytes, World::SchedulingPolicy)?,
         None => built_in.clone(),
     };
-    let chosen = PolicyChoice { plugin, limits, settings };
+    let chosen = PolicyChoice {
+        plugin,
+        limits,
+        settings,
+    };
     let built_in = PolicyChoice {
         plugin: built_in,
         limits: Limits::for_world(World::SchedulingPolicy),
@@ -245,18 +268,26 @@ fn set_up(
     // Nodes of this process begin with nothing: what ran when the journal was written is lost.
     for execution in running(state) {
         let (ending, output_tail) = (Ending::Lost, String::new());
-        let report = FromNode::Ended { execution, ending, output_tail };
+        let report = FromNode::Ended {
+            execution,
+            ending,
+            output_tail,
+        };
         command(state, Command::Report(report))?;
     }
     let jobs: Vec<JobId> = state.jobs().map(|job| job.id).collect();
     let now = clock.now();
-    jobs.into_iter().for_each(|job| run_on(state, job, now, events));
+    jobs.into_iter()
+        .for_each(|job| run_on(state, job, now, events));
     Ok(())
 }
 
 fn running(state: &State) -> Vec<Execution> {
     let mut all = Vec::new();
-    for job in state.jobs().filter(|job| matches!(job.phase, Phase::Running | Phase::Ending(_))) {
+    for job in state
+        .jobs()
+        .filter(|job| matches!(job.phase, Phase::Running | Phase::Ending(_)))
+    {
         for (index, task) in job.tasks.iter().enumerate() {
             let task_id = TaskId(index as u32 + 1);
             all.extend(task.runs.iter().map(|(&instance, run)| Execution {
@@ -280,7 +311,9 @@ fn start_nodes(
 ) -> Result<Links, BuildError> {
     let (mut links, mut handles) = (BTreeMap::new(), Vec::new());
     for node in nodes {
-        let Some(id) = state.node_by_name(&node.spec.name).map(|n| n.id) else { continue };
+        let Some(id) = state.node_by_name(&node.spec.name).map(|n| n.id) else {
+            continue;
+        };
         let (handle, mut from_node) = Node::start(node.config, plugins.clone())?;
         let (messages, mut to_node) = mpsc::channel(NODE_MESSAGES_MAX);
         let sender = handle.clone();
@@ -299,7 +332,13 @@ fn start_nodes(
                 }
             }
         });
-        links.insert(id, NodeLink { messages, waiting: VecDeque::new() });
+        links.insert(
+            id,
+            NodeLink {
+                messages,
+                waiting: VecDeque::new(),
+            },
+        );
         handles.push(handle);
     }
     Ok((links, handles))

@@ -45,13 +45,17 @@ components! {
 /// A built-in policy by name: `fifo`, or `policy-fifo`.
 pub fn policy(name: &str) -> Option<Component> {
     let policies = || ALL.iter().filter(|c| c.world == World::SchedulingPolicy);
-    policies().find(|c| c.name == name || c.name.strip_prefix("policy-") == Some(name)).copied()
+    policies()
+        .find(|c| c.name == name || c.name.strip_prefix("policy-") == Some(name))
+        .copied()
 }
 
 /// The names of the built-in policies, without `policy-`.
 pub fn policy_names() -> Vec<&'static str> {
     let policies = ALL.iter().filter(|c| c.world == World::SchedulingPolicy);
-    policies.map(|c| c.name.trim_start_matches("policy-")).collect()
+    policies
+        .map(|c| c.name.trim_start_matches("policy-"))
+        .collect()
 }
 
 impl Component {
@@ -62,7 +66,9 @@ impl Component {
 
     /// The name that jobs use: what follows `executor-`, `prepare-` or `release-`.
     fn short_name(&self) -> &'static str {
-        self.name.split_once('-').map_or(self.name, |(_, short)| short)
+        self.name
+            .split_once('-')
+            .map_or(self.name, |(_, short)| short)
     }
 }
 
@@ -71,7 +77,11 @@ pub fn node_plugins(host: &PluginHost) -> Result<PluginSet, LoadError> {
     let mut set = PluginSet::new();
     for component in ALL.iter().filter(|c| c.world != World::SchedulingPolicy) {
         let plugin = component.load(host)?;
-        set.insert(component.short_name(), plugin, Limits::for_world(component.world));
+        set.insert(
+            component.short_name(),
+            plugin,
+            Limits::for_world(component.world),
+        );
     }
     Ok(set)
 }

@@ -42,7 +42,11 @@ impl Committer {
                         Write::Events(events) => group.extend_from_slice(&events),
                         Write::Snapshot(at, state) => snapshot = Some((at, state)),
                     }
-                    next = if snapshot.is_none() { inbox.try_recv().ok() } else { None };
+                    next = if snapshot.is_none() {
+                        inbox.try_recv().ok()
+                    } else {
+                        None
+                    };
                 }
                 if !group.is_empty() {
                     let result = journal.append(&group);
@@ -57,7 +61,10 @@ impl Committer {
                 }
             }
         };
-        thread::Builder::new().name("jobyard-journal".into()).spawn(work).map_err(BuildError::Thread)?;
+        thread::Builder::new()
+            .name("jobyard-journal".into())
+            .spawn(work)
+            .map_err(BuildError::Thread)?;
         Ok(Committer { writes, durable })
     }
 }

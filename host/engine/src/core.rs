@@ -202,7 +202,8 @@ impl Core {
                     for (command, reply) in commands {
                         let from = self.step(&command, turn).map_err(EngineError::Rejected);
                         let answer = from.map(|from| turn.events[from..].to_vec());
-                        turn.answers.push(Box::new(move || drop(reply.send(answer))));
+                        turn.answers
+                            .push(Box::new(move || drop(reply.send(answer))));
                     }
                 }
                 Some(Request::Look(look)) => turn.answers.push(look(&self.state, &self.stats)),
@@ -231,7 +232,12 @@ impl Core {
     }
 
     fn report(&mut self, report: FromNode, turn: &mut Turn) {
-        if let FromNode::Ended { execution, output_tail, .. } = &report {
+        if let FromNode::Ended {
+            execution,
+            output_tail,
+            ..
+        } = &report
+        {
             turn.forget.push(*execution);
             if !output_tail.is_empty() && self.state.run(*execution).is_some() {
                 let (execution, tail) = (*execution, output_tail.clone());
@@ -248,13 +254,17 @@ impl Core {
     fn step(&mut self, command: &Command, turn: &mut Turn) -> Result<usize, Rejection> {
         let from = turn.events.len();
         step(&mut self.state, command, self.clock.now(), &mut turn.events)?;
-        turn.events[from..].iter().for_each(|event| self.mirror.note(&self.state, event));
+        turn.events[from..]
+            .iter()
+            .for_each(|event| self.mirror.note(&self.state, event));
         Ok(from)
     }
 
     fn tick(&mut self, turn: &mut Turn) {
         let now = self.clock.now();
-        if self.state.next_due().is_some_and(|due| due <= now) && self.step(&Command::Tick, turn).is_err() {
+        if self.state.next_due().is_some_and(|due| due <= now)
+            && self.step(&Command::Tick, turn).is_err()
+        {
             unreachable!("a tick is never refused");
         }
         if Alarm::now() >= turn.resend_at {
@@ -266,7 +276,11 @@ impl Core {
     // ---- the policy ----
 
     fn ask_policy(&mut self, turn: &mut Turn) {
-        if turn.in_flight || turn.not_before.is_some_and(|earliest| Alarm::now() < earliest) {
+        if turn.in_flight
+            || turn
+                .not_before
+                .is_some_and(|earliest| Alarm::now() < earliest)
+        {
             return;
         }
         let now = self.clock.now();
@@ -275,20 +289,34 @@ impl Core {
             self.mirror = Mirror::new();
             let _ = self.mirror.take(&self.state);
             turn.swapping = Some(reply);
-            return self.ask(Ask::Swap { now: now.as_instant(), everything, choice }, turn);
+            return self.ask(
+                Ask::Swap {
+                    now: now.as_instant(),
+                    everything,
+                    choice,
+                },
+                turn,
+            );
         }
         let woken = turn.wake_at.is_some_and(|at| at <= now);
         if !woken {
             if !self.mirror.has_changes() {
                 return;
             }
-            if turn.only_fitting_arrivals && self.mirror.only_arrivals_that_do_not_fit(&self.state) {
+            if turn.only_fitting_arrivals && self.mirror.only_arrivals_that_do_not_fit(&self.state)
+            {
                 return;
             }
         }
         turn.wake_at = turn.wake_at.filter(|_| !woken);
         let changes = self.mirror.take(&self.state);
-        self.ask(Ask::Pass { now: now.as_instant(), changes }, turn);
+        self.ask(
+            Ask::Pass {
+                now: now.as_instant(),
+                changes,
+            },
+            turn,
+        );
     }
 
     fn ask(&mut self, ask: Ask, turn: &mut Turn) {
@@ -317,21 +345,28 @@ impl Core {
         }
         turn.not_before = outcome.exhausted.then(|| Alarm::now() + EXHAUSTED_WAIT);
         let now = self.clock.now();
-        let wake_at = outcome.plan.wake_at.filter(|at| at.is_finite() && *at >= 0.0);
+        let wake_at = outcome
+            .plan
+            .wake_at
+            .filter(|at| at.is_finite() && *at >= 0.0);
         turn.wake_at = wake_at.map(|at| Timestamp(at as u64).min(Timestamp::MAX));
         if turn.wake_at.is_some() && turn.not_before.is_none() {
-            turn.not_before = Some(Alarm::now() + WAKE_AFTER_MIN).filter(|_| turn.wake_at <= Some(now));
+            turn.not_before =
+                Some(Alarm::now() + WAKE_AFTER_MIN).filter(|_| turn.wake_at <= Some(now));
         }
         let from = turn.events.len();
         let refused = carry_out(&mut self.state, outcome.plan, now, &mut turn.events);
-        turn.events[from..].iter().for_each(|event| self.mirror.note(&self.state, event));
+        turn.events[from..]
+            .iter()
+            .for_each(|event| self.mirror.note(&self.state, event));
         self.stats.proposals_refused += refused.len() as u64;
         for (_, refusal) in refused {
             let _ = self.notices.send(Notice::ProposalRefused(refusal));
         }
         if let (Some(result), Some(reply)) = (answer.swap, turn.swapping.take()) {
             let result = result.map_err(|error| EngineError::Swap(error.to_string()));
-            turn.answers.push(Box::new(move || drop(reply.send(result))));
+            turn.answers
+                .push(Box::new(move || drop(reply.send(result))));
         }
     }
 
@@ -340,7 +375,10 @@ impl Core {
     /// Hands what has been decided to the journal. Waits only when the journal is far behind.
     async fn commit(&mut self, turn: &mut Turn) -> Result<(), ()> {
         if turn.events.is_empty() {
-            let (answers, forget) = (std::mem::take(&mut turn.answers), std::mem::take(&mut turn.forget));
+            let (answers, forget) = (
+                std::mem::take(&mut turn.answers),
+                std::mem::take(&mut turn.forget),
+            );
             match turn.pending.back_mut() {
                 Some(last) => {
                     last.answers.extend(answers);
@@ -361,7 +399,11 @@ impl Core {
             answers: std::mem::take(&mut turn.answers),
             forget: std::mem::take(&mut turn.forget),
         });
-        self.committer.writes.send(Write::Events(events)).await.map_err(drop)?;
+        self.committer
+            .writes
+            .send(Write::Events(events))
+            .await
+            .map_err(drop)?;
         if self.sequence - turn.snapshot_at >= SNAPSHOT_EVERY {
             turn.snapshot_at = self.sequence;
             let snapshot = Write::Snapshot(self.sequence, Box::new(self.state.clone()));
@@ -372,14 +414,18 @@ impl Core {
 
     fn durable(&mut self, last: Sequence, turn: &mut Turn) {
         while turn.pending.front().is_some_and(|batch| batch.last <= last) {
-            let Some(batch) = turn.pending.pop_front() else { return };
+            let Some(batch) = turn.pending.pop_front() else {
+                return;
+            };
             batch.answers.into_iter().for_each(|answer| answer());
             for event in batch.events.iter() {
                 if let Fact::Dispatched { works, .. } = &event.fact {
                     works.iter().for_each(|work| self.tell(work.execution));
                 }
                 if let Fact::StopRequested { executions, .. } = &event.fact {
-                    executions.iter().for_each(|&execution| self.tell(execution));
+                    executions
+                        .iter()
+                        .for_each(|&execution| self.tell(execution));
                 }
                 // An error means that nobody listens.
                 let _ = self.notices.send(Notice::Event(Arc::new(event.clone())));
@@ -396,7 +442,9 @@ impl Core {
     }
 
     fn post(&mut self, node: NodeId, message: ToNode) {
-        let Some(link) = self.nodes.get_mut(&node) else { return };
+        let Some(link) = self.nodes.get_mut(&node) else {
+            return;
+        };
         if !link.waiting.is_empty() {
             return link.waiting.push_back(message);
         }
@@ -406,7 +454,11 @@ impl Core {
     }
 
     fn send_next(&mut self, node: NodeId, permit: mpsc::OwnedPermit<ToNode>) {
-        if let Some(message) = self.nodes.get_mut(&node).and_then(|link| link.waiting.pop_front()) {
+        if let Some(message) = self
+            .nodes
+            .get_mut(&node)
+            .and_then(|link| link.waiting.pop_front())
+        {
             permit.send(message);
         }
     }
@@ -415,7 +467,9 @@ impl Core {
     fn forget(&mut self, executions: &[Execution]) {
         let nodes: Vec<NodeId> = self.nodes.keys().copied().collect();
         for &execution in executions {
-            nodes.iter().for_each(|&node| self.post(node, ToNode::Forget(execution)));
+            nodes
+                .iter()
+                .for_each(|&node| self.post(node, ToNode::Forget(execution)));
         }
     }
 

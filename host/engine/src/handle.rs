@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jobyard_kernel::{
-    Actor, Command, Event, Execution, Fact, JobId, JobSpec, JobState, State, TaskId, TaskSpec, Timestamp,
+    Actor, Command, Event, Execution, Fact, JobId, JobSpec, JobState, State, TaskId, TaskSpec,
+    Timestamp,
 };
 use jobyard_node::NodeHandle;
 use jobyard_plugin::recovery::PolicyChoice;
@@ -36,7 +37,12 @@ impl Engine {
         host: PluginHost,
         nodes: Vec<NodeHandle>,
     ) -> Self {
-        Engine { requests, notices, host, nodes }
+        Engine {
+            requests,
+            notices,
+            host,
+            nodes,
+        }
     }
 
     /// Carries a command out and returns its events when they are durable.
@@ -69,9 +75,20 @@ impl Engine {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub async fn add_job(&self, by: &Actor, spec: JobSpec, tasks: Vec<TaskSpec>) -> Result<JobId, EngineError> {
+    pub async fn add_job(
+        &self,
+        by: &Actor,
+        spec: JobSpec,
+        tasks: Vec<TaskSpec>,
+    ) -> Result<JobId, EngineError> {
         let tasks = tasks.into_iter().map(Arc::new).collect();
-        let events = self.command(Command::AddJob { by: by.clone(), spec: Arc::new(spec), tasks }).await?;
+        let events = self
+            .command(Command::AddJob {
+                by: by.clone(),
+                spec: Arc::new(spec),
+                tasks,
+            })
+            .await?;
         let added = events.iter().find_map(|event| event.fact.job());
         added.ok_or(EngineError::Stopped)
     }
@@ -81,14 +98,24 @@ impl Engine {
     /// # Errors
     /// It is not there, not theirs, or not being configured.
     pub async fn submit_job(&self, by: &Actor, job: JobId) -> Result<(), EngineError> {
-        self.command(Command::SubmitJob { by: by.clone(), job }).await.map(drop)
+        self.command(Command::SubmitJob {
+            by: by.clone(),
+            job,
+        })
+        .await
+        .map(drop)
     }
 
     /// Adds and submits.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub async fn submit(&self, by: &Actor, spec: JobSpec, tasks: Vec<TaskSpec>) -> Result<JobId, EngineError> {
+    pub async fn submit(
+        &self,
+        by: &Actor,
+        spec: JobSpec,
+        tasks: Vec<TaskSpec>,
+    ) -> Result<JobId, EngineError> {
         let job = self.add_job(by, spec, tasks).await?;
         self.submit_job(by, job).await?;
         Ok(job)
@@ -99,18 +126,42 @@ impl Engine {
     ///
     /// # Errors
     /// It is not there, not theirs, not in a state that can be canceled, or the message is too long.
-    pub async fn cancel_job(&self, by: &Actor, job: JobId, message: &str, forced: bool) -> Result<(), EngineError> {
+    pub async fn cancel_job(
+        &self,
+        by: &Actor,
+        job: JobId,
+        message: &str,
+        forced: bool,
+    ) -> Result<(), EngineError> {
         let message = message.to_string();
-        self.command(Command::CancelJob { by: by.clone(), job, message, forced }).await.map(drop)
+        self.command(Command::CancelJob {
+            by: by.clone(),
+            job,
+            message,
+            forced,
+        })
+        .await
+        .map(drop)
     }
 
     /// Ends a job as if it had finished.
     ///
     /// # Errors
     /// As for a cancel; only from Queued and Running.
-    pub async fn finish_job(&self, by: &Actor, job: JobId, message: &str) -> Result<(), EngineError> {
+    pub async fn finish_job(
+        &self,
+        by: &Actor,
+        job: JobId,
+        message: &str,
+    ) -> Result<(), EngineError> {
         let message = message.to_string();
-        self.command(Command::FinishJob { by: by.clone(), job, message }).await.map(drop)
+        self.command(Command::FinishJob {
+            by: by.clone(),
+            job,
+            message,
+        })
+        .await
+        .map(drop)
     }
 
     /// Queues a running, failed or canceled job again.
@@ -118,15 +169,31 @@ impl Engine {
     /// # Errors
     /// It is not there, not theirs, or in another state.
     pub async fn requeue_job(&self, by: &Actor, job: JobId) -> Result<(), EngineError> {
-        self.command(Command::RequeueJob { by: by.clone(), job }).await.map(drop)
+        self.command(Command::RequeueJob {
+            by: by.clone(),
+            job,
+        })
+        .await
+        .map(drop)
     }
 
     /// Holds a queued or running job until a time, or clears its hold.
     ///
     /// # Errors
     /// Also for a time in the past or more than a year ahead.
-    pub async fn hold_job(&self, by: &Actor, job: JobId, until: Option<Timestamp>) -> Result<(), EngineError> {
-        self.command(Command::HoldJob { by: by.clone(), job, until }).await.map(drop)
+    pub async fn hold_job(
+        &self,
+        by: &Actor,
+        job: JobId,
+        until: Option<Timestamp>,
+    ) -> Result<(), EngineError> {
+        self.command(Command::HoldJob {
+            by: by.clone(),
+            job,
+            until,
+        })
+        .await
+        .map(drop)
     }
 
     /// Cancels a task, or one instance of it.
@@ -141,7 +208,15 @@ impl Engine {
         instance: Option<u32>,
         forced: bool,
     ) -> Result<(), EngineError> {
-        self.command(Command::CancelTask { by: by.clone(), job, task, instance, forced }).await.map(drop)
+        self.command(Command::CancelTask {
+            by: by.clone(),
+            job,
+            task,
+            instance,
+            forced,
+        })
+        .await
+        .map(drop)
     }
 
     /// Looks at the state. What it shows is durable when it is returned.
@@ -158,7 +233,10 @@ impl Engine {
             let send: Box<dyn FnOnce() + Send> = Box::new(move || drop(reply.send(seen)));
             send
         });
-        self.requests.send(Request::Look(look)).await.map_err(|_| EngineError::Stopped)?;
+        self.requests
+            .send(Request::Look(look))
+            .await
+            .map_err(|_| EngineError::Stopped)?;
         answer.await.map_err(|_| EngineError::Stopped)
     }
 
@@ -167,7 +245,9 @@ impl Engine {
     /// # Errors
     /// There is none of that id, or the engine has stopped.
     pub async fn job(&self, id: JobId) -> Result<JobView, EngineError> {
-        self.look(move |state, _| JobView::of(state, id)).await?.ok_or(EngineError::UnknownJob(id))
+        self.look(move |state, _| JobView::of(state, id))
+            .await?
+            .ok_or(EngineError::UnknownJob(id))
     }
 
     /// Waits until a job has ended and returns it.
@@ -177,7 +257,8 @@ impl Engine {
     pub async fn wait(&self, id: JobId) -> Result<JobView, EngineError> {
         let mut notices = self.notices();
         loop {
-            let ended = move |state: &State, _: &Stats| state.job(id).map(|job| job.state().is_ended());
+            let ended =
+                move |state: &State, _: &Stats| state.job(id).map(|job| job.state().is_ended());
             if self.look(ended).await?.ok_or(EngineError::UnknownJob(id))? {
                 return self.job(id).await;
             }
@@ -197,7 +278,9 @@ impl Engine {
     /// # Errors
     /// There is none of that id, or the engine has stopped.
     pub async fn job_state(&self, id: JobId) -> Result<JobState, EngineError> {
-        let state = self.look(move |state, _| state.job(id).map(jobyard_kernel::Job::state)).await?;
+        let state = self
+            .look(move |state, _| state.job(id).map(jobyard_kernel::Job::state))
+            .await?;
         state.ok_or(EngineError::UnknownJob(id))
     }
 
@@ -233,9 +316,16 @@ impl Engine {
             Err(_) => return Err(EngineError::Stopped),
         };
         let limits = Limits::for_world(World::SchedulingPolicy);
-        let choice = Box::new(PolicyChoice { plugin, limits, settings });
+        let choice = Box::new(PolicyChoice {
+            plugin,
+            limits,
+            settings,
+        });
         let (reply, answer) = oneshot::channel();
-        self.requests.send(Request::Swap(choice, reply)).await.map_err(|_| EngineError::Stopped)?;
+        self.requests
+            .send(Request::Swap(choice, reply))
+            .await
+            .map_err(|_| EngineError::Stopped)?;
         answer.await.map_err(|_| EngineError::Stopped)?
     }
 
@@ -249,7 +339,12 @@ impl Engine {
     /// Stops: what runs on nodes of this process is ended, with this grace; then the journal is seen through.
     pub async fn shutdown(self, grace: Duration) {
         let (done, is_done) = oneshot::channel();
-        if self.requests.send(Request::Shutdown(grace, done)).await.is_ok() {
+        if self
+            .requests
+            .send(Request::Shutdown(grace, done))
+            .await
+            .is_ok()
+        {
             // An error means that the loop is gone.
             let _ = is_done.await;
         }
@@ -257,6 +352,9 @@ impl Engine {
 }
 
 fn may_end(fact: &Fact, id: JobId) -> bool {
-    let ends = matches!(fact, Fact::JobEnded { .. } | Fact::JobInvalid { .. } | Fact::JobPurged { .. });
+    let ends = matches!(
+        fact,
+        Fact::JobEnded { .. } | Fact::JobInvalid { .. } | Fact::JobPurged { .. }
+    );
     ends && fact.job() == Some(id)
 }

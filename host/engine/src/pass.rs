@@ -13,7 +13,11 @@ pub(crate) enum Ask {
     /// One pass.
     Pass { now: Instant, changes: Changes },
     /// Another policy, or other settings; the pass that comes with it counts.
-    Swap { now: Instant, everything: Changes, choice: Box<PolicyChoice> },
+    Swap {
+        now: Instant,
+        everything: Changes,
+        choice: Box<PolicyChoice>,
+    },
 }
 
 /// What the policy answered.
@@ -42,16 +46,24 @@ impl Decider {
             while let Some(ask) = inbox.blocking_recv() {
                 let (outcome, swap) = match ask {
                     Ask::Pass { now, changes } => (slot.schedule(now, changes), None),
-                    Ask::Swap { now, everything, choice } => match slot.swap(*choice, now, everything) {
+                    Ask::Swap {
+                        now,
+                        everything,
+                        choice,
+                    } => match slot.swap(*choice, now, everything) {
                         Ok(outcome) => (outcome, Some(Ok(()))),
                         // The old policy still decides, in a new instance that is to be told everything.
                         Err(error) => {
-                            let outcome = PassOutcome { needs_snapshot: true, ..PassOutcome::default() };
+                            let outcome = PassOutcome {
+                                needs_snapshot: true,
+                                ..PassOutcome::default()
+                            };
                             (outcome, Some(Err(error)))
                         }
                     },
                 };
-                let fitting = |(name, value): &(String, String)| name == "arrivals" && value == "fitting";
+                let fitting =
+                    |(name, value): &(String, String)| name == "arrivals" && value == "fitting";
                 let answer = Answer {
                     outcome,
                     swap,
@@ -63,7 +75,10 @@ impl Decider {
                 }
             }
         };
-        thread::Builder::new().name("jobyard-policy".into()).spawn(work).map_err(BuildError::Thread)?;
+        thread::Builder::new()
+            .name("jobyard-policy".into())
+            .spawn(work)
+            .map_err(BuildError::Thread)?;
         Ok(Decider { asks, answers })
     }
 }

@@ -119,7 +119,11 @@ impl JobView {
     pub fn of(state: &State, id: JobId) -> Option<JobView> {
         let job = state.job(id)?;
         let time = |at: Option<Timestamp>| at.map(rfc3339);
-        let node = |id| state.node(id).map_or_else(|| format!("{id}"), |n| n.spec.name.clone());
+        let node = |id| {
+            state
+                .node(id)
+                .map_or_else(|| format!("{id}"), |n| n.spec.name.clone())
+        };
         let waiting = state.why_waiting(id);
         Some(JobView {
             id: id.0,
@@ -133,7 +137,10 @@ impl JobView {
             allocation: job
                 .shares
                 .iter()
-                .map(|(&id, share)| AllocationView { node: node(id), cores: share.cores.to_string() })
+                .map(|(&id, share)| AllocationView {
+                    node: node(id),
+                    cores: share.cores.to_string(),
+                })
                 .collect(),
             created: Some(rfc3339(job.times.created)),
             submitted: time(job.times.submitted),
@@ -142,7 +149,10 @@ impl JobView {
             hold_until: time(job.hold_until),
             error_message: job.error_message(),
             error_code: job.error.as_ref().map(jobyard_kernel::JobError::code),
-            waiting: waiting.map(|w| WaitingView { reason: w.reason, text: w.text }),
+            waiting: waiting.map(|w| WaitingView {
+                reason: w.reason,
+                text: w.text,
+            }),
             expected_start: job.reservation.as_ref().map(|r| rfc3339(r.at)),
             requeue_count: job.requeue_count,
             counts: CountsView {
@@ -200,4 +210,3 @@ pub fn rfc3339(at: Timestamp) -> String {
         Err(_) => format!("{} microseconds since 1970", at.0),
     }
 }
-

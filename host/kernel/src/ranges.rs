@@ -74,7 +74,8 @@ impl Runs {
             Runs::Few(run) => (*run, None),
             Runs::Many(runs) => (None, Some(runs)),
         };
-        few.into_iter().chain(many.into_iter().flatten().map(|(&a, &b)| (a, b)))
+        few.into_iter()
+            .chain(many.into_iter().flatten().map(|(&a, &b)| (a, b)))
     }
 }
 

@@ -12,13 +12,31 @@ pub(crate) fn job(command: &[OsString]) -> Result<JobFile, Failure> {
     let mut words = Vec::with_capacity(command.len());
     for word in command {
         let Some(word) = word.to_str() else {
-            return Err(Failure::Input(format!("the argument {} is not UTF-8", word.display())));
+            return Err(Failure::Input(format!(
+                "the argument {} is not UTF-8",
+                word.display()
+            )));
         };
         words.push(quote(word));
     }
-    let name: String = command.first().and_then(|w| w.to_str()).unwrap_or_default().chars().take(80).collect();
-    let task = TaskSpec { command_line: words.join(" "), ..TaskSpec::default() };
-    Ok(JobFile { spec: JobSpec { name, ..JobSpec::default() }, tasks: vec![task] })
+    let name: String = command
+        .first()
+        .and_then(|w| w.to_str())
+        .unwrap_or_default()
+        .chars()
+        .take(80)
+        .collect();
+    let task = TaskSpec {
+        command_line: words.join(" "),
+        ..TaskSpec::default()
+    };
+    Ok(JobFile {
+        spec: JobSpec {
+            name,
+            ..JobSpec::default()
+        },
+        tasks: vec![task],
+    })
 }
 
 /// As a POSIX shell would read it back.

@@ -25,15 +25,23 @@ pub(crate) fn main(args: Run, common: &Common) -> Result<ExitCode, Failure> {
     // A command talks to the terminal as if it ran there; a job file's tasks write to files.
     let direct = args.file.is_none();
     let (what, job) = match &args.file {
-        Some(file) => (file.display().to_string(), JobFile::read(file).map_err(Failure::input)?),
+        Some(file) => (
+            file.display().to_string(),
+            JobFile::read(file).map_err(Failure::input)?,
+        ),
         None => ("the command".to_string(), command::job(&args.command)?),
     };
     let folder = match &args.output {
         Some(folder) => std::path::absolute(folder).map_err(Failure::input)?,
         None => folders::new_run(),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let result = runtime.map_err(Failure::work)?.block_on(run(&args, common, &what, job, &folder, direct));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let result = runtime
+        .map_err(Failure::work)?
+        .block_on(run(&args, common, &what, job, &folder, direct));
     tidy(&folder);
     result
 }
@@ -82,7 +90,13 @@ async fn run(
     };
     watch.until_ended(notices).await?;
     let view = engine.job(id).await.map_err(Failure::work)?;
-    let Watch { report, mut stream, progress, interrupted, .. } = watch;
+    let Watch {
+        report,
+        mut stream,
+        progress,
+        interrupted,
+        ..
+    } = watch;
     progress.finish();
     if let Some(stream) = &mut stream {
         stream.copy();
@@ -92,7 +106,10 @@ async fn run(
     let finished = view.state == JobState::Finished.to_string();
     let summary = report::Summary::new(view, &report, folder);
     match args.format {
-        Format::Json => println!("{}", serde_json::to_string_pretty(&summary).map_err(Failure::work)?),
+        Format::Json => println!(
+            "{}",
+            serde_json::to_string_pretty(&summary).map_err(Failure::work)?
+        ),
         Format::Table if direct => eprintln!("{}", summary.line()),
         Format::Table => println!("{summary}"),
     }
@@ -103,7 +120,11 @@ async fn run(
     })
 }
 
-async fn engine(args: &Run, common: &Common, folder: &PathBuf) -> Result<(Engine, String), Failure> {
+async fn engine(
+    args: &Run,
+    common: &Common,
+    folder: &PathBuf,
+) -> Result<(Engine, String), Failure> {
     let chosen = policy::choose(&args.policy)?;
     let mut node = LocalNode::this_machine(folder);
     if let Some(cores) = args.cores {
@@ -128,8 +149,11 @@ async fn engine(args: &Run, common: &Common, folder: &PathBuf) -> Result<(Engine
 }
 
 fn user_name() -> String {
-    let name = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "user".to_string())
+    let name = ["USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok());
+    name.filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "user".to_string())
 }
 
 /// Follows a job to its end, and cancels it when told to.
@@ -177,7 +201,9 @@ impl Watch {
             Notice::Event(event) => {
                 self.report.note(&event);
                 self.progress.show(&self.report);
-                if let (Some(stream), Fact::Dispatched { works, .. }) = (&mut self.stream, &event.fact) {
+                if let (Some(stream), Fact::Dispatched { works, .. }) =
+                    (&mut self.stream, &event.fact)
+                {
                     let attempt = works.first().map(|work| work.execution);
                     stream.follow(attempt.and_then(|e| self.engine.output_files(&self.node, e)));
                 }
@@ -185,7 +211,9 @@ impl Watch {
             Notice::PolicyFault(fault) => self.progress.say(&format!("jobyard: {fault}")),
             Notice::PolicySwitched(switched) => self.progress.say(&format!("jobyard: {switched}")),
             Notice::ProposalRefused(refusal) => {
-                self.progress.say(&format!("jobyard: a proposal of the policy was refused: {refusal}"));
+                self.progress.say(&format!(
+                    "jobyard: a proposal of the policy was refused: {refusal}"
+                ));
             }
             Notice::PolicyLog(line) => self.progress.say(&format!("jobyard: policy: {line}")),
             Notice::Stopped(error) => self.progress.say(&format!("jobyard: {error}")),
@@ -198,10 +226,17 @@ impl Watch {
         self.interrupted.get_or_insert(signal);
         let forced = self.cancels > 0;
         self.cancels += 1;
-        let what = if forced { "killing" } else { "canceling; again to kill at once" };
+        let what = if forced {
+            "killing"
+        } else {
+            "canceling; again to kill at once"
+        };
         self.progress.say(&format!("jobyard: {message}, {what}"));
         // Refused only when it has ended or is being killed already.
-        let _ = self.engine.cancel_job(&self.me, self.id, message, forced).await;
+        let _ = self
+            .engine
+            .cancel_job(&self.me, self.id, message, forced)
+            .await;
     }
 }
 

@@ -17,7 +17,11 @@ impl Bar {
         }
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
         let style = ProgressStyle::with_template("{bar:32} {pos}/{len} {elapsed} {msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─"));
+        bar.set_style(
+            style
+                .unwrap_or_else(|_| ProgressStyle::default_bar())
+                .progress_chars("━╸─"),
+        );
         bar.enable_steady_tick(Duration::from_millis(200));
         Bar(Some(bar))
     }
@@ -30,7 +34,10 @@ impl Bar {
             0 => String::new(),
             n => format!(", {n} failed"),
         };
-        bar.set_message(format!("{}{} running{failed}", times.phase, times.running_instances));
+        bar.set_message(format!(
+            "{}{} running{failed}",
+            times.phase, times.running_instances
+        ));
     }
 
     /// A line for people, above the bar.

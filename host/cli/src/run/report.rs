@@ -43,7 +43,9 @@ impl Times {
             Fact::JobAdded { tasks, .. } => {
                 self.ordinary = tasks.iter().map(|t| t.kind.is_ordinary()).collect();
                 let instances = tasks.iter().filter_map(|t| t.kind.instances());
-                self.total = instances.map(|(first, last)| u64::from(last - first) + 1).sum();
+                self.total = instances
+                    .map(|(first, last)| u64::from(last - first) + 1)
+                    .sum();
             }
             Fact::JobValidated { .. } => self.phase = "queued, ",
             Fact::JobStarted { .. } => {
@@ -54,20 +56,27 @@ impl Times {
                 for execution in works.iter().map(|work| work.execution) {
                     let times = self.tasks.entry(execution.task).or_default();
                     times.begun.get_or_insert(at);
-                    times.begun_attempts.insert((execution.instance, execution.attempt), at);
+                    times
+                        .begun_attempts
+                        .insert((execution.instance, execution.attempt), at);
                     self.running_instances += u64::from(self.is_ordinary(execution.task));
                 }
             }
-            Fact::WorkEnded { execution, verdict, .. } => {
+            Fact::WorkEnded {
+                execution, verdict, ..
+            } => {
                 let times = self.tasks.entry(execution.task).or_default();
                 times.ended = Some(at);
-                let begun = times.begun_attempts.remove(&(execution.instance, execution.attempt));
+                let begun = times
+                    .begun_attempts
+                    .remove(&(execution.instance, execution.attempt));
                 times.busy.0 += begun.map_or(0, |begun| at.since(begun).0);
                 if self.is_ordinary(execution.task) {
                     self.running_instances = self.running_instances.saturating_sub(1);
                     if let Verdict::Ended(outcome) = verdict {
                         self.ended_instances += 1;
-                        self.failed_instances += u64::from(matches!(outcome, Outcome::Failed { .. }));
+                        self.failed_instances +=
+                            u64::from(matches!(outcome, Outcome::Failed { .. }));
                     }
                 }
             }
@@ -102,7 +111,10 @@ impl Times {
     }
 
     fn is_ordinary(&self, task: TaskId) -> bool {
-        self.ordinary.get(task.0 as usize - 1).copied().unwrap_or(true)
+        self.ordinary
+            .get(task.0 as usize - 1)
+            .copied()
+            .unwrap_or(true)
     }
 }
 
@@ -138,9 +150,13 @@ impl Summary {
             }
         };
         let output = folder.join("output");
-        let written = |folder: &Path| std::fs::read_dir(folder).is_ok_and(|mut f| f.next().is_some());
+        let written =
+            |folder: &Path| std::fs::read_dir(folder).is_ok_and(|mut f| f.next().is_some());
         Summary {
-            elapsed_s: times.started.zip(times.ended_at).map(|(a, b)| b.since(a).as_secs_f64()),
+            elapsed_s: times
+                .started
+                .zip(times.ended_at)
+                .map(|(a, b)| b.since(a).as_secs_f64()),
             task_times: job.tasks.iter().map(task_time).collect(),
             output: written(&output).then_some(output),
             job,
@@ -149,11 +165,31 @@ impl Summary {
 
     /// The first line of the table: what became of the job.
     pub(crate) fn line(&self) -> String {
-        let JobView { id, name, state, error_message, allocation, .. } = &self.job;
-        let name = if name.is_empty() { String::new() } else { format!(" {name}") };
-        let elapsed = self.elapsed_s.map_or(String::new(), |s| format!(" after {}", time(s)));
-        let error = if error_message.is_empty() { String::new() } else { format!(": {error_message}") };
-        let held: String = allocation.iter().map(|a| format!(" on {} cores {}", a.node, a.cores)).collect();
+        let JobView {
+            id,
+            name,
+            state,
+            error_message,
+            allocation,
+            ..
+        } = &self.job;
+        let name = if name.is_empty() {
+            String::new()
+        } else {
+            format!(" {name}")
+        };
+        let elapsed = self
+            .elapsed_s
+            .map_or(String::new(), |s| format!(" after {}", time(s)));
+        let error = if error_message.is_empty() {
+            String::new()
+        } else {
+            format!(": {error_message}")
+        };
+        let held: String = allocation
+            .iter()
+            .map(|a| format!(" on {} cores {}", a.node, a.cores))
+            .collect();
         format!("job {id}{name}: {state}{elapsed}{held}{error}")
     }
 }
@@ -162,8 +198,19 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.line())?;
         let mut table = Table::new();
-        table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')));
-        table.set_header(["task", "name", "kind", "state", "instances", "exit codes", "time", "busy"]);
+        table.load_style(
+            TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')),
+        );
+        table.set_header([
+            "task",
+            "name",
+            "kind",
+            "state",
+            "instances",
+            "exit codes",
+            "time",
+            "busy",
+        ]);
         for (task, times) in self.job.tasks.iter().zip(&self.task_times) {
             table.add_row([
                 Cell::new(task.id).set_alignment(CellAlignment::Right),
@@ -172,16 +219,28 @@ impl fmt::Display for Summary {
                 Cell::new(&task.state),
                 Cell::new(instances(task)),
                 Cell::new(exit_codes(task)),
-                Cell::new(times.elapsed_s.map_or_else(|| "-".into(), time)).set_alignment(CellAlignment::Right),
+                Cell::new(times.elapsed_s.map_or_else(|| "-".into(), time))
+                    .set_alignment(CellAlignment::Right),
                 Cell::new(time(times.busy_s)).set_alignment(CellAlignment::Right),
             ]);
         }
         write!(f, "{table}")?;
         for task in &self.job.tasks {
             for bad in task.outcomes.iter().filter(|o| o.state != "Finished") {
-                let error = task.last_error.as_ref().map_or(String::new(), |e| format!(": {e}"));
-                let of = if bad.instances == "0" { String::new() } else { format!(" instances {}", bad.instances) };
-                write!(f, "\ntask {}{of}: {}, {}{error}", task.id, bad.state, bad.text)?;
+                let error = task
+                    .last_error
+                    .as_ref()
+                    .map_or(String::new(), |e| format!(": {e}"));
+                let of = if bad.instances == "0" {
+                    String::new()
+                } else {
+                    format!(" instances {}", bad.instances)
+                };
+                write!(
+                    f,
+                    "\ntask {}{of}: {}, {}{error}",
+                    task.id, bad.state, bad.text
+                )?;
             }
         }
         match &self.output {
@@ -201,7 +260,10 @@ fn instances(task: &TaskView) -> String {
         (counts.running, "running"),
         (counts.queued, "queued"),
     ];
-    let some = all.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
+    let some = all
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| format!("{n} {what}"));
     some.collect::<Vec<_>>().join(", ")
 }
 

@@ -22,8 +22,14 @@ impl Stream {
     pub(crate) fn follow(&mut self, files: Option<(PathBuf, PathBuf)>) {
         self.copy();
         let Some((output, error)) = files else { return };
-        self.output = Some(Followed { path: output, file: None });
-        self.error = Some(Followed { path: error, file: None });
+        self.output = Some(Followed {
+            path: output,
+            file: None,
+        });
+        self.error = Some(Followed {
+            path: error,
+            file: None,
+        });
     }
 
     /// Copies what is new. A reader that went away is no error: the file has it all.

@@ -8,10 +8,17 @@ use crate::{ends, named, node, task};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_runs_and_its_events_are_told() {
     let folder = tempfile::tempdir().unwrap();
-    let engine = Engine::builder().node(node(folder.path(), 2)).build().await.unwrap();
+    let engine = Engine::builder()
+        .node(node(folder.path(), 2))
+        .build()
+        .await
+        .unwrap();
     let mut notices = engine.notices();
     let ann = Actor::user("ann");
-    let job = engine.submit(&ann, named("hello"), vec![task("echo hello")]).await.unwrap();
+    let job = engine
+        .submit(&ann, named("hello"), vec![task("echo hello")])
+        .await
+        .unwrap();
     let view = ends(&engine, job, "Finished").await;
     assert_eq!((view.id, view.status, view.owner.as_str()), (1, 3, "ann"));
 
@@ -23,11 +30,24 @@ async fn a_job_runs_and_its_events_are_told() {
         }
     }
     let expected = [
-        "JobAdded", "JobSubmitted", "JobValidated", "JobStarted", "Dispatched", "WorkStarted", "WorkEnded",
-        "JobEnding", "SharesFreed", "JobEnded",
+        "JobAdded",
+        "JobSubmitted",
+        "JobValidated",
+        "JobStarted",
+        "Dispatched",
+        "WorkStarted",
+        "WorkEnded",
+        "JobEnding",
+        "SharesFreed",
+        "JobEnded",
     ];
     assert_eq!(kinds, expected);
-    let execution = Execution { job, task: TaskId(1), instance: 0, attempt: 1 };
+    let execution = Execution {
+        job,
+        task: TaskId(1),
+        instance: 0,
+        attempt: 1,
+    };
     let (out, err) = engine.output_files("n1", execution).unwrap();
     assert_eq!(std::fs::read_to_string(out).unwrap(), "hello\n");
     assert!(!err.exists(), "an empty file is not kept");
@@ -37,20 +57,55 @@ async fn a_job_runs_and_its_events_are_told() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_node_makes_jobs_wait_and_say_why() {
     let folder = tempfile::tempdir().unwrap();
-    let engine = Engine::builder().node(node(folder.path(), 1)).build().await.unwrap();
+    let engine = Engine::builder()
+        .node(node(folder.path(), 1))
+        .build()
+        .await
+        .unwrap();
     let ann = Actor::user("ann");
-    let hog = engine.submit(&ann, named("hog"), vec![task("while test ! -e go; do sleep 0.01; done")]).await.unwrap();
-    let next = engine.submit(&ann, named("next"), vec![task("true")]).await.unwrap();
+    let hog = engine
+        .submit(
+            &ann,
+            named("hog"),
+            vec![task("while test ! -e go; do sleep 0.01; done")],
+        )
+        .await
+        .unwrap();
+    let next = engine
+        .submit(&ann, named("next"), vec![task("true")])
+        .await
+        .unwrap();
     let waiting = engine.job(next).await.unwrap();
     assert_eq!(waiting.state, "Queued");
     let why = waiting.waiting.expect("a queued job says why it waits");
     assert!(!why.text.is_empty(), "{why:?}");
 
     // Many commands, one answer each, in order; a refused one does not stop the others.
-    let cancel = |job, by: &Actor| Command::CancelJob { by: by.clone(), job, message: "no more".into(), forced: false };
-    let answers = engine.commands(vec![cancel(next, &Actor::user("bob")), cancel(JobId(99), &ann), cancel(next, &ann)]).await;
-    let texts: Vec<String> = answers.iter().map(|a| a.as_ref().map_or_else(ToString::to_string, |_| "ok".into())).collect();
-    assert_eq!(texts, ["bob may not cancel job 2 of ann", "there is no job 99", "ok"]);
+    let cancel = |job, by: &Actor| Command::CancelJob {
+        by: by.clone(),
+        job,
+        message: "no more".into(),
+        forced: false,
+    };
+    let answers = engine
+        .commands(vec![
+            cancel(next, &Actor::user("bob")),
+            cancel(JobId(99), &ann),
+            cancel(next, &ann),
+        ])
+        .await;
+    let texts: Vec<String> = answers
+        .iter()
+        .map(|a| a.as_ref().map_or_else(ToString::to_string, |_| "ok".into()))
+        .collect();
+    assert_eq!(
+        texts,
+        [
+            "bob may not cancel job 2 of ann",
+            "there is no job 99",
+            "ok"
+        ]
+    );
     let view = ends(&engine, next, "Canceled").await;
     assert_eq!((view.status, view.error_message.as_str()), (5, "no more"));
 
@@ -59,44 +114,105 @@ async fn a_full_node_makes_jobs_wait_and_say_why() {
     ends(&engine, hog, "Finished").await;
     assert_eq!(ends(&engine, next, "Finished").await.requeue_count, 1);
     let finished = engine.requeue_job(&ann, next).await.unwrap_err();
-    assert_eq!(finished.to_string(), "job 2 cannot be queued again: it is Finished; clone it");
+    assert_eq!(
+        finished.to_string(),
+        "job 2 cannot be queued again: it is Finished; clone it"
+    );
     assert!(matches!(finished, EngineError::Rejected(_)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn limits_and_holds_end_by_the_clock() {
     let folder = tempfile::tempdir().unwrap();
-    let engine = Engine::builder().node(node(folder.path(), 2)).build().await.unwrap();
+    let engine = Engine::builder()
+        .node(node(folder.path(), 2))
+        .build()
+        .await
+        .unwrap();
     let ann = Actor::user("ann");
-    let limited = JobSpec { runtime: Some(jobyard::kernel::Span::from_millis(200)), ..named("limited") };
-    let limited = engine.submit(&ann, limited, vec![task("exec sleep 60")]).await.unwrap();
+    let limited = JobSpec {
+        runtime: Some(jobyard::kernel::Span::from_millis(200)),
+        ..named("limited")
+    };
+    let limited = engine
+        .submit(&ann, limited, vec![task("exec sleep 60")])
+        .await
+        .unwrap();
     let view = ends(&engine, limited, "Canceled").await;
     assert_eq!(view.tasks[0].state, "Failed");
-    assert!(view.error_message.contains("longer than its limit of 0.20s"), "{}", view.error_message);
+    assert!(
+        view.error_message
+            .contains("longer than its limit of 0.20s"),
+        "{}",
+        view.error_message
+    );
 
-    let soon = engine.look(|state, _| state.jobs().map(|j| j.times.created).max()).await.unwrap().unwrap();
+    let soon = engine
+        .look(|state, _| state.jobs().map(|j| j.times.created).max())
+        .await
+        .unwrap()
+        .unwrap();
     let until = soon + jobyard::kernel::Span::from_secs(2);
-    let held = engine.submit(&ann, JobSpec { hold_until: Some(until), ..named("held") }, vec![task("true")]).await.unwrap();
+    let held = engine
+        .submit(
+            &ann,
+            JobSpec {
+                hold_until: Some(until),
+                ..named("held")
+            },
+            vec![task("true")],
+        )
+        .await
+        .unwrap();
     assert_eq!(engine.job_state(held).await.unwrap(), JobState::Queued);
     let started = ends(&engine, held, "Finished").await.started.unwrap();
-    assert!(started >= jobyard::rfc3339(until), "{started} is before the hold was over");
+    assert!(
+        started >= jobyard::rfc3339(until),
+        "{started} is before the hold was over"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_jobs_at_once_all_end() {
     let folder = tempfile::tempdir().unwrap();
-    let engine = Engine::builder().node(node(folder.path(), 4)).build().await.unwrap();
+    let engine = Engine::builder()
+        .node(node(folder.path(), 4))
+        .build()
+        .await
+        .unwrap();
     let ann = Actor::user("ann");
-    let add = || Command::AddJob { by: ann.clone(), spec: named("many").into(), tasks: vec![task("true").into()] };
+    let add = || Command::AddJob {
+        by: ann.clone(),
+        spec: named("many").into(),
+        tasks: vec![task("true").into()],
+    };
     let added = engine.commands((0..200).map(|_| add()).collect()).await;
-    let ids: Vec<JobId> = added.into_iter().map(|a| a.unwrap()[0].fact.job().unwrap()).collect();
-    let submit = |&job: &JobId| Command::SubmitJob { by: ann.clone(), job };
+    let ids: Vec<JobId> = added
+        .into_iter()
+        .map(|a| a.unwrap()[0].fact.job().unwrap())
+        .collect();
+    let submit = |&job: &JobId| Command::SubmitJob {
+        by: ann.clone(),
+        job,
+    };
     let submitted = engine.commands(ids.iter().map(submit).collect()).await;
     assert!(submitted.iter().all(Result::is_ok));
     for &job in &ids {
         ends(&engine, job, "Finished").await;
     }
     let stats = engine.stats().await.unwrap();
-    assert_eq!((stats.policy_faults, stats.proposals_refused, stats.stale_reports), (0, 0, 0), "{stats:?}");
-    engine.look(|state, _| state.check()).await.unwrap().unwrap();
+    assert_eq!(
+        (
+            stats.policy_faults,
+            stats.proposals_refused,
+            stats.stale_reports
+        ),
+        (0, 0, 0),
+        "{stats:?}"
+    );
+    engine
+        .look(|state, _| state.check())
+        .await
+        .unwrap()
+        .unwrap();
 }

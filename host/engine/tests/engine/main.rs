@@ -5,7 +5,10 @@ mod life;
 mod recovery;
 
 #[path = "../../../plugin/tests/plugins/wat.rs"]
-#[expect(dead_code, reason = "shared with the tests of the plugin host, which use the rest")]
+#[expect(
+    dead_code,
+    reason = "shared with the tests of the plugin host, which use the rest"
+)]
 mod wat;
 
 use std::time::Duration;
@@ -23,17 +26,25 @@ fn node(folder: &std::path::Path, cores: u32) -> LocalNode {
 }
 
 fn task(command_line: &str) -> TaskSpec {
-    TaskSpec { command_line: command_line.into(), ..TaskSpec::default() }
+    TaskSpec {
+        command_line: command_line.into(),
+        ..TaskSpec::default()
+    }
 }
 
 fn named(name: &str) -> JobSpec {
-    JobSpec { name: name.into(), ..JobSpec::default() }
+    JobSpec {
+        name: name.into(),
+        ..JobSpec::default()
+    }
 }
 
 /// The job has ended as expected, within half a minute.
 async fn ends(engine: &Engine, job: JobId, state: &str) -> jobyard::JobView {
     let view = tokio::time::timeout(Duration::from_secs(30), engine.wait(job)).await;
-    let view = view.unwrap_or_else(|_| panic!("job {job} has not ended")).unwrap();
+    let view = view
+        .unwrap_or_else(|_| panic!("job {job} has not ended"))
+        .unwrap();
     assert_eq!(view.state, state, "{view:?}");
     view
 }

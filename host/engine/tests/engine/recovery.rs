@@ -21,7 +21,10 @@ async fn what_ran_when_the_host_died_runs_again() {
         spec: named("old").into(),
         tasks: vec![task(command).into()],
     };
-    let submit = |job| Command::SubmitJob { by: ann.clone(), job: JobId(job) };
+    let submit = |job| Command::SubmitJob {
+        by: ann.clone(),
+        job: JobId(job),
+    };
     let earlier = [
         Command::SetParameters(Parameters::default()),
         Command::AddNode(local.spec.clone()),
@@ -33,19 +36,46 @@ async fn what_ran_when_the_host_died_runs_again() {
     for command in earlier {
         step(&mut state, &command, Timestamp(1_000_000), &mut events).unwrap();
     }
-    let start = Decision::Start { job: JobId(1), shares: vec![Share { node: NodeId(1), cores: 1, gpus: 0 }] };
-    let plan = Plan { decisions: vec![start], wake_at: None };
+    let start = Decision::Start {
+        job: JobId(1),
+        shares: vec![Share {
+            node: NodeId(1),
+            cores: 1,
+            gpus: 0,
+        }],
+    };
+    let plan = Plan {
+        decisions: vec![start],
+        wake_at: None,
+    };
     assert!(carry_out(&mut state, plan, Timestamp(2_000_000), &mut events).is_empty());
     journal.append(&events).unwrap();
-    assert_eq!(state.owed().count(), 1, "its start was owed to the node when the host died");
+    assert_eq!(
+        state.owed().count(),
+        1,
+        "its start was owed to the node when the host died"
+    );
 
-    let engine = Engine::builder().journal(journal).node(local).build().await.unwrap();
+    let engine = Engine::builder()
+        .journal(journal)
+        .node(local)
+        .build()
+        .await
+        .unwrap();
     for job in [1, 2] {
         ends(&engine, JobId(job), "Finished").await;
     }
-    let mut ran: Vec<_> = std::fs::read_to_string(folder.path().join("ran")).unwrap().lines().map(str::to_string).collect();
+    let mut ran: Vec<_> = std::fs::read_to_string(folder.path().join("ran"))
+        .unwrap()
+        .lines()
+        .map(str::to_string)
+        .collect();
     ran.sort();
     assert_eq!(ran, ["queued", "ran"], "each ran once");
-    let attempts = engine.look(|state, _| state.job(JobId(1)).map(|j| j.tasks[0].tries[&0])).await.unwrap().unwrap();
+    let attempts = engine
+        .look(|state, _| state.job(JobId(1)).map(|j| j.tasks[0].tries[&0]))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!((attempts.attempts, attempts.after_system_error), (2, 1));
 }
