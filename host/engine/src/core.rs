@@ -32,6 +32,7 @@ const RESEND_EVERY: Duration = Duration::from_secs(30);
 /// Messages that wait for one node.
 pub(crate) const NODE_MESSAGES_MAX: usize = 1_024;
 
+type SwapReply = oneshot::Sender<Result<(), EngineError>>;
 type Reply = oneshot::Sender<Result<Vec<Event>, EngineError>>;
 /// Looks at once; what it returns gives the answer.
 type Look = Box<dyn FnOnce(&State, &Stats) -> Answering + Send>;
@@ -44,7 +45,7 @@ pub(crate) enum Request {
     /// Look at the state; the answer waits until what it shows is durable.
     Look(Look),
     /// Put another policy in place.
-    Swap(Box<PolicyChoice>, oneshot::Sender<Result<(), EngineError>>),
+    Swap(Box<PolicyChoice>, SwapReply),
     /// Stop.
     Shutdown(Duration, oneshot::Sender<()>),
 }
@@ -87,8 +88,9 @@ struct Turn {
     answers: Vec<Answering>,
     forget: Vec<Execution>,
     in_flight: bool,
-    swap: Option<(Box<PolicyChoice>, oneshot::Sender<Result<(), EngineError>>)>,
-    swapping: Option<oneshot::Sender<Result<(), EngineError>>>,
+    /// As many as callers that wait.
+    swaps: VecDeque<(Box<PolicyChoice>, SwapReply)>,
+    swapping: Option<SwapReply>,
     only_fitting_arrivals: bool,
     wake_at: Option<Timestamp>,
     not_before: Option<Alarm>,
@@ -115,7 +117,7 @@ impl Core {
             answers: Vec::new(),
             forget: Vec::new(),
             in_flight: false,
-            swap: None,
+            swaps: VecDeque::new(),
             swapping: None,
             only_fitting_arrivals: false,
             wake_at: None,
@@ -195,29 +197,28 @@ impl Core {
     // ---- what comes in ----
 
     fn requests(&mut self, first: Request, turn: &mut Turn) {
-        let mut next = Some(first);
-        for _ in 0..BATCH_MAX {
-            match next.take() {
-                Some(Request::Commands(commands)) => {
-                    for (command, reply) in commands {
-                        let from = self.step(&command, turn).map_err(EngineError::Rejected);
-                        let answer = from.map(|from| turn.events[from..].to_vec());
-                        turn.answers
-                            .push(Box::new(move || drop(reply.send(answer))));
-                    }
-                }
-                Some(Request::Look(look)) => turn.answers.push(look(&self.state, &self.stats)),
-                Some(Request::Swap(choice, reply)) => turn.swap = Some((choice, reply)),
-                Some(Request::Shutdown(grace, done)) => {
-                    turn.shutdown = Some((grace, done));
-                    return;
-                }
-                None => return,
+        self.request(first, turn);
+        for _ in 1..BATCH_MAX {
+            match self.requests.try_recv() {
+                Ok(request) if turn.shutdown.is_none() => self.request(request, turn),
+                Ok(_) | Err(_) => return,
             }
-            next = match self.requests.try_recv() {
-                Ok(request) => Some(request),
-                Err(_) => None,
-            };
+        }
+    }
+
+    fn request(&mut self, request: Request, turn: &mut Turn) {
+        match request {
+            Request::Commands(commands) => {
+                for (command, reply) in commands {
+                    let from = self.step(&command, turn).map_err(EngineError::Rejected);
+                    let answer = from.map(|from| turn.events[from..].to_vec());
+                    let answering = Box::new(move || drop(reply.send(answer)));
+                    turn.answers.push(answering);
+                }
+            }
+            Request::Look(look) => turn.answers.push(look(&self.state, &self.stats)),
+            Request::Swap(choice, reply) => turn.swaps.push_back((choice, reply)),
+            Request::Shutdown(grace, done) => turn.shutdown = Some((grace, done)),
         }
     }
 
@@ -284,7 +285,7 @@ impl Core {
             return;
         }
         let now = self.clock.now();
-        if let Some((choice, reply)) = turn.swap.take() {
+        if let Some((choice, reply)) = turn.swaps.pop_front() {
             let everything = Mirror::new().take(&self.state);
             self.mirror = Mirror::new();
             let _ = self.mirror.take(&self.state);
