@@ -30,7 +30,10 @@ impl Journal for MemoryJournal {
 
     fn read(&self, from: Sequence, limit: usize) -> Result<Vec<Event>, JournalError> {
         if from <= self.before {
-            return Err(JournalError::Compacted { asked: from, oldest: self.before + 1 });
+            return Err(JournalError::Compacted {
+                asked: from,
+                oldest: self.before + 1,
+            });
         }
         let skip = (from - self.before - 1) as usize;
         Ok(self.events.iter().skip(skip).take(limit).cloned().collect())
@@ -42,7 +45,10 @@ impl Journal for MemoryJournal {
 
     fn save_snapshot(&mut self, at: Sequence, state: &State) -> Result<(), JournalError> {
         if at > self.last() {
-            return Err(JournalError::SnapshotAhead { at, last: self.last() });
+            return Err(JournalError::SnapshotAhead {
+                at,
+                last: self.last(),
+            });
         }
         let covered = at.saturating_sub(self.before) as usize;
         self.events.drain(..covered);
@@ -64,19 +70,31 @@ mod tests {
     use crate::replay;
 
     fn node() -> NodeSpec {
-        NodeSpec { name: "n1".into(), cores: 4, sockets: 1, gpus: 0, memory_mb: 0 }
+        NodeSpec {
+            name: "n1".into(),
+            cores: 4,
+            sockets: 1,
+            gpus: 0,
+            memory_mb: 0,
+        }
     }
 
     #[test]
     fn a_replay_gives_the_state_with_and_without_a_snapshot() {
         let (mut state, mut journal) = (State::new(), MemoryJournal::new());
-        let task = TaskSpec { command_line: "true".into(), ..TaskSpec::default() };
+        let task = TaskSpec {
+            command_line: "true".into(),
+            ..TaskSpec::default()
+        };
         let add = Command::AddJob {
             by: Actor::user("ann"),
             spec: JobSpec::default().into(),
             tasks: vec![task.into()],
         };
-        for (second, command) in [Command::AddNode(node()), add.clone(), add].into_iter().enumerate() {
+        for (second, command) in [Command::AddNode(node()), add.clone(), add]
+            .into_iter()
+            .enumerate()
+        {
             let mut events = Vec::new();
             step(&mut state, &command, Timestamp(second as u64), &mut events).unwrap();
             assert_eq!(journal.append(&events).unwrap(), second as u64 + 1);
@@ -88,6 +106,9 @@ mod tests {
         let gone = journal.read(3, 10).unwrap_err().to_string();
         assert_eq!(gone, "event 3 is gone; the oldest that is kept is 4");
         let ahead = journal.save_snapshot(4, &state).unwrap_err().to_string();
-        assert_eq!(ahead, "a snapshot after event 4 cannot be kept: the last event is 3");
+        assert_eq!(
+            ahead,
+            "a snapshot after event 4 cannot be kept: the last event is 3"
+        );
     }
 }

@@ -55,11 +55,11 @@ impl Stopping {
         self.0.borrow().is_some()
     }
 
-    /// Waits until an end is asked for; returns what is left of the grace.
+    /// Waits until an end with a grace is asked for; returns what is left of it. Work that is to end at once is not asked.
     pub(crate) async fn asked(&mut self) -> Duration {
         let stop = self
             .0
-            .wait_for(Option::is_some)
+            .wait_for(|stop| stop.is_some_and(|stop| !stop.forced))
             .await
             .ok()
             .and_then(|stop| *stop);
@@ -74,10 +74,10 @@ impl Stopping {
     pub(crate) async fn over(&mut self) {
         loop {
             let stop = *self.0.borrow_and_update();
-            let deadline = stop.map(|stop| match stop.forced {
-                true => stop.grace_ends,
-                false => stop.grace_ends + STOP_SLACK,
-            });
+            if stop.is_some_and(|stop| stop.forced) {
+                return;
+            }
+            let deadline = stop.map(|stop| stop.grace_ends + STOP_SLACK);
             let wait = async {
                 match deadline {
                     Some(deadline) => tokio::time::sleep_until(deadline).await,
