@@ -2,7 +2,8 @@
 //!
 //! Both in one run, in alternating rounds, so that whatever else the machine does hits both. Prints the rates, the ratio of the
 //! rates, and that of the CPU time (bare to node, children's included), which other load disturbs less; then the medians.
-//! `cargo bench -p jobyard-node` takes about half a minute; `-- --pinned` gives each task a core.
+//! `cargo bench -p jobyard-node` takes about half a minute. `-- --pinned` gives each task a core, `-- --threads` lets the
+//! node start processes on threads of its own, which is its default, instead of the runtime's.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,6 +12,10 @@ use jobyard_kernel::{Assignment, Execution, FromNode, JobId, TaskId, ToNode, Wor
 use jobyard_node::{Node, NodeConfig, NodeHandle, PluginSet};
 use jobyard_plugin::{Limits, PluginHost, World};
 use tokio::sync::mpsc::Receiver;
+
+/// As in the `jobyard` binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const ROUNDS: usize = 9;
 const TASKS: u32 = 2000;
@@ -115,6 +120,9 @@ impl Yard {
         plugins.insert("command", plugin, Limits::for_world(World::TaskExecutor));
         let mut config = NodeConfig::new("bench", folder);
         config.subreaper = true;
+        if !std::env::args().any(|argument| argument == "--threads") {
+            config.spawn_threads = 0;
+        }
         let (node, reports) = Node::start(config, plugins).expect("a node");
         Yard {
             node,

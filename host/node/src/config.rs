@@ -40,7 +40,9 @@ pub struct NodeConfig {
     /// Whether to raise this process's soft limit of open files to its hard limit. A running process takes one
     /// file here, three in its first moments. Processes of the work inherit the limit.
     pub raise_file_limit: bool,
-    /// Threads that start processes; at least 1. More than cores helps only where programs are on a slow file system.
+    /// Threads of the node's own that start processes; more than cores help only where programs are on a slow file system.
+    /// 0: processes are started on the runtime's threads, which is faster, but a program on a file system that hangs takes a
+    /// thread of the runtime with it.
     pub spawn_threads: usize,
     /// The lowest layer of the work's environment, below what the job says.
     pub environment: Vec<(String, String)>,

@@ -201,11 +201,14 @@ impl Groups {
         let mut inner = self.lock();
         let mut all_empty = true;
         for group in &mut inner.groups {
-            if group.state == GroupState::Led && group.reap_leader() {
+            if group.state == GroupState::Led
+                && self
+                    .claim
+                    .reap_watched(group.leader, || group.reap_leader())
+            {
                 group.state = GroupState::Killed {
                     since: Instant::now(),
                 };
-                self.claim.unwatch(group.leader);
             }
             if let GroupState::Killed { since } = group.state
                 && group.is_empty(since)
@@ -231,9 +234,14 @@ impl Drop for Groups {
     /// Work that was dropped with its runtime was not cleared: at least nothing of it goes on.
     fn drop(&mut self) {
         self.kill();
-        for group in &self.lock().groups {
-            self.claim.unwatch(group.leader);
+        let inner = self.lock();
+        for group in &inner.groups {
+            // The number of a leader that was reaped may be somebody else's by now.
+            if group.state == GroupState::Led {
+                self.claim.unwatch(group.leader);
+            }
         }
+        drop(inner);
         self.claim.end();
     }
 }

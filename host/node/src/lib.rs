@@ -47,6 +47,7 @@ pub mod leftovers;
 mod node;
 mod processes;
 mod spawn;
+mod spawner;
 mod stop;
 mod table;
 mod work;

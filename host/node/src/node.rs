@@ -14,7 +14,7 @@ use crate::capture::{Capture, CaptureStore, Which};
 use crate::config::{MESSAGES_WAITING_MAX, NodeConfig, NodeError, PluginSet};
 use crate::desk::{Desk, Order};
 use crate::leftovers::{self, Groups};
-use crate::spawn::{Cpus, Spawner};
+use crate::spawner::{Cpus, Spawner};
 
 /// How long dropping the last handle may take to see that what it killed is gone.
 const DROP_WAIT_MAX: Duration = Duration::from_secs(1);
@@ -164,10 +164,11 @@ impl Shared {
         }
         let captures = CaptureStore::new(config.output_folder.clone(), config.output_bytes_max)
             .map_err(system("the thread that checks output"))?;
+        let cpus = Cpus::allowed().map_err(system("the list of CPUs"))?;
         Ok(Shared {
-            spawner: Spawner::new(config.spawn_threads)
+            spawner: Spawner::new(config.spawn_threads, &cpus)
                 .map_err(system("the threads that start processes"))?,
-            cpus: Cpus::allowed().map_err(system("the list of CPUs"))?,
+            cpus,
             run: run_name(&config.name),
             captures,
             config,

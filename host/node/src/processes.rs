@@ -21,7 +21,8 @@ use tokio::time::Instant;
 
 use crate::capture::{Capture, Which};
 use crate::leftovers::{Exit, Expected, Groups, MARK_EXECUTION, MARK_RUN, peek_exit};
-use crate::spawn::{self, SpawnError, Spawner, Streams};
+use crate::spawn::{self, SpawnError, Streams};
+use crate::spawner::Spawner;
 use crate::stop::Stopping;
 
 /// How long a thread of the runtime waits for a spawn before its other tasks are handed to another.

@@ -1,19 +1,11 @@
-//! Starts operating-system processes fast, on threads of their own.
+//! Starts an operating-system process.
 //!
-//! Not a supervisor: who waits for a process and who kills it is elsewhere (`processes`, `leftovers`). Called by
-//! `processes`, once for each `process.spawn` of a plugin.
+//! Not a supervisor: who waits for a process and who kills it is elsewhere (`processes`, `leftovers`); on which thread this
+//! happens, and why, is in `spawner`. Called by `processes`, once for each `process.spawn` of a plugin.
 //!
-//! # Why threads of their own?
-//! - `std::process::Command` goes through `posix_spawn` as long as it needs neither a user id nor a closure in the child; that is
-//!   about twice as fast as fork and exec, and does not slow down as the host's memory grows. But it blocks the calling
-//!   thread until the program is loaded, which takes for ever on a file system that hangs. A tokio worker must not hang.
-//! - `posix_spawn` knows nothing of CPU affinity. A child inherits the affinity of the *thread* that spawns it, so a thread
-//!   here takes on the affinity of the work, spawns, and keeps it until a command wants another. There is no moment at which the
-//!   child runs on cores that are not its own, which setting the affinity after the spawn could not promise.
-//! - The kernel files a child under the thread that spawned it, and moves it to the main thread when that thread ends. Threads that
-//!   live as long as the node keep the main thread's list of children free for adopted orphans (see `leftovers`).
+//! `std::process::Command` goes through `posix_spawn` as long as it needs neither a user id, nor a closure in the child, nor a search
+//! of the `PATH`: about twice as fast as fork and exec, and no slower as the host's memory grows. So this keeps to that.
 
-use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -21,12 +13,10 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 
 use jobyard_plugin::ProcessCommand;
 use rustix::fs::OFlags;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitIdOptions};
-use rustix::thread::CpuSet;
 
 /// A process that was started and is not waited for yet: until it is, its number stays its own.
 #[derive(Debug)]
@@ -205,140 +195,6 @@ fn open_blocking(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     Ok(file)
 }
 
-/// The CPUs that the node was allowed when it started. A node's core `n` is the `n`-th of them, so that a node that was itself
-/// pinned (a container, `taskset`) stays where it was put.
-#[derive(Debug, Clone)]
-pub(crate) struct Cpus {
-    all: CpuSet,
-    ids: Vec<usize>,
-}
-
-impl Cpus {
-    pub(crate) fn allowed() -> io::Result<Cpus> {
-        let all = rustix::thread::sched_getaffinity(None)?;
-        let ids = (0..CpuSet::MAX_CPU).filter(|&id| all.is_set(id)).collect();
-        Ok(Cpus { all, ids })
-    }
-
-    /// The affinity for these cores of the node. Cores that the machine does not have are left out; if it has none of
-    /// them the work is not pinned.
-    pub(crate) fn set(&self, cores: &[u32]) -> CpuSet {
-        let mut set = CpuSet::new();
-        let mut any = false;
-        for id in cores.iter().filter_map(|&core| self.ids.get(core as usize)) {
-            set.set(*id);
-            any = true;
-        }
-        if any { set } else { self.all }
-    }
-
-    pub(crate) fn everything(&self) -> CpuSet {
-        self.all
-    }
-}
-
-type Job = Box<dyn FnOnce() + Send>;
-
-/// The threads that spawn. They end when the last `Spawner` is dropped.
-#[derive(Debug, Clone)]
-pub(crate) struct Spawner(Arc<Threads>);
-
-#[derive(Debug)]
-struct Threads(Arc<Queue>);
-
-struct Queue {
-    waiting: Mutex<Waiting>,
-    more: Condvar,
-}
-
-struct Waiting {
-    jobs: VecDeque<(CpuSet, Job)>,
-    closed: bool,
-}
-
-impl std::fmt::Debug for Queue {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Queue").finish_non_exhaustive()
-    }
-}
-
-impl Spawner {
-    pub(crate) fn new(threads: usize) -> io::Result<Spawner> {
-        let queue = Arc::new(Queue {
-            waiting: Mutex::new(Waiting {
-                jobs: VecDeque::new(),
-                closed: false,
-            }),
-            more: Condvar::new(),
-        });
-        // Made first: if a thread can not be, the ones before it end.
-        let spawner = Spawner(Arc::new(Threads(queue.clone())));
-        for n in 0..threads.max(1) {
-            let queue = queue.clone();
-            std::thread::Builder::new()
-                .name(format!("spawn-{n}"))
-                .spawn(move || queue.work())?;
-        }
-        Ok(spawner)
-    }
-
-    /// Runs `job` on a thread whose affinity is `cpus`. The answer is closed when the threads are gone.
-    pub(crate) fn ask<T: Send + 'static>(
-        &self,
-        cpus: CpuSet,
-        job: impl FnOnce() -> T + Send + 'static,
-    ) -> mpsc::Receiver<T> {
-        let (answer, answered) = mpsc::sync_channel(1);
-        let job: Job = Box::new(move || {
-            let _ = answer.send(job());
-        });
-        self.0.0.lock().jobs.push_back((cpus, job));
-        self.0.0.more.notify_one();
-        answered
-    }
-}
-
-impl Drop for Threads {
-    fn drop(&mut self) {
-        self.0.lock().closed = true;
-        self.0.more.notify_all();
-    }
-}
-
-impl Queue {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn work(&self) {
-        let mut affinity = None;
-        while let Some((cpus, job)) = self.next() {
-            if affinity.as_ref() != Some(&cpus) {
-                // Refused when the CPUs were taken from this process meanwhile: then it runs where it may.
-                let _ = rustix::thread::sched_setaffinity(None, &cpus);
-                affinity = Some(cpus);
-            }
-            job();
-        }
-    }
-
-    fn next(&self) -> Option<(CpuSet, Job)> {
-        let mut waiting = self.lock();
-        loop {
-            if let Some(job) = waiting.jobs.pop_front() {
-                return Some(job);
-            }
-            if waiting.closed {
-                return None;
-            }
-            waiting = self
-                .more
-                .wait(waiting)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use jobyard_plugin::{Input, Output};
@@ -421,20 +277,5 @@ mod tests {
         );
         let nul = refusal(&command("/bin/tr\0ue", folder, ""));
         assert!(nul.contains("nul byte"), "{nul}");
-    }
-
-    #[test]
-    fn cores_are_the_ones_that_the_node_was_given() {
-        let mut all = CpuSet::new();
-        [4, 6, 9].into_iter().for_each(|id| all.set(id));
-        let cpus = Cpus {
-            all,
-            ids: vec![4, 6, 9],
-        };
-        let ids = |set: CpuSet| (0..20).filter(|&id| set.is_set(id)).collect::<Vec<_>>();
-        assert_eq!(ids(cpus.set(&[0, 2])), [4, 9]);
-        assert_eq!(ids(cpus.set(&[1, 70])), [6]);
-        assert_eq!(ids(cpus.set(&[70])), [4, 6, 9]);
-        assert_eq!(ids(cpus.set(&[])), [4, 6, 9]);
     }
 }

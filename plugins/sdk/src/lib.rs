@@ -16,6 +16,8 @@ pub mod bindings;
 pub mod cluster;
 pub mod command_line;
 #[cfg(feature = "policy")]
+mod free;
+#[cfg(feature = "policy")]
 mod keys;
 pub mod log;
 #[cfg(feature = "policy")]

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::{
+    free::FreeNow,
     keys::{HashNumbers, key, ordered, queue_key},
     pack::Shape,
     policy::{
@@ -126,7 +127,7 @@ pub struct Mirror {
     running: BTreeMap<u128, u32>,
     /// Running jobs that may grow and have use for more than they hold.
     hungry: BTreeMap<u128, u32>,
-    closed_nodes: usize,
+    free: FreeNow,
 }
 
 impl Default for Mirror {
@@ -142,7 +143,7 @@ impl Default for Mirror {
             shortest: None,
             running: BTreeMap::new(),
             hungry: BTreeMap::new(),
-            closed_nodes: 0,
+            free: FreeNow::default(),
         }
     }
 }
@@ -172,6 +173,7 @@ impl Mirror {
         nodes_moved |= self.apply_nodes(&changes.nodes);
         self.apply_sets(&changes.sets);
         if nodes_moved {
+            self.free.recount(&self.nodes);
             self.everywhere = (0..self.nodes.len() as u32).collect();
         }
         if nodes_moved || !changes.sets.id.is_empty() {
@@ -212,9 +214,14 @@ impl Mirror {
         }
     }
 
+    /// What the host last said is free.
+    pub(crate) fn free(&self) -> &FreeNow {
+        &self.free
+    }
+
     /// Whether any node takes no jobs.
     pub fn any_node_closed(&self) -> bool {
-        self.closed_nodes > 0
+        self.free.any_closed()
     }
 
     /// The positions of a set's nodes, in the order in which the site prefers them; none if the set was never sent.
@@ -295,6 +302,9 @@ impl Mirror {
             match self.position(node.id) {
                 Some(at) => {
                     let old = std::mem::replace(&mut self.nodes[at], node);
+                    if !moved {
+                        self.free.replace(at, &old, &node);
+                    }
                     moved |= old.cores != node.cores || old.sockets != node.sockets;
                 }
                 None => {
@@ -303,9 +313,6 @@ impl Mirror {
                     moved = true;
                 }
             }
-        }
-        if n > 0 || moved {
-            self.closed_nodes = self.nodes.iter().filter(|node| !node.usable).count();
         }
         moved
     }

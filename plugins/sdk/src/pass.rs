@@ -69,20 +69,18 @@ pub struct Pass<'a> {
 impl<'a> Pass<'a> {
     /// Begins a pass.
     pub fn new(mirror: &'a Mirror, now: Instant) -> Pass<'a> {
-        let nodes = mirror.nodes();
-        let free: Vec<Free> = nodes.iter().map(Free::of).collect();
-        let sum = |sum: u32, free: Free| sum.saturating_add(free.cores);
+        let free = mirror.free();
         Pass {
             mirror,
             now,
-            free_cores: free.iter().copied().fold(0, sum),
-            free,
+            free: free.each().to_vec(),
+            free_cores: free.cores(),
             placed: Vec::new(),
             decisions: Vec::new(),
             passed_over: Vec::new(),
             misfits: Misfits::default(),
             impossible: Misfits::default(),
-            idle_cores: nodes.iter().map(Free::idle).fold(0, sum),
+            idle_cores: free.idle_cores(),
         }
     }
 
@@ -101,7 +99,7 @@ impl<'a> Pass<'a> {
                     own = mirror.position(share.node).map(|at| at as u32);
                     own.as_slice()
                 }
-                _ => mirror.candidates(job.set),
+                _ => candidates(mirror, job.set),
             };
             let nodes = mirror.nodes();
             let shares = if job.shape.exclusive {
@@ -155,7 +153,7 @@ impl<'a> Pass<'a> {
         if !(job.shape.is_plain() && job.set == 0) && self.misfits.knows(job) {
             return None;
         }
-        let candidates = self.mirror.candidates(job.set);
+        let candidates = candidates(self.mirror, job.set);
         let nodes = self.mirror.nodes();
         let amount = (job.min, most.max(job.min));
         let shares = pack(
@@ -245,6 +243,15 @@ fn whole_nodes(
         }
     }
     (!shares.is_empty()).then_some(shares)
+}
+
+/// Where a job may find something free in this pass.
+fn candidates(mirror: &Mirror, set: SetId) -> &[u32] {
+    match set {
+        // On a busy cluster these are few of all nodes. What a pass fills stays among them.
+        0 => mirror.free().open(),
+        _ => mirror.candidates(set),
+    }
 }
 
 /// Set 0 is in no order that anybody wished for: pack. Any other is.

@@ -120,7 +120,18 @@ impl Claim {
         ledger().watched.insert(pid);
     }
 
-    pub(crate) fn unwatch(&self, pid: Pid) {
+    /// Reaps a process of this work with `reap`, which says whether it did. Nobody watches a process of the same number meanwhile.
+    pub(super) fn reap_watched(&self, pid: Pid, reap: impl FnOnce() -> bool) -> bool {
+        let mut ledger = ledger();
+        let reaped = reap();
+        if reaped {
+            ledger.watched.remove(&pid);
+        }
+        reaped
+    }
+
+    /// The work gives up a process that it has not reaped.
+    pub(super) fn unwatch(&self, pid: Pid) {
         ledger().watched.remove(&pid);
     }
 

@@ -8,6 +8,9 @@ use rustix::process::Pid;
 
 use super::ledger::Marks;
 
+/// How often the list of children is read before everybody is asked.
+const READS_MAX: usize = 8;
+
 /// What of `/proc/PID/stat` is needed here.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Stat {
@@ -57,18 +60,30 @@ pub(super) fn now() -> u64 {
 }
 
 /// The children of the main thread: adopted orphans, and children of threads that have ended.
+///
+/// The kernel promises the list only while no child ends: one that ends as it is read may hide those behind it. An empty one is certain;
+/// another is taken when it reads the same twice.
 pub(super) fn children() -> Vec<Pid> {
     let own = rustix::process::getpid();
-    match std::fs::read_to_string(format!("/proc/self/task/{own}/children")) {
-        Ok(list) => list
-            .split_ascii_whitespace()
-            .filter_map(parse_pid)
-            .collect(),
-        // A kernel without CONFIG_PROC_CHILDREN: look at everybody.
-        Err(_) => all()
-            .filter(|&pid| stat(pid).is_some_and(|s| s.parent == Some(own)))
-            .collect(),
+    let read = || std::fs::read_to_string(format!("/proc/self/task/{own}/children"));
+    let mut before = None;
+    for _ in 0..READS_MAX {
+        match read() {
+            Ok(list) if list.is_empty() || before.as_ref() == Some(&list) => {
+                return list
+                    .split_ascii_whitespace()
+                    .filter_map(parse_pid)
+                    .collect();
+            }
+            Ok(list) => before = Some(list),
+            // A kernel without CONFIG_PROC_CHILDREN.
+            Err(_) => break,
+        }
     }
+    // Everybody in turn: slow, and certain.
+    all()
+        .filter(|&pid| stat(pid).is_some_and(|s| s.parent == Some(own)))
+        .collect()
 }
 
 /// Whether a process group has a member that is not a zombie.

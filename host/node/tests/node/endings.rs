@@ -120,7 +120,12 @@ async fn the_environment_is_the_jobs_over_the_nodes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pinned_work_runs_on_its_cores_and_other_work_anywhere() {
-    let mut yard = Yard::new();
+    for spawn_threads in [0, 2] {
+        pinned_work(Yard::with(|config| config.spawn_threads = spawn_threads)).await;
+    }
+}
+
+async fn pinned_work(mut yard: Yard) {
     let allowed = |text: &str| {
         let line = text
             .lines()
