@@ -34,7 +34,8 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
-pub(crate) use ledger::{Claim, Expected, become_subreaper};
+use ledger::Spawning;
+pub(crate) use ledger::{Claim, become_subreaper};
 
 use crate::spawn::{SpawnError, Started};
 
@@ -61,6 +62,8 @@ pub(crate) struct Groups {
 #[derive(Debug, Default)]
 struct Inner {
     closed: bool,
+    /// Processes that are being started: they may run already.
+    expected: usize,
     groups: Vec<Group>,
 }
 
@@ -91,21 +94,20 @@ impl Groups {
         }
     }
 
-    /// Whether one more process may be started.
-    pub(crate) fn may_add(&self) -> Result<(), SpawnError> {
-        let inner = self.lock();
+    /// Says that one more process is about to be started, if it may be. Until it was or was not, the work is not clear.
+    pub(crate) fn expect(self: &Arc<Self>) -> Result<Expected, SpawnError> {
+        let mut inner = self.lock();
         if inner.closed {
-            Err(SpawnError::Ending)
-        } else if inner.groups.len() >= PROCESSES_MAX {
-            Err(SpawnError::TooMany { max: PROCESSES_MAX })
-        } else {
-            Ok(())
+            return Err(SpawnError::Ending);
         }
+        if inner.groups.len() + inner.expected >= PROCESSES_MAX {
+            return Err(SpawnError::TooMany { max: PROCESSES_MAX });
+        }
+        inner.expected += 1;
+        Ok(Expected(self.clone()))
     }
 
-    /// Takes over a process that was just started; returns its index here, and its descriptor for waiting.
-    /// A process that comes when the end has begun is killed.
-    pub(crate) fn add(&self, started: Started) -> (usize, Arc<OwnedFd>) {
+    fn add(&self, started: Started) -> (usize, Arc<OwnedFd>) {
         let pidfd = Arc::new(started.pidfd);
         self.claim.watch(started.pid);
         let mut inner = self.lock();
@@ -199,7 +201,7 @@ impl Groups {
     /// Reaps what has ended; true when every group is empty.
     fn reap(&self) -> bool {
         let mut inner = self.lock();
-        let mut all_empty = true;
+        let mut all_empty = inner.expected == 0;
         for group in &mut inner.groups {
             if group.state == GroupState::Led
                 && self
@@ -227,6 +229,27 @@ impl Groups {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A process that is about to be started for a piece of work.
+pub(crate) struct Expected(Arc<Groups>);
+
+impl Expected {
+    /// Starts it; returns its index in the groups, and its descriptor for waiting. One that comes when the
+    /// end has begun is killed.
+    pub(crate) fn start(
+        self,
+        start: impl FnOnce() -> Result<Started, SpawnError>,
+    ) -> Result<(usize, Arc<OwnedFd>), SpawnError> {
+        let _spawning = Spawning::one();
+        start().map(|started| self.0.add(started))
+    }
+}
+
+impl Drop for Expected {
+    fn drop(&mut self) {
+        self.0.lock().expected -= 1;
     }
 }
 

@@ -20,13 +20,13 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::time::Instant;
 
 use crate::capture::{Capture, Which};
-use crate::leftovers::{Exit, Expected, Groups, MARK_EXECUTION, MARK_RUN, peek_exit};
+use crate::leftovers::{Exit, Groups, MARK_EXECUTION, MARK_RUN, peek_exit};
 use crate::spawn::{self, SpawnError, Streams};
 use crate::spawner::Spawner;
 use crate::stop::Stopping;
 
 /// How long a thread of the runtime waits for a spawn before its other tasks are handed to another.
-const SPAWN_WAIT_MAX: Duration = Duration::from_millis(10);
+const SPAWN_WAIT_MAX: Duration = Duration::from_millis(100);
 
 /// What one piece of work is given.
 #[derive(Debug)]
@@ -119,17 +119,12 @@ impl Processes for WorkProcesses {
 
 impl WorkProcesses {
     fn start(&mut self, command: ProcessCommand) -> Result<u32, SpawnError> {
-        self.groups.may_add()?;
+        let expected = self.groups.expect()?;
         let number = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
-        let (capture, groups, marks) = (
-            self.capture.clone(),
-            self.groups.clone(),
-            self.marks.clone(),
-        );
+        let (capture, marks) = (self.capture.clone(), self.marks.clone());
         let job = move || {
             let streams = open(&command, &capture)?;
-            let _expected = Expected::one();
-            spawn::start(&command, &marks, streams).map(|started| groups.add(started))
+            expected.start(|| spawn::start(&command, &marks, streams))
         };
         let started = wait_for(&self.spawner.ask(self.cpus, job));
         let (group, pidfd) = started.ok_or(SpawnError::NodeGone)??;

@@ -67,16 +67,16 @@ pub(crate) fn become_subreaper() -> io::Result<()> {
 }
 
 /// A spawn that is under way. Hold it from before the spawn until the process is watched.
-pub(crate) struct Expected(());
+pub(super) struct Spawning(());
 
-impl Expected {
-    pub(crate) fn one() -> Expected {
+impl Spawning {
+    pub(super) fn one() -> Spawning {
         SPAWNING.fetch_add(1, Ordering::SeqCst);
-        Expected(())
+        Spawning(())
     }
 }
 
-impl Drop for Expected {
+impl Drop for Spawning {
     fn drop(&mut self) {
         SPAWNING.fetch_sub(1, Ordering::SeqCst);
     }
