@@ -19,12 +19,9 @@ static LEDGER: LazyLock<Mutex<Ledger>> = LazyLock::new(Mutex::default);
 static NEXT: AtomicU64 = AtomicU64::new(0);
 /// Spawns that are under way: their processes may be children already that are not in `watched` yet.
 static SPAWNING: AtomicUsize = AtomicUsize::new(0);
-/// The group and session of this process.
-static OWN: LazyLock<(Pid, Option<Pid>)> = LazyLock::new(|| {
-    (
-        rustix::process::getpgrp(),
-        rustix::process::getsid(None).ok(),
-    )
+/// The group and session of this process, as [`Stat`] has them.
+static OWN: LazyLock<(Option<Pid>, Option<Pid>)> = LazyLock::new(|| {
+    orphans::stat(rustix::process::getpid()).map_or((None, None), |own| (own.group, own.session))
 });
 
 #[derive(Debug, Default)]
@@ -161,16 +158,22 @@ impl Claim {
                 reap(&ledger, pid, &stat);
                 continue;
             }
-            let known = sessions.contains(&stat.session) || groups.contains(&stat.group);
+            let known = stat
+                .session
+                .is_some_and(|session| sessions.contains(&session))
+                || stat.group.is_some_and(|group| groups.contains(&group));
             if !(known || self.owns(&ledger, pid, &stat, &files)) {
                 continue;
             }
-            if Some(stat.session) != OWN.1 {
-                sessions.insert(stat.session);
+            if stat.session != OWN.1 {
+                sessions.extend(stat.session);
             }
             // All of its group at once, unless that is this process's or that of other work.
-            if stat.group != OWN.0 && !ledger.watched.contains(&stat.group) {
-                let _ = rustix::process::kill_process_group(stat.group, Signal::KILL);
+            if let Some(group) = stat.group
+                && stat.group != OWN.0
+                && !ledger.watched.contains(&group)
+            {
+                let _ = rustix::process::kill_process_group(group, Signal::KILL);
             }
             match rustix::process::kill_process(pid, Signal::KILL) {
                 Ok(()) => none_left = false,
@@ -233,7 +236,7 @@ fn reap(ledger: &Ledger, pid: Pid, stat: &Stat) {
     if stat.group == OWN.0 {
         return;
     }
-    let may_be_new = stat.group == pid && Some(stat.session) == OWN.1;
+    let may_be_new = stat.group == Some(pid) && stat.session == OWN.1;
     // In this order: a spawn that is over by now has watched its process, but may have done so after the list was read.
     if may_be_new && (SPAWNING.load(Ordering::SeqCst) > 0 || ledger.watched.contains(&pid)) {
         return;

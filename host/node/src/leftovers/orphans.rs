@@ -16,8 +16,10 @@ const READS_MAX: usize = 8;
 pub(super) struct Stat {
     pub(super) state: char,
     pub(super) parent: Option<Pid>,
-    pub(super) group: Pid,
-    pub(super) session: Pid,
+    /// None when its leader is outside this process's PID namespace, as in a container that was started from without.
+    pub(super) group: Option<Pid>,
+    /// None as for the group.
+    pub(super) session: Option<Pid>,
     /// In clock ticks since the machine started.
     pub(super) started: u64,
 }
@@ -32,8 +34,8 @@ impl Stat {
         let mut fields = text[text.rfind(')')? + 1..].split_ascii_whitespace();
         let state = fields.next()?.chars().next()?;
         let parent = Pid::from_raw(fields.next()?.parse().ok()?);
-        let group = Pid::from_raw(fields.next()?.parse().ok()?)?;
-        let session = Pid::from_raw(fields.next()?.parse().ok()?)?;
+        let group = Pid::from_raw(fields.next()?.parse().ok()?);
+        let session = Pid::from_raw(fields.next()?.parse().ok()?);
         // Field 22; 7 is the next.
         let started = fields.nth(15)?.parse().ok()?;
         Some(Stat {
@@ -90,7 +92,7 @@ pub(super) fn children() -> Vec<Pid> {
 pub(super) fn group_is_alive(group: Pid) -> bool {
     all()
         .filter_map(stat)
-        .any(|stat| stat.group == group && !stat.is_dead())
+        .any(|stat| stat.group == Some(group) && !stat.is_dead())
 }
 
 /// The marks that a process was started with.
@@ -127,11 +129,13 @@ mod tests {
         let expected = Stat {
             state: 'S',
             parent: Pid::from_raw(7),
-            group: Pid::from_raw(40).unwrap(),
-            session: Pid::from_raw(41).unwrap(),
+            group: Pid::from_raw(40),
+            session: Pid::from_raw(41),
             started: 123_456,
         };
         assert_eq!(Stat::parse(text), Some(expected));
+        let outside = Stat::parse(&text.replace("40 41", "0 0")).unwrap();
+        assert_eq!((outside.group, outside.session), (None, None));
         assert_eq!(Stat::parse("42 (a"), None);
     }
 
@@ -139,9 +143,8 @@ mod tests {
     fn this_process_is_as_the_system_says() {
         let own = stat(rustix::process::getpid()).unwrap();
         assert_eq!(own.parent, rustix::process::getppid());
-        assert_eq!(own.group, rustix::process::getpgrp());
         assert!(own.started <= now());
-        assert!(group_is_alive(own.group));
+        assert!(own.group.is_none_or(group_is_alive));
     }
 
     #[test]
