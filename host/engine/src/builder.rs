@@ -53,6 +53,7 @@ impl LocalNode {
                 sockets: 1,
                 gpus: 0,
                 memory_mb: memory_mb(),
+                groups: Vec::new(),
             },
             config: NodeConfig::new(name, folder),
         }

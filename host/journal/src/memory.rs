@@ -76,6 +76,7 @@ mod tests {
             sockets: 1,
             gpus: 0,
             memory_mb: 0,
+            groups: Vec::new(),
         }
     }
 

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::depend::relink;
 use crate::{
-    CoreSet, Counts, Job, NodeId, Outcome, Phase, QueueKey, SetId, SharePhase, State, TaskKind,
-    Then,
+    CoreSet, Counts, Grant, Job, Outcome, Phase, QueueKey, SetId, SharePhase, State, TaskKind, Then,
 };
 
 type Check = Result<(), String>;
@@ -38,10 +37,27 @@ impl State {
         }
         let kept = self.sets.iter().map(|(&id, set)| (id, set.users)).collect();
         same("users of candidate sets", &kept, &users)?;
-        let sorted = |set: &crate::CandidateSet| set.nodes.is_sorted_by(|a, b| a < b);
-        ensure(self.sets.values().all(sorted), || {
-            "a candidate set is not sorted".into()
-        })
+        let by_selector = self
+            .sets
+            .iter()
+            .map(|(&id, set)| (set.selector.clone(), id));
+        same("sets by selector", &self.set_of, &by_selector.collect())?;
+        for (id, set) in &self.sets {
+            let mut again = set.clone();
+            ensure(!again.choose(&self.nodes), || {
+                format!(
+                    "candidate set {id} is {:?}, not {:?}",
+                    set.nodes, again.nodes
+                )
+            })?;
+            again.sorted.sort_unstable();
+            again.nodes.sort_unstable();
+            ensure(
+                again.sorted == again.nodes && set.sorted == again.sorted,
+                || format!("candidate set {id} is not sorted"),
+            )?;
+        }
+        Ok(())
     }
 
     fn check_nodes(&self) -> Check {
@@ -86,8 +102,10 @@ impl State {
         check_phase(job)?;
         check_tasks(job)?;
         check_shares(job)?;
-        for &node in job.shares.keys() {
-            ensure(self.is_candidate(job, node), || {
+        for (&node, share) in &job.shares {
+            let leaving = job.phase != Phase::Running || share.phase.is_leaving();
+            let treated = matches!(share.phase, SharePhase::Preparing(_));
+            ensure(leaving || treated || self.is_candidate(job, node), || {
                 format!("holds node {node}, which is not a candidate")
             })?;
         }
@@ -222,24 +240,26 @@ fn check_tasks(job: &Job) -> Check {
 fn check_shares(job: &Job) -> Check {
     let (mut unsettled, mut idle) = (BTreeSet::new(), BTreeSet::new());
     for (&node, share) in &job.shares {
-        let mut used = share.free.clone();
+        let (mut used, mut used_gpus) = (share.free.clone(), share.free_gpus.clone());
         let mut node_task = None;
         for run in job.tasks.iter().flat_map(|task| task.runs.values()) {
-            for (_, cores) in run.places.iter().filter(|(n, _)| *n == node) {
-                used.put(cores);
-                if cores.is_empty() {
+            for place in run.places.iter().filter(|place| place.node == node) {
+                used.put(&place.cores);
+                used_gpus.put(&place.gpus);
+                if place.cores.is_empty() {
                     node_task = Some(run.attempt);
                 }
             }
         }
         same(&format!("cores of its node {node}"), &used, &share.cores)?;
+        same(&format!("GPUs of its node {node}"), &used_gpus, &share.gpus)?;
         ensure(!share.cores.is_empty(), || {
             format!("holds node {node} without a core")
         })?;
         let is = match share.phase {
             SharePhase::Preparing(e) | SharePhase::Releasing(e) => {
                 let run = job.task(e.task).and_then(|t| t.runs.get(&e.instance));
-                ensure(run.is_some_and(|r| r.places[0].0 == node), || {
+                ensure(run.is_some_and(|r| r.places[0].node == node), || {
                     format!("nothing treats node {node} in {:?}", share.phase)
                 })?;
                 unsettled.insert(node);
@@ -269,7 +289,7 @@ fn check_shares(job: &Job) -> Check {
     same("nodes on the move", &job.unsettled, &unsettled)?;
     same("nodes with idle cores", &job.idle, &idle)?;
     let places = |t: &crate::Task| {
-        let held = |(node, _): &(NodeId, CoreSet)| job.shares.contains_key(node);
+        let held = |place: &Grant| job.shares.contains_key(&place.node);
         t.runs.values().all(|run| run.places.iter().all(held))
     };
     ensure(job.tasks.iter().all(places), || {

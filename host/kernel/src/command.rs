@@ -61,6 +61,13 @@ pub enum Command {
         /// What it shall be.
         state: NodeState,
     },
+    /// Put a node into groups, and out of all others.
+    SetNodeGroups {
+        /// Which.
+        node: NodeId,
+        /// All that it shall be in.
+        groups: Vec<String>,
+    },
     /// Add a job; it gets the next id.
     AddJob {
         /// Who asks; becomes the owner unless an administrator names another.

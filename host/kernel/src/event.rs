@@ -19,7 +19,7 @@ pub struct Event {
     pub fact: Fact,
 }
 
-/// Part of one node, given to a job, with the cores that the kernel picked.
+/// Part of one node, given to a job or to one of its tasks, with the cores that the kernel picked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
     /// The node.
@@ -35,8 +35,8 @@ pub struct Grant {
 pub struct Dispatch {
     /// Which attempt.
     pub execution: Execution,
-    /// On what; the first node does the work. No cores for node prepare and node release.
-    pub places: Vec<(NodeId, CoreSet)>,
+    /// On what; the first node does the work. No cores for node prepare and node release; GPUs only where the job counts them.
+    pub places: Vec<Grant>,
 }
 
 /// What the end of an attempt means.
@@ -80,6 +80,13 @@ pub enum Fact {
         /// What it is now.
         state: NodeState,
     },
+    /// A node is in these groups now.
+    NodeGroupsSet {
+        /// Which.
+        node: NodeId,
+        /// All of them.
+        groups: Vec<String>,
+    },
     /// A job was added. J2.
     JobAdded {
         /// Its name for ever.
@@ -109,8 +116,6 @@ pub enum Fact {
         min: u32,
         /// Units that it is given at most.
         max: u32,
-        /// Where it may run; none: everywhere.
-        candidates: Option<Vec<NodeId>>,
     },
     /// A check failed; the job has failed. J8.
     JobInvalid {
@@ -263,7 +268,10 @@ impl Fact {
     /// The job that it is about, if it is about one.
     pub fn job(&self) -> Option<JobId> {
         match self {
-            Fact::ParametersSet(_) | Fact::NodeAdded { .. } | Fact::NodeStateChanged { .. } => None,
+            Fact::ParametersSet(_)
+            | Fact::NodeAdded { .. }
+            | Fact::NodeStateChanged { .. }
+            | Fact::NodeGroupsSet { .. } => None,
             Fact::JobAdded { job, .. }
             | Fact::JobConfigured { job }
             | Fact::JobSubmitted { job, .. }

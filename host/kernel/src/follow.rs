@@ -4,9 +4,10 @@
 //! there are none. After a crash between two events, asking again goes on where it stopped.
 
 use crate::limits::DISPATCH_BATCH_MAX;
+use crate::units::Room;
 use crate::{
-    Closing, CoreSet, Dispatch, Execution, Fact, FailureCause, Job, JobError, JobId, NodeId, Phase,
-    SharePhase, Span, State, StopCause, Task, TaskId, TaskKind, Then, validate,
+    Closing, CoreSet, Dispatch, Execution, Fact, FailureCause, Grant, Job, JobError, JobId, NodeId,
+    Phase, SharePhase, Span, State, StopCause, Task, TaskId, TaskKind, Then, validate,
 };
 
 /// Appends the next events of a job, in order; none when nothing is to be done until somebody says or reports something.
@@ -18,15 +19,10 @@ pub fn follow(state: &State, job: JobId, facts: &mut Vec<Fact>) {
         Phase::Configuring => {}
         Phase::Submitted => {
             facts.push(match validate::check_job(state, &job.spec, &job.tasks) {
-                Ok(validate::Checked {
-                    min,
-                    max,
-                    candidates,
-                }) => Fact::JobValidated {
+                Ok(validate::Checked { min, max }) => Fact::JobValidated {
                     job: job.id,
                     min,
                     max,
-                    candidates,
                 },
                 Err(error) => Fact::JobInvalid { job: job.id, error },
             });
@@ -94,7 +90,7 @@ fn running(state: &State, job: &Job, facts: &mut Vec<Fact>) {
     if !facts.is_empty() || job.is_draining() {
         return;
     }
-    let works = dispatch(job);
+    let works = dispatch(state, job);
     if !works.is_empty() {
         return facts.push(Fact::Dispatched { job: job.id, works });
     }
@@ -255,37 +251,38 @@ fn node_work(job: &Job, kind: TaskKind, node: NodeId, ahead: u32) -> Option<Disp
     };
     Some(Dispatch {
         execution,
-        places: vec![(node, CoreSet::default())],
+        places: vec![Grant {
+            node,
+            cores: CoreSet::default(),
+            gpus: CoreSet::default(),
+        }],
     })
 }
 
-/// Puts ready instances onto idle cores: tasks in the order added, instances ascending, one that does not fit
+/// Puts ready instances onto idle units: tasks in the order added, instances ascending, one that does not fit
 /// holds up those behind it.
-fn dispatch(job: &Job) -> Vec<Dispatch> {
+fn dispatch(state: &State, job: &Job) -> Vec<Dispatch> {
     let mut works = Vec::new();
     if job.ready.is_empty() {
         return works;
     }
-    let mut free: Vec<(NodeId, CoreSet)> = job
-        .idle
-        .iter()
-        .map(|&node| (node, job.shares[&node].free.clone()))
-        .collect();
+    let mut rooms = rooms(state, job);
     // Nodes are used up from the front.
     let mut used_up = 0;
-    let mut total: u32 = free.iter().map(|(_, cores)| cores.len()).sum();
+    let mut total: u32 = rooms.iter().map(Room::units).sum();
     for &index in &job.ready {
         let task = &job.tasks[index as usize];
         for instance in task.queued.iter() {
             if total < task.spec.min || works.len() == DISPATCH_BATCH_MAX {
                 return works;
             }
-            let places = place(&mut free[used_up..], task);
-            used_up += free[used_up..]
+            let before: u32 = total;
+            let places = place(&mut rooms[used_up..], task, &mut total);
+            debug_assert!(total < before, "a task of no units");
+            used_up += rooms[used_up..]
                 .iter()
-                .take_while(|(_, cores)| cores.is_empty())
+                .take_while(|room| room.units() == 0)
                 .count();
-            total -= places.iter().map(|(_, cores)| cores.len()).sum::<u32>();
             let attempt = task
                 .tries
                 .get(&instance)
@@ -305,24 +302,30 @@ fn dispatch(job: &Job) -> Vec<Dispatch> {
     works
 }
 
-/// Takes cores for one instance: on the first node that has its maximum, else on the first that has its minimum,
-/// else across nodes in order up to its maximum. The caller knows that the minimum is there.
-fn place(free: &mut [(NodeId, CoreSet)], task: &Task) -> Vec<(NodeId, CoreSet)> {
+/// What of a job's nodes no task runs on, where it is a unit at least.
+fn rooms<'a>(state: &'a State, job: &Job) -> Vec<Room<'a>> {
+    let idle = job.idle.iter().filter_map(|&id| state.node(id));
+    let rooms = idle.map(|node| Room::of_share(job.spec.unit, node, &job.shares[&node.id]));
+    rooms.filter(|room| room.units() > 0).collect()
+}
+
+/// Takes units for one instance: on the first node that has its maximum, else on the first that has its minimum,
+/// else across nodes in order up to its maximum. The caller knows that the minimum is there; `total` is what is left.
+fn place(rooms: &mut [Room<'_>], task: &Task, total: &mut u32) -> Vec<Grant> {
     let (min, max) = (task.spec.min, task.spec.max);
-    let fits = |n: u32| free.iter().position(|(_, cores)| cores.len() >= n);
+    let fits = |n: u32| rooms.iter().position(|room| room.units() >= n);
     let mut places = Vec::new();
-    if let Some(at) = fits(max).or_else(|| fits(min)) {
-        let (node, cores) = &mut free[at];
-        places.push((*node, cores.take_lowest(max)));
-    } else {
-        let mut wanted = max;
-        for (node, cores) in free.iter_mut().filter(|(_, cores)| !cores.is_empty()) {
-            if wanted == 0 {
-                break;
-            }
-            let got = cores.take_lowest(wanted);
-            wanted -= got.len();
-            places.push((*node, got));
+    let one = fits(max).or_else(|| fits(min));
+    let mut wanted = max;
+    for room in &mut rooms[one.unwrap_or(0)..] {
+        let units = room.units().min(wanted);
+        if units > 0 {
+            places.push(room.take(units));
+            *total -= units;
+            wanted -= units;
+        }
+        if wanted == 0 || one.is_some() {
+            break;
         }
     }
     places

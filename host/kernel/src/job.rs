@@ -249,6 +249,8 @@ pub struct JobShare {
     pub free: CoreSet,
     /// Its GPUs.
     pub gpus: CoreSet,
+    /// Those that no task was given; only tasks of a job that counts GPUs are given some of their own.
+    pub free_gpus: CoreSet,
     /// Where the node is in the job's life.
     pub phase: SharePhase,
 }
@@ -433,12 +435,6 @@ impl Job {
     /// Cores that it holds.
     pub fn cores(&self) -> u32 {
         self.shares.values().map(|s| s.cores.len()).sum()
-    }
-
-    /// Cores that it holds and keeps: those of nodes that are not leaving it.
-    pub(crate) fn staying_cores(&self) -> u32 {
-        let staying = self.shares.values().filter(|s| !s.phase.is_leaving());
-        staying.map(|s| s.cores.len()).sum()
     }
 
     /// Whether it is queued and not to start yet.

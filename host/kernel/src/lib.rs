@@ -19,18 +19,21 @@ mod follow;
 mod id;
 mod instances;
 mod job;
+pub mod licence;
 pub mod limits;
 mod message;
 mod mirror;
 mod proposal;
 mod ranges;
 mod report;
+mod select;
 mod spec;
 mod state;
 mod step;
 pub mod sweep;
 mod task;
 mod time;
+mod units;
 mod validate;
 pub mod waiting;
 mod work;
@@ -49,7 +52,11 @@ pub use job::{
 pub use mirror::Mirror;
 pub use proposal::Refusal;
 pub use ranges::{CoreSet, RangeSet};
-pub use spec::{Affinity, JobKind, JobSpec, NodeSpec, Parameters, TaskKind, TaskSpec, Unit};
+pub use select::Selector;
+pub use spec::{
+    Affinity, GroupOp, JobKind, JobSpec, NodeProperty, NodeSpec, OrderBy, Parameters, TaskKind,
+    TaskSpec, Unit,
+};
 pub use state::{CandidateSet, Node, NodeState, QueueKey, State, Timer};
 pub use step::{carry_out, run_on, step};
 pub use task::{CancelCause, FailureCause, Outcome, Run, Stop, StopCause, Task, TaskState, Tries};

@@ -18,6 +18,14 @@ pub const TASKS_PER_JOB_MAX: usize = 100_000;
 pub const DEPENDENCIES_PER_TASK_MAX: usize = 1_000;
 /// Longest chain of dependencies between tasks.
 pub const DEPENDENCY_DEPTH_MAX: usize = 1_000;
+/// Unicode scalar values of a job's licences (`SoftwareLicense`).
+pub const LICENCES_CHARS_MAX: usize = 160;
+/// Unicode scalar values of the name of a node group.
+pub const NODE_GROUP_CHARS_MAX: usize = 64;
+/// Node groups of one job or one node.
+pub const NODE_GROUPS_MAX: usize = 100;
+/// Properties that one job's nodes are put in order by (`OrderBy`).
+pub const ORDER_BY_MAX: usize = 2;
 /// Cores (or other units) that a job may ask for.
 pub const UNITS_MAX: u32 = 1_000_000;
 /// Highest expanded priority.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::sweep::substitute;
 use crate::{
-    Affinity, Assignment, Execution, Job, JobKind, NodeId, Run, State, Task, TaskKind, ToNode,
-    WorkKind, WorkShare,
+    Affinity, Assignment, Execution, Grant, Job, JobKind, NodeId, Run, State, Task, TaskKind,
+    ToNode, WorkKind, WorkShare,
 };
 
 impl State {
@@ -14,7 +14,7 @@ impl State {
     /// Sending it twice does no harm: nodes know each attempt.
     pub fn message(&self, execution: Execution) -> Option<(NodeId, ToNode)> {
         let (job, task, run) = self.run(execution)?;
-        let node = run.places.first()?.0;
+        let node = run.places.first()?.node;
         if let Some(stop) = &run.stop {
             return Some((
                 node,
@@ -70,22 +70,26 @@ impl State {
         assignment
     }
 
-    /// What the work may use. Node prepare and node release have no cores of their own: they may use the job's.
+    /// What the work may use. Node prepare and node release have no cores of their own: they may use the job's. GPUs are
+    /// the job's too, unless it counts them: then each task has its own.
     fn work_shares(&self, job: &Job, run: &Run) -> Vec<WorkShare> {
-        let share = |(node, cores): &(NodeId, crate::CoreSet)| {
-            let own = job.shares.get(node);
-            let cores = if cores.is_empty() {
-                own.map_or(cores, |s| &s.cores)
-            } else {
-                cores
+        let share = |place: &Grant| {
+            let own = job.shares.get(&place.node);
+            let cores = match own {
+                Some(share) if place.cores.is_empty() => &share.cores,
+                Some(_) | None => &place.cores,
+            };
+            let gpus = match own {
+                Some(share) if place.gpus.is_empty() => &share.gpus,
+                Some(_) | None => &place.gpus,
             };
             WorkShare {
                 node: self
                     .nodes
-                    .get(node)
+                    .get(&place.node)
                     .map_or_else(String::new, |n| n.spec.name.clone()),
                 cores: cores.iter().collect(),
-                gpus: own.map_or_else(Vec::new, |s| s.gpus.iter().collect()),
+                gpus: gpus.iter().collect(),
             }
         };
         run.places.iter().map(share).collect()
@@ -149,6 +153,10 @@ impl State {
             ("CCP_TASKINSTANCEID", instance.to_string()),
             ("CCP_WORKDIR", work.working_folder.clone()),
         ]);
+        let gpus = work.shares.first().map_or(&[][..], |s| &s.gpus);
+        if !gpus.is_empty() {
+            all.insert("CCP_GPUIDS", join(gpus, " "));
+        }
         if let Some(code) = tries.exit_code {
             all.insert("CCP_TASK_PREV_EXITCODE", code.to_string());
         }

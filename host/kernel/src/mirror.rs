@@ -3,12 +3,12 @@
 //! Not part of the state: each instance (active, shadow, simulated) has its own. Feed it every event after `apply`; a new
 //! one, or one after `forget`, tells everything.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::{
-    Changes, Event, Fact, JOB_CAN_GROW, JOB_CAN_PREEMPT, JOB_CAN_SHRINK, JOB_ENDING, JOB_EXCLUSIVE,
-    JOB_QUEUED, JOB_RUNNING, JOB_SINGLE_NODE, Job, JobId, NODE_CLOSED, NODE_USABLE, Node, NodeId,
-    NodeState, Phase, SetId, State,
+    CandidateSet, Changes, Event, Fact, JOB_CAN_GROW, JOB_CAN_PREEMPT, JOB_CAN_SHRINK, JOB_ENDING,
+    JOB_EXCLUSIVE, JOB_QUEUED, JOB_RUNNING, JOB_SINGLE_NODE, Job, JobId, NODE_CLOSED, NODE_USABLE,
+    Node, NodeId, NodeState, Phase, SetId, State,
 };
 
 /// Follows the events on behalf of one policy instance.
@@ -18,7 +18,10 @@ pub struct Mirror {
     told: bool,
     jobs: Vec<JobId>,
     nodes: Vec<NodeId>,
-    sets: BTreeSet<SetId>,
+    /// Sets that were told, and which version of each.
+    sets: BTreeMap<SetId, u32>,
+    /// A node came, or is in other groups: sets may be others.
+    sets_moved: bool,
     /// Sets that had ever gone when `sets` was last compared with the state's.
     gone_sets: u32,
     /// Jobs that have just been queued, as long as nothing else has changed.
@@ -40,6 +43,7 @@ impl Mirror {
     /// Takes note of an event that has been applied to `state`.
     pub fn note(&mut self, state: &State, event: &Event) {
         match &event.fact {
+            Fact::NodeGroupsSet { .. } => self.sets_moved = true,
             Fact::ParametersSet(_)
             | Fact::JobAdded { .. }
             | Fact::JobSubmitted { .. }
@@ -52,7 +56,11 @@ impl Mirror {
                 self.arrivals.push(*job);
                 self.jobs.push(*job);
             }
-            Fact::NodeAdded { node, .. } | Fact::NodeStateChanged { node, .. } => self.node(*node),
+            Fact::NodeAdded { node, .. } => {
+                self.sets_moved = true;
+                self.node(*node);
+            }
+            Fact::NodeStateChanged { node, .. } => self.node(*node),
             Fact::JobStarted { job, grants } | Fact::JobGrown { job, grants } => {
                 self.job(*job);
                 grants.iter().for_each(|grant| self.node(grant.node));
@@ -99,13 +107,13 @@ impl Mirror {
 
     /// Whether anything was noted since the last `take`.
     pub fn has_changes(&self) -> bool {
-        !self.told || !self.jobs.is_empty() || !self.nodes.is_empty()
+        !self.told || self.sets_moved || !self.jobs.is_empty() || !self.nodes.is_empty()
     }
 
     /// Whether all that is new are jobs that do not fit into the cores that are free: then a policy with the trait
     /// `arrivals` = `fitting` need not be asked.
     pub fn only_arrivals_that_do_not_fit(&self, state: &State) -> bool {
-        if self.other || !self.told {
+        if self.other || self.sets_moved || !self.told {
             return false;
         }
         let free: u64 = state
@@ -157,11 +165,12 @@ impl Mirror {
             changes.removed_sets = self
                 .sets
                 .iter()
-                .copied()
+                .map(|(&id, _)| id)
                 .filter(|id| !state.sets.contains_key(id))
                 .collect();
-            self.sets.retain(|id| state.sets.contains_key(id));
+            self.sets.retain(|id, _| state.sets.contains_key(id));
         }
+        self.tell_changed_sets(state, &mut changes);
         changes
     }
 
@@ -169,15 +178,25 @@ impl Mirror {
         if !is_visible(job) {
             return;
         }
-        if job.candidates != SetId(0)
-            && self.sets.insert(job.candidates)
-            && let Some(set) = state.sets.get(&job.candidates)
+        if let Some(set) = state.sets.get(&job.candidates)
+            && self.sets.insert(job.candidates, set.version) != Some(set.version)
         {
-            changes.sets.id.push(job.candidates);
-            changes.sets.node_count.push(set.nodes.len() as u32);
-            changes.sets.node.extend_from_slice(&set.nodes);
+            push_set(changes, job.candidates, set);
         }
         push_job(changes, job);
+    }
+
+    /// Sets follow nodes and groups as those come and change.
+    fn tell_changed_sets(&mut self, state: &State, changes: &mut Changes) {
+        if !std::mem::take(&mut self.sets_moved) {
+            return;
+        }
+        for (id, told) in &mut self.sets {
+            if let Some(set) = state.sets.get(id).filter(|set| set.version != *told) {
+                *told = set.version;
+                push_set(changes, *id, set);
+            }
+        }
     }
 }
 
@@ -192,6 +211,12 @@ fn is_visible(job: &Job) -> bool {
         Phase::Running | Phase::Ending(_) => !job.shares.is_empty(),
         Phase::Configuring | Phase::Submitted | Phase::Ended(_) => false,
     }
+}
+
+fn push_set(changes: &mut Changes, id: SetId, set: &CandidateSet) {
+    changes.sets.id.push(id);
+    changes.sets.node_count.push(set.nodes.len() as u32);
+    changes.sets.node.extend_from_slice(&set.nodes);
 }
 
 fn push_node(changes: &mut Changes, node: &Node) {
@@ -298,6 +323,7 @@ mod tests {
                 sockets: 1,
                 gpus: 0,
                 memory_mb: 0,
+                groups: Vec::new(),
             };
             act(&mut state, &mut mirror, Command::AddNode(spec));
             let (node, now) = (NodeId(state.last_node), NodeState::Draining);

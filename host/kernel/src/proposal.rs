@@ -1,9 +1,12 @@
 //! A policy's proposals, checked one by one. Anything may stand in them: a guest wrote it.
 
+use std::collections::BTreeSet;
+
 use crate::limits::WAITING_TEXT_BYTES_MAX;
 use crate::{
-    Closing, Decision, Fact, Grant, Job, JobError, JobId, JobState, NodeId, NodeState, Phase,
-    Reservation, Share, SharePhase, Span, State, StopCause, Then, Timestamp, Waiting,
+    Closing, Decision, Fact, Grant, Job, JobError, JobId, JobShare, JobState, NodeId, NodeState,
+    Phase, Reservation, Share, SharePhase, Span, State, StopCause, Then, Timestamp, Unit, Waiting,
+    units,
 };
 
 /// Why a proposal was refused. The others of its plan stand.
@@ -46,10 +49,32 @@ pub enum Refusal {
     Exclusive { job: JobId, node: NodeId },
     #[error("job {job} runs on a single node, {nodes} were given")]
     SingleNode { job: JobId, nodes: usize },
-    #[error("job {job} would have {units} cores, its minimum is {min}")]
-    BelowMinimum { job: JobId, units: u64, min: u32 },
-    #[error("job {job} would have {units} cores, its maximum is {max}")]
-    AboveMaximum { job: JobId, units: u64, max: u32 },
+    #[error(
+        "job {job} takes its nodes from one of its groups; {nodes} nodes that have none of them in common were given"
+    )]
+    NotUniform { job: JobId, nodes: usize },
+    #[error("job {job} would have {units} {unit}, its minimum is {min}", unit = unit.plural())]
+    BelowMinimum {
+        job: JobId,
+        unit: Unit,
+        units: u64,
+        min: u32,
+    },
+    #[error("job {job} would have {units} {unit}, its maximum is {max}", unit = unit.plural())]
+    AboveMaximum {
+        job: JobId,
+        unit: Unit,
+        units: u64,
+        max: u32,
+    },
+    #[error("job {job} counts {unit}: no whole number of them has {cores} cores and {gpus} GPUs of node {node}", unit = unit.plural())]
+    NotWhole {
+        job: JobId,
+        node: NodeId,
+        unit: Unit,
+        cores: u32,
+        gpus: u32,
+    },
     #[error("job {job} may not {what}")]
     NotAllowed { job: JobId, what: &'static str },
     #[error("job {job} does not hold {cores} cores of node {node}, or not idle ones")]
@@ -85,6 +110,8 @@ impl Refusal {
             | Refusal::SingleNode { job, .. }
             | Refusal::BelowMinimum { job, .. }
             | Refusal::AboveMaximum { job, .. }
+            | Refusal::NotWhole { job, .. }
+            | Refusal::NotUniform { job, .. }
             | Refusal::NotAllowed { job, .. }
             | Refusal::NotHeld { job, .. }
             | Refusal::BadTime { job, .. }
@@ -133,7 +160,7 @@ pub(crate) fn decide(
                 grants: grants(state, job, shares)?,
             }
         }
-        Decision::Shrink { job, shares } => return shrink(running(state, *job)?, shares),
+        Decision::Shrink { job, shares } => return shrink(state, running(state, *job)?, shares),
         Decision::Preempt { job, how, .. } => {
             let job = running(state, *job)?;
             if !job.spec.can_preempt {
@@ -251,8 +278,9 @@ fn is_leaving(job: &Job, node: NodeId) -> bool {
 fn grants(state: &State, job: &Job, shares: &[Share]) -> Result<Vec<Grant>, Refusal> {
     let id = job.id;
     let mut grants: Vec<Grant> = Vec::with_capacity(shares.len());
-    let mut seen = std::collections::BTreeSet::new();
-    let mut units = u64::from(job.cores());
+    let mut seen = BTreeSet::new();
+    let unit = job.spec.unit;
+    let mut units = u64::from(state.units_held(job));
     for &Share {
         node: node_id,
         cores,
@@ -312,21 +340,29 @@ fn grants(state: &State, job: &Job, shares: &[Share]) -> Result<Vec<Grant>, Refu
                 free,
             });
         }
-        units += u64::from(cores);
-        grants.push(Grant {
+        let (place, idle) = ((node_id, &node.spec), (&node.free, &node.free_gpus));
+        let grant = units::pick(unit, place, idle, (cores, gpus)).ok_or(Refusal::NotWhole {
+            job: id,
             node: node_id,
-            cores: node.free.clone().take_lowest(cores),
-            gpus: node.free_gpus.clone().take_lowest(gpus),
-        });
+            unit,
+            cores,
+            gpus,
+        })?;
+        units += u64::from(unit.within(&node.spec, &grant.cores, &grant.gpus));
+        grants.push(grant);
     }
     let nodes = job.shares.keys().filter(|n| !seen.contains(n)).count() + grants.len();
     if job.spec.single_node && nodes > 1 {
         return Err(Refusal::SingleNode { job: id, nodes });
     }
+    if !is_uniform(state, job, &seen) {
+        return Err(Refusal::NotUniform { job: id, nodes });
+    }
     // A running job may be below its minimum when it lost a node: then any growth is welcome.
     if units < u64::from(job.min) && job.phase == Phase::Queued {
         return Err(Refusal::BelowMinimum {
             job: id,
+            unit,
             units,
             min: job.min,
         });
@@ -334,6 +370,7 @@ fn grants(state: &State, job: &Job, shares: &[Share]) -> Result<Vec<Grant>, Refu
     if units > u64::from(job.max) && !job.spec.exclusive {
         return Err(Refusal::AboveMaximum {
             job: id,
+            unit,
             units,
             max: job.max,
         });
@@ -341,9 +378,30 @@ fn grants(state: &State, job: &Job, shares: &[Share]) -> Result<Vec<Grant>, Refu
     Ok(grants)
 }
 
+/// Whether a job that wants its nodes from one group would have them so. Nodes that are leaving it do not count.
+fn is_uniform(state: &State, job: &Job, more: &BTreeSet<NodeId>) -> bool {
+    let set = state.sets.get(&job.candidates);
+    let Some(groups) = set.and_then(|set| set.selector.uniform_groups()) else {
+        return true;
+    };
+    let kept = job.shares.iter().filter(|(_, s)| !s.phase.is_leaving());
+    let nodes: BTreeSet<NodeId> = kept
+        .map(|(&id, _)| id)
+        .chain(more.iter().copied())
+        .collect();
+    let has = |id: &NodeId, group| {
+        state
+            .node(*id)
+            .is_some_and(|n| n.spec.groups.contains(group))
+    };
+    groups
+        .iter()
+        .any(|group| nodes.iter().all(|id| has(id, group)))
+}
+
 /// A whole node leaves as soon as it is idle; part of one must be idle now. A node that is being prepared stays until
 /// that is done.
-fn shrink(job: &Job, shares: &[Share]) -> Result<Vec<Fact>, Refusal> {
+fn shrink(state: &State, job: &Job, shares: &[Share]) -> Result<Vec<Fact>, Refusal> {
     let id = job.id;
     if !job.spec.can_shrink {
         return Err(Refusal::NotAllowed {
@@ -351,9 +409,10 @@ fn shrink(job: &Job, shares: &[Share]) -> Result<Vec<Fact>, Refusal> {
             what: "shrink",
         });
     }
-    let mut units = u64::from(job.staying_cores());
+    let unit = job.spec.unit;
+    let mut kept = u64::from(state.units_kept(job));
     let mut facts = Vec::with_capacity(shares.len());
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for &Share { node, cores, gpus } in shares {
         if !seen.insert(node) {
             return Err(Refusal::NodeTwice { job: id, node });
@@ -368,30 +427,65 @@ fn shrink(job: &Job, shares: &[Share]) -> Result<Vec<Fact>, Refusal> {
             .get(&node)
             .filter(|_| !is_leaving(job, node))
             .ok_or(not_held.clone())?;
-        units = units.saturating_sub(u64::from(cores));
-        if units < u64::from(job.min) {
+        let part = match cores == share.cores.len() {
+            true => None,
+            false => Some(idle_part(state, job, (node, share), (cores, gpus))),
+        };
+        let units = match &part {
+            None => state.units_of_share(job, node, share),
+            Some(Ok((_, units))) => *units,
+            // Too much is refused for that, idle or not.
+            Some(Err(_)) => cores,
+        };
+        kept = kept.saturating_sub(u64::from(units));
+        if kept < u64::from(job.min) {
             return Err(Refusal::BelowMinimum {
                 job: id,
-                units,
+                unit,
+                units: kept,
                 min: job.min,
             });
         }
         if let SharePhase::Preparing(_) = share.phase {
             return Err(not_held);
         }
-        if cores == share.cores.len() {
-            facts.push(Fact::ShareClosed { job: id, node });
-            continue;
-        }
-        if cores == 0 || cores > share.free.len() || gpus > share.gpus.len() {
-            return Err(not_held);
-        }
-        let grant = Grant {
-            node,
-            cores: share.free.clone().take_lowest(cores),
-            gpus: share.gpus.clone().take_lowest(gpus),
-        };
-        facts.push(Fact::CoresReturned { job: id, grant });
+        facts.push(match part.transpose()? {
+            None => Fact::ShareClosed { job: id, node },
+            Some((grant, _)) => Fact::CoresReturned { job: id, grant },
+        });
     }
     Ok(facts)
+}
+
+/// Part of a node that a job gives back and goes on with the rest: idle, and whole units. With how many units it is.
+fn idle_part(
+    state: &State,
+    job: &Job,
+    (id, share): (NodeId, &JobShare),
+    (cores, gpus): (u32, u32),
+) -> Result<(Grant, u32), Refusal> {
+    let not_held = Refusal::NotHeld {
+        job: job.id,
+        node: id,
+        cores,
+    };
+    let node = state.node(id).ok_or(not_held.clone())?;
+    // A GPU that stays keeps a core.
+    let left = share.free.len().saturating_sub(cores);
+    let bare = job.spec.unit == Unit::Gpu && share.free_gpus.len().saturating_sub(gpus) > left;
+    if cores == 0 || cores > share.free.len() || gpus > share.free_gpus.len() || bare {
+        return Err(not_held);
+    }
+    let (unit, spec) = (job.spec.unit, &node.spec);
+    let not_whole = Refusal::NotWhole {
+        job: job.id,
+        node: id,
+        unit,
+        cores,
+        gpus,
+    };
+    let idle = (&share.free, &share.free_gpus);
+    let grant = units::pick(unit, (id, spec), idle, (cores, gpus)).ok_or(not_whole)?;
+    let units = unit.within(spec, &grant.cores, &grant.gpus);
+    Ok((grant, units))
 }

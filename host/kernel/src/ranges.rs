@@ -221,9 +221,19 @@ impl From<CoreSet> for Vec<(u32, u32)> {
 impl CoreSet {
     /// Cores 0 to `count` − 1.
     pub fn first_n(count: u32) -> Self {
+        Self::span(0, count)
+    }
+
+    /// Cores `first` to `end` − 1.
+    pub fn span(first: u32, end: u32) -> Self {
         CoreSet {
-            runs: (count > 0).then_some((0, count)).into_iter().collect(),
+            runs: (first < end).then_some((first, end)).into_iter().collect(),
         }
+    }
+
+    /// The runs, ascending: the first core of each, and the one behind its last.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.runs.iter().copied()
     }
 
     /// How many.

@@ -130,6 +130,7 @@ fn after_stop(task: &Task, cause: StopCause, code: Option<i32>) -> Verdict {
             Verdict::Ended(Outcome::Finished { code })
         }
         StopCause::TaskRequeued | StopCause::JobRequeued => Verdict::Again(Again::Request),
+        StopCause::NodeNotUsable if task.spec.rerunnable => Verdict::Again(Again::Request),
         StopCause::Preempted if task.spec.rerunnable => Verdict::Again(Again::Preemption),
         StopCause::SystemError if task.spec.rerunnable => Verdict::Again(Again::SystemError),
         StopCause::TaskCanceled
@@ -138,7 +139,8 @@ fn after_stop(task: &Task, cause: StopCause, code: Option<i32>) -> Verdict {
         | StopCause::JobRuntimeExpired
         | StopCause::JobFailed
         | StopCause::Preempted
-        | StopCause::SystemError => failed(stopped(cause), code),
+        | StopCause::SystemError
+        | StopCause::NodeNotUsable => failed(stopped(cause), code),
     }
 }
 
@@ -154,6 +156,6 @@ fn stopped(cause: StopCause) -> FailureCause {
         StopCause::JobRuntimeExpired => FailureCause::JobRuntimeExpired,
         StopCause::JobFailed => FailureCause::JobFailed,
         StopCause::Preempted => FailureCause::Preempted,
-        StopCause::SystemError => FailureCause::System,
+        StopCause::SystemError | StopCause::NodeNotUsable => FailureCause::System,
     }
 }

@@ -87,6 +87,58 @@ pub struct JobSpec {
     pub excluded_nodes: Vec<String>,
     /// For every task; a task's own entry wins, an empty value removes a name.
     pub environment: Vec<(String, String)>,
+    /// Only nodes of these groups; of any when empty.
+    pub node_groups: Vec<String>,
+    /// How several groups are meant.
+    pub node_group_op: GroupOp,
+    /// Only nodes with so much memory at least, in MiB (`MinMemory`).
+    pub memory_mb_min: Option<u64>,
+    /// Only nodes with so much memory at most, in MiB (`MaxMemory`).
+    pub memory_mb_max: Option<u64>,
+    /// Only nodes with so many cores at least (`MinCoresPerNode`).
+    pub cores_per_node_min: Option<u32>,
+    /// Only nodes with so many cores at most (`MaxCoresPerNode`).
+    pub cores_per_node_max: Option<u32>,
+    /// Which of the nodes that would do it is to be given first; as the policy likes when empty.
+    pub order_by: Vec<OrderBy>,
+    /// Licences that it needs, as `feature:count,…` (`SoftwareLicense`); at most 160 characters. Carried for filters to read,
+    /// not enforced. See [`crate::licence`].
+    pub licences: String,
+}
+
+/// How several node groups of a job are meant.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+#[repr(u8)]
+pub enum GroupOp {
+    /// Nodes that are in all of them.
+    #[default]
+    Intersect = 0,
+    /// All nodes from one of them: the first in the list that has enough.
+    Uniform = 1,
+    /// Nodes that are in any of them.
+    Union = 2,
+}
+
+/// What nodes can be put in order by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeProperty {
+    /// How many cores a node has.
+    Cores,
+    /// How much memory a node has.
+    Memory,
+}
+
+/// One thing that a job's nodes are put in order by: the most of it first, unless it says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct OrderBy {
+    /// What is compared.
+    pub property: NodeProperty,
+    /// The other way round.
+    pub fewest_first: bool,
 }
 
 impl Default for JobSpec {
@@ -115,6 +167,14 @@ impl Default for JobSpec {
             requested_nodes: Vec::new(),
             excluded_nodes: Vec::new(),
             environment: Vec::new(),
+            node_groups: Vec::new(),
+            node_group_op: GroupOp::Intersect,
+            memory_mb_min: None,
+            memory_mb_max: None,
+            cores_per_node_min: None,
+            cores_per_node_max: None,
+            order_by: Vec::new(),
+            licences: String::new(),
         }
     }
 }
@@ -254,6 +314,21 @@ pub struct NodeSpec {
     pub gpus: u32,
     /// Memory in MiB; 0 when not known.
     pub memory_mb: u64,
+    /// Groups that it is in.
+    pub groups: Vec<String>,
+}
+
+impl Default for NodeSpec {
+    fn default() -> Self {
+        NodeSpec {
+            name: String::new(),
+            cores: 1,
+            sockets: 1,
+            gpus: 0,
+            memory_mb: 0,
+            groups: Vec::new(),
+        }
+    }
 }
 
 /// What holds for the whole cluster. Names and defaults are HPC Pack's cluster parameters.
@@ -275,6 +350,8 @@ pub struct Parameters {
     pub ttl_completed_jobs: Span,
     /// `AffinityType`: whether tasks are pinned to their cores.
     pub affinity: Affinity,
+    /// `DisableResourceValidation`: whether jobs may wait for nodes and groups that are not there yet.
+    pub disable_resource_validation: bool,
 }
 
 /// Which jobs' tasks are pinned to the cores they were given.
@@ -300,6 +377,7 @@ impl Default for Parameters {
             excluded_nodes_limit: 10,
             ttl_completed_jobs: Span::from_secs(5 * 86_400),
             affinity: Affinity::default(),
+            disable_resource_validation: false,
         }
     }
 }

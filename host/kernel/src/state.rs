@@ -1,12 +1,13 @@
 //! All that the kernel knows, and the indices that follow from it. Written by `apply` alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CoreSet, Execution, Job, JobId, NodeId, NodeSpec, Parameters, Phase, Run, SetId, Task,
-    TaskKind, TaskSpec, Timestamp,
+    CoreSet, Execution, Job, JobId, NodeId, NodeSpec, Parameters, Phase, Run, Selector, SetId,
+    Task, TaskKind, TaskSpec, Timestamp,
 };
 
 /// Whether a node takes jobs.
@@ -53,9 +54,43 @@ impl Node {
 /// A distinct set of nodes that jobs may run on, and how many jobs refer to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CandidateSet {
-    /// In the site's order, which is ascending.
+    /// What the jobs said: the rest follows from it and from the nodes that there are.
+    pub selector: Arc<Selector>,
+    /// In the order of preference.
     pub nodes: Vec<NodeId>,
+    /// The same, ascending.
+    pub(crate) sorted: Vec<NodeId>,
     pub(crate) users: u32,
+    /// Goes up whenever `nodes` changes.
+    pub(crate) version: u32,
+}
+
+impl CandidateSet {
+    /// The set of a selector, of which no job knows yet.
+    pub(crate) fn new(selector: Arc<Selector>, nodes: &BTreeMap<NodeId, Node>) -> Self {
+        let mut set = CandidateSet {
+            selector,
+            nodes: Vec::new(),
+            sorted: Vec::new(),
+            users: 0,
+            version: 0,
+        };
+        set.choose(nodes);
+        set
+    }
+
+    /// Takes the nodes that there are now; whether that made a difference.
+    pub(crate) fn choose(&mut self, nodes: &BTreeMap<NodeId, Node>) -> bool {
+        let chosen = self.selector.nodes(nodes.values());
+        if chosen == self.nodes {
+            return false;
+        }
+        self.sorted.clone_from(&chosen);
+        self.sorted.sort_unstable();
+        self.nodes = chosen;
+        self.version += 1;
+        true
+    }
 }
 
 /// Something that is due at a time.
@@ -80,6 +115,8 @@ pub struct State {
     pub(crate) jobs: BTreeMap<JobId, Job>,
     pub(crate) nodes: BTreeMap<NodeId, Node>,
     pub(crate) sets: BTreeMap<SetId, CandidateSet>,
+    /// Derived: `sets` by what they were made from.
+    pub(crate) set_of: BTreeMap<Arc<Selector>, SetId>,
     pub(crate) last_job: u32,
     pub(crate) last_node: u32,
     pub(crate) last_set: u32,
@@ -176,7 +213,7 @@ impl State {
             || self
                 .sets
                 .get(&job.candidates)
-                .is_some_and(|set| set.nodes.binary_search(&node).is_ok())
+                .is_some_and(|set| set.sorted.binary_search(&node).is_ok())
     }
 
     /// The next thing that is due without any command: send a `Tick` then.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CoreSet, NodeId, RangeSet, Span, TaskSpec, Timestamp};
+use crate::{Grant, RangeSet, Span, TaskSpec, Timestamp};
 
 /// A task's or an instance's state, with HPC Pack's names and numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -150,6 +150,8 @@ pub enum StopCause {
     Preempted,
     /// The job lost its nodes, or none could be prepared.
     SystemError,
+    /// The job may no longer use the node.
+    NodeNotUsable,
 }
 
 /// An instance that was sent to a node.
@@ -158,7 +160,7 @@ pub struct Run {
     /// From 1.
     pub attempt: u32,
     /// What it runs on; the first node does the work.
-    pub places: Vec<(NodeId, CoreSet)>,
+    pub places: Vec<Grant>,
     /// When it was sent.
     pub dispatched: Timestamp,
     /// When the node said that it started.

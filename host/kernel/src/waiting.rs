@@ -1,6 +1,6 @@
 //! Why a queued job waits: HPC Pack's reason codes (`PendingReason`), and the answer for any job at any time.
 
-use crate::{Job, JobId, NodeState, Phase, QueueKey, State, Waiting};
+use crate::{Job, JobId, Node, NodeState, Phase, QueueKey, State, Waiting};
 
 /// Nothing is known to be in its way: the next pass may start it.
 pub const NONE: u32 = 0;
@@ -46,16 +46,21 @@ impl State {
             return Some(waiting.clone());
         }
         let (free, could) = self.free_for(job);
-        let what = |n: u64| format!("needs {} cores, {n} are free", job.min);
+        let unit = job.spec.unit.plural();
+        let what = |n: u64| format!("needs {} {unit}, {n} are free", job.min);
         if could < u64::from(job.min) {
             let text = format!(
-                "needs {} cores, the nodes that take jobs now have {could}",
+                "needs {} {unit}, the nodes that take jobs now have {could}",
                 job.min
             );
             return said(REQUIRED_NODES_NOT_AVAILABLE, text);
         }
         if free < u64::from(job.min) {
-            return said(NOT_ENOUGH_RESOURCE, what(free));
+            let reason = match job.spec.node_groups.is_empty() {
+                true => NOT_ENOUGH_RESOURCE,
+                false => NO_RESOURCE_IN_NODE_GROUP,
+            };
+            return said(reason, what(free));
         }
         let own = QueueKey::of(job);
         match self
@@ -75,17 +80,31 @@ impl State {
         }
     }
 
-    /// Cores that are free for a job now, and that it could have were they all free.
+    /// Units that are free for a job now, and that it could have were they all free.
     fn free_for(&self, job: &Job) -> (u64, u64) {
+        let set = self.sets.get(&job.candidates);
+        match set.and_then(|set| set.selector.uniform_groups()) {
+            None => self.free_where(job, |_| true),
+            Some(groups) => {
+                let of = |group| self.free_where(job, |n| n.spec.groups.contains(group));
+                let all = groups.iter().map(of);
+                all.fold((0, 0), |a, b| (a.0.max(b.0), a.1.max(b.1)))
+            }
+        }
+    }
+
+    /// The same on some of the nodes: together, or for a job on a single node the most that one has.
+    fn free_where(&self, job: &Job, counts: impl Fn(&Node) -> bool) -> (u64, u64) {
         let nodes = self
             .nodes()
-            .filter(|n| n.state == NodeState::Online && self.is_candidate(job, n.id));
+            .filter(|n| n.state == NodeState::Online && self.is_candidate(job, n.id) && counts(n));
         nodes.fold((0, 0), |(free, all), n| {
-            let usable = match job.spec.exclusive && !n.jobs.is_empty() {
-                true => 0,
-                false => u64::from(n.usable_cores()),
-            };
-            (free + usable, all + u64::from(n.spec.cores))
+            let now = u64::from(self.free_units(job, n));
+            let idle = u64::from(job.spec.unit.of_node(&n.spec));
+            match job.spec.single_node {
+                true => (free.max(now), all.max(idle)),
+                false => (free + now, all + idle),
+            }
         })
     }
 }

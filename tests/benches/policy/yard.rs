@@ -55,6 +55,7 @@ impl Yard {
                 sockets: 2,
                 gpus: 0,
                 memory_mb: 64 << 10,
+                groups: Vec::new(),
             }));
         }
         yard

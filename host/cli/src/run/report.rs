@@ -92,6 +92,7 @@ impl Times {
             Fact::ParametersSet(_)
             | Fact::NodeAdded { .. }
             | Fact::NodeStateChanged { .. }
+            | Fact::NodeGroupsSet { .. }
             | Fact::JobConfigured { .. }
             | Fact::JobSubmitted { .. }
             | Fact::HoldSet { .. }

@@ -223,7 +223,6 @@ impl Draft {
             | Invalid::RuntimeAboveJob { task: number, .. } => task(*number),
             Invalid::GroupDiffers { name } => named(name),
             Invalid::DependencyCycle { circle } => circle.first().and_then(named),
-            Invalid::Unit(_) => property(&["sockets", "nodes", "gpus"]),
             Invalid::RunUntilCanceledAuto => property(&["run_until_canceled", "RunUntilCanceled"]),
             _ => None,
         };

@@ -6,9 +6,8 @@ use crate::depend::relink;
 use crate::instances::{conclude_queued, requeue_instances};
 use crate::state::job_timers;
 use crate::{
-    CancelCause, Closing, Counts, FailureCause, Grant, Job, JobError, JobId, JobSpec, NodeId,
-    Outcome, Phase, QueueKey, SetId, State, StopCause, Task, TaskKind, TaskSpec, Then, Times,
-    Timestamp,
+    CancelCause, Closing, Counts, FailureCause, Grant, Job, JobError, JobId, JobSpec, Outcome,
+    Phase, QueueKey, SetId, State, StopCause, Task, TaskKind, TaskSpec, Then, Times, Timestamp,
 };
 
 impl State {
@@ -96,17 +95,10 @@ impl State {
         });
     }
 
-    pub(super) fn job_validated(
-        &mut self,
-        id: JobId,
-        min: u32,
-        max: u32,
-        candidates: Option<&[NodeId]>,
-    ) {
-        self.drop_candidates(id);
-        let set = candidates.map_or(SetId(0), |nodes| self.intern(nodes));
+    pub(super) fn job_validated(&mut self, id: JobId, min: u32, max: u32) {
+        self.choose_candidates(id);
         self.enter_phase(id, Phase::Queued, |job| {
-            (job.min, job.max, job.candidates) = (min, max, set);
+            (job.min, job.max) = (min, max);
             job.waiting = None;
             job.reservation = None;
         });
@@ -194,7 +186,8 @@ impl State {
                 | StopCause::JobFinished
                 | StopCause::JobRuntimeExpired
                 | StopCause::JobFailed
-                | StopCause::Preempted => {}
+                | StopCause::Preempted
+                | StopCause::NodeNotUsable => {}
             }
         });
     }

@@ -40,6 +40,11 @@ impl State {
                         exclusive: None,
                     },
                 );
+                self.choose_candidates_again();
+            }
+            Fact::NodeGroupsSet { node, groups } => {
+                self.node_mut(*node).spec.groups.clone_from(groups);
+                self.choose_candidates_again();
             }
             Fact::NodeStateChanged { node, state } => self.node_mut(*node).state = *state,
             Fact::JobAdded { job, spec, tasks } => self.job_added(at, *job, spec, tasks),
@@ -52,14 +57,7 @@ impl State {
                 });
             }
             Fact::JobSubmitted { job, first } => self.job_submitted(at, *job, *first),
-            Fact::JobValidated {
-                job,
-                min,
-                max,
-                candidates,
-            } => {
-                self.job_validated(*job, *min, *max, candidates.as_deref());
-            }
+            Fact::JobValidated { job, min, max } => self.job_validated(*job, *min, *max),
             Fact::JobInvalid { job, error } => {
                 self.job_invalid(at, *job, JobError::Invalid(error.clone()))
             }

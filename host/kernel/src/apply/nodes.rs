@@ -1,9 +1,11 @@
 //! What events do to nodes: shares given and taken back, and the sets of candidate nodes.
 
+use std::sync::Arc;
+
 use super::index_share;
 use crate::{
-    CandidateSet, CoreSet, Grant, JobError, JobId, JobShare, NodeId, Phase, SetId, SharePhase,
-    State,
+    CandidateSet, CoreSet, Grant, JobError, JobId, JobShare, NodeId, Phase, Selector, SetId,
+    SharePhase, State,
 };
 
 impl State {
@@ -25,6 +27,7 @@ impl State {
                 cores: CoreSet::default(),
                 free: CoreSet::default(),
                 gpus: CoreSet::default(),
+                free_gpus: CoreSet::default(),
                 phase: if prepares {
                     SharePhase::Added
                 } else {
@@ -34,6 +37,7 @@ impl State {
             share.cores.put(&grant.cores);
             share.free.put(&grant.cores);
             share.gpus.put(&grant.gpus);
+            share.free_gpus.put(&grant.gpus);
             index_share(job, grant.node);
         }
     }
@@ -43,6 +47,7 @@ impl State {
         share.free.take(&grant.cores);
         share.cores.take(&grant.cores);
         share.gpus.take(&grant.gpus);
+        share.free_gpus.take(&grant.gpus);
         index_share(self.job_mut(id), grant.node);
         let node = self.node_mut(grant.node);
         node.free.put(&grant.cores);
@@ -69,21 +74,34 @@ impl State {
         node.exclusive = node.exclusive.filter(|&job| job != id);
     }
 
-    pub(super) fn intern(&mut self, nodes: &[NodeId]) -> SetId {
-        if let Some((&id, set)) = self.sets.iter_mut().find(|(_, set)| set.nodes == nodes) {
-            set.users += 1;
-            return id;
+    /// Gives a job the set of what it says of nodes.
+    pub(super) fn choose_candidates(&mut self, id: JobId) {
+        self.drop_candidates(id);
+        let selector = Selector::of(&self.job_mut(id).spec);
+        if selector.is_anything() {
+            return;
         }
-        self.last_set += 1;
-        let id = SetId(self.last_set);
-        self.sets.insert(
-            id,
-            CandidateSet {
-                nodes: nodes.to_vec(),
-                users: 1,
-            },
-        );
-        id
+        let set = match self.set_of.get(&selector) {
+            Some(&set) => set,
+            None => {
+                self.last_set += 1;
+                let (set, selector) = (SetId(self.last_set), Arc::new(selector));
+                let chosen = CandidateSet::new(selector.clone(), &self.nodes);
+                self.sets.insert(set, chosen);
+                self.set_of.insert(selector, set);
+                set
+            }
+        };
+        let users = self.sets.get_mut(&set).map(|set| &mut set.users);
+        *users.expect("an indexed set is there") += 1;
+        self.job_mut(id).candidates = set;
+    }
+
+    /// A node has come, or its groups are others: every set takes what it allows now.
+    pub(super) fn choose_candidates_again(&mut self) {
+        for set in self.sets.values_mut() {
+            set.choose(&self.nodes);
+        }
     }
 
     pub(super) fn drop_candidates(&mut self, id: JobId) {
@@ -91,7 +109,8 @@ impl State {
         if let Some(entry) = self.sets.get_mut(&set) {
             entry.users -= 1;
             if entry.users == 0 {
-                self.sets.remove(&set);
+                let gone = self.sets.remove(&set);
+                gone.map(|gone| self.set_of.remove(&gone.selector));
             }
         }
     }

@@ -31,7 +31,7 @@ impl State {
                     task.made = execution.instance;
                     let share = job
                         .shares
-                        .get_mut(&work.places[0].0)
+                        .get_mut(&work.places[0].node)
                         .expect("a prepared node is there");
                     share.phase = SharePhase::Preparing(execution);
                 }
@@ -39,15 +39,19 @@ impl State {
                     task.made = execution.instance;
                     let share = job
                         .shares
-                        .get_mut(&work.places[0].0)
+                        .get_mut(&work.places[0].node)
                         .expect("a released node is there");
                     share.phase = SharePhase::Releasing(execution);
                 }
             }
-            for (node, cores) in &work.places {
-                let share = job.shares.get_mut(node).expect("a place is in a share");
-                share.free.take(cores);
-                index_share(job, *node);
+            for place in &work.places {
+                let share = job
+                    .shares
+                    .get_mut(&place.node)
+                    .expect("a place is in a share");
+                share.free.take(&place.cores);
+                share.free_gpus.take(&place.gpus);
+                index_share(job, place.node);
             }
             let task = &mut job.tasks[index];
             if let Some(tries) = task.tries.get_mut(&execution.instance) {
@@ -116,22 +120,27 @@ impl State {
         if let Some(timer) = run_timer(execution, &task.spec, &run) {
             self.timers.remove(&timer);
         }
-        for (node, cores) in &run.places {
-            let share = job.shares.get_mut(node).expect("a place is in a share");
-            share.free.put(cores);
-            index_share(job, *node);
+        for place in &run.places {
+            let share = job
+                .shares
+                .get_mut(&place.node)
+                .expect("a place is in a share");
+            share.free.put(&place.cores);
+            share.free_gpus.put(&place.gpus);
+            index_share(job, place.node);
         }
         let task = &mut job.tasks[index];
         if let Some(error) = error {
             task.last_error = Some(error.to_string());
         }
-        let node = run.places[0].0;
+        let node = run.places[0].node;
         match (task.spec.kind, verdict) {
             (TaskKind::NodePrepare, Verdict::Ended(outcome)) => {
                 let ok = matches!(outcome, Outcome::Finished { .. });
                 task.conclude(execution.instance, outcome);
                 let share = job.shares.get_mut(&node).expect("a prepared node is there");
-                share.phase = if ok && self.nodes[&node].state != NodeState::Offline {
+                let stays = run.stop.is_none() && self.nodes[&node].state != NodeState::Offline;
+                share.phase = if ok && stays {
                     SharePhase::Ready
                 } else {
                     SharePhase::Closing

@@ -15,7 +15,7 @@ use jobs::{
     add_job, cancel_job, check_message, configure_job, finish_job, hold_job, requeue_job,
     submit_job,
 };
-use nodes::set_node_state;
+use nodes::{set_node_groups, set_node_state};
 use roles::{Right, may};
 use tasks::{cancel_task, finish_task, requeue_task};
 
@@ -43,6 +43,7 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
             node,
             state: wanted,
         } => set_node_state(state, *node, *wanted),
+        Command::SetNodeGroups { node, groups } => set_node_groups(state, *node, groups),
         Command::AddJob { by, spec, tasks } => add_job(state, by, spec, tasks),
         Command::SubmitJob { by, job } => {
             submit_job(may(state, by, *job, "submit", Right::Modify)?)
@@ -137,6 +138,7 @@ mod tests {
             sockets: 1,
             gpus: 0,
             memory_mb: 0,
+            groups: Vec::new(),
         });
         let refused = decide(&state, &node, Timestamp(0));
         assert_eq!(refused, Err(Rejection::NoIdsLeft("node")));

@@ -1,11 +1,12 @@
 //! Checks against the cluster: whether a job can ever run here, with what, and whether a node can join.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::Invalid;
 use super::graph::levels;
+use super::selection::{check_feasible, check_groups};
 use crate::limits::{CORES_PER_NODE_MAX, NODES_MAX, UNITS_MAX};
-use crate::{JobSpec, NodeId, NodeSpec, NodeState, State, TaskSpec};
+use crate::{JobSpec, NodeSpec, State, TaskSpec};
 
 /// What validation finds out on the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,8 +15,6 @@ pub struct Checked {
     pub min: u32,
     /// Units to be given at most.
     pub max: u32,
-    /// Where it may run; none: everywhere.
-    pub candidates: Option<Vec<NodeId>>,
 }
 
 /// Checks against the cluster, and what minimum and maximum the job has. Done when a job is submitted.
@@ -53,38 +52,6 @@ pub fn check_job(
             (sum.min(u64::from(UNITS_MAX)) as u32).max(min)
         }
     };
-    let candidates = candidates(state, spec)?;
-    let nodes = state.nodes().filter(|n| {
-        candidates
-            .as_ref()
-            .is_none_or(|c| c.binary_search(&n.id).is_ok())
-    });
-    let nodes = nodes.filter(|n| n.state != NodeState::Offline);
-    let (mut cores, mut largest, mut count) = (0u64, 0, 0usize);
-    for node in nodes {
-        cores += u64::from(node.spec.cores);
-        largest = largest.max(node.spec.cores);
-        count += 1;
-    }
-    if u64::from(min) > cores {
-        let nodes = if count == 1 {
-            "node".to_string()
-        } else {
-            format!("{count} nodes")
-        };
-        return Err(Invalid::NotEnoughCores { min, cores, nodes });
-    }
-    if spec.single_node && min > largest {
-        return Err(Invalid::NoNodeLargeEnough { min, largest });
-    }
-    Ok(Checked {
-        min,
-        max,
-        candidates,
-    })
-}
-
-fn candidates(state: &State, spec: &JobSpec) -> Result<Option<Vec<NodeId>>, Invalid> {
     let limit = state.parameters().excluded_nodes_limit;
     if spec.excluded_nodes.len() > limit as usize {
         return Err(Invalid::TooManyExcluded {
@@ -92,44 +59,8 @@ fn candidates(state: &State, spec: &JobSpec) -> Result<Option<Vec<NodeId>>, Inva
             max: limit,
         });
     }
-    if spec.requested_nodes.is_empty() && spec.excluded_nodes.is_empty() {
-        return Ok(None);
-    }
-    let ids: BTreeMap<&str, NodeId> = state
-        .nodes()
-        .map(|n| (n.spec.name.as_str(), n.id))
-        .collect();
-    let by_name = |name: &String| match ids.get(name.as_str()) {
-        Some(&id) => Ok(id),
-        None => {
-            let mut known: Vec<&str> = state
-                .nodes()
-                .map(|n| n.spec.name.as_str())
-                .take(10)
-                .collect();
-            if state.nodes().nth(10).is_some() {
-                known.push("…");
-            }
-            Err(Invalid::UnknownNode {
-                name: name.clone(),
-                known: known.join(", "),
-            })
-        }
-    };
-    let requested = spec
-        .requested_nodes
-        .iter()
-        .map(by_name)
-        .collect::<Result<BTreeSet<_>, _>>()?;
-    let excluded = spec
-        .excluded_nodes
-        .iter()
-        .map(by_name)
-        .collect::<Result<BTreeSet<_>, _>>()?;
-    let all = state.nodes().map(|n| n.id);
-    let wanted =
-        |n: &NodeId| (requested.is_empty() || requested.contains(n)) && !excluded.contains(n);
-    Ok(Some(all.filter(wanted).collect()))
+    check_feasible(state, spec, min)?;
+    Ok(Checked { min, max })
 }
 
 /// Whether a node can join the pool.
@@ -166,6 +97,6 @@ pub fn check_node(state: &State, spec: &NodeSpec) -> Result<(), Invalid> {
         _ if state.nodes.len() >= NODES_MAX => fail(format!(
             "the pool has {NODES_MAX} nodes, which is the limit"
         )),
-        _ => Ok(()),
+        s => check_groups(&format!("node \"{}\"", s.name), &s.groups),
     }
 }

@@ -2,11 +2,12 @@
 
 use super::Invalid;
 use super::graph::levels;
+use super::selection::check_selection;
 use crate::limits::{
     COMMAND_LINE_BYTES_MAX, ENVIRONMENT_BYTES_MAX, NAME_CHARS_MAX, PATH_BYTES_MAX, PRIORITY_MAX,
     SWEEP_INSTANCES_MAX, TASKS_PER_JOB_MAX, UNITS_MAX,
 };
-use crate::{JobSpec, TaskKind, TaskSpec, Unit};
+use crate::{JobSpec, TaskKind, TaskSpec};
 
 /// Checks that need no cluster: sizes, names, dependencies. Done when a job is added.
 pub fn check_form(spec: &JobSpec, tasks: &[impl AsRef<TaskSpec>]) -> Result<(), Invalid> {
@@ -27,9 +28,6 @@ pub fn check_form(spec: &JobSpec, tasks: &[impl AsRef<TaskSpec>]) -> Result<(), 
             priority: spec.priority,
         });
     }
-    if spec.unit != Unit::Core {
-        return Err(Invalid::Unit(spec.unit));
-    }
     let (min, max) = (
         spec.min.unwrap_or(1),
         spec.max.unwrap_or(spec.min.unwrap_or(1).max(1)),
@@ -42,6 +40,7 @@ pub fn check_form(spec: &JobSpec, tasks: &[impl AsRef<TaskSpec>]) -> Result<(), 
         return Err(Invalid::RunUntilCanceledAuto);
     }
     check_environment(&spec.environment)?;
+    check_selection(spec)?;
     if tasks.len() > TASKS_PER_JOB_MAX {
         return Err(Invalid::TooManyTasks {
             count: tasks.len(),
@@ -181,6 +180,7 @@ fn check_task(job: &JobSpec, number: u32, task: &TaskSpec) -> Result<(), Invalid
     }
     if let Some(job_max) = job.max.filter(|&max| task.min > max) {
         return Err(Invalid::TaskAboveJob {
+            unit: job.unit,
             task: number,
             task_min: task.min,
             job_max,
@@ -188,6 +188,7 @@ fn check_task(job: &JobSpec, number: u32, task: &TaskSpec) -> Result<(), Invalid
     }
     if let Some(job_min) = job.min.filter(|&min| task.min > min) {
         return Err(Invalid::TaskMinAboveJobMin {
+            unit: job.unit,
             task: number,
             task_min: task.min,
             job_min,

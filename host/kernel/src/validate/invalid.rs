@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Unit;
 use crate::limits::{
-    DEPENDENCIES_PER_TASK_MAX, DEPENDENCY_DEPTH_MAX, PRIORITY_MAX, SWEEP_INSTANCES_MAX, UNITS_MAX,
+    DEPENDENCIES_PER_TASK_MAX, DEPENDENCY_DEPTH_MAX, NODE_GROUP_CHARS_MAX, NODE_GROUPS_MAX,
+    ORDER_BY_MAX, PRIORITY_MAX, SWEEP_INSTANCES_MAX, UNITS_MAX,
 };
+use crate::{GroupOp, Unit};
 
 /// Why a job or node cannot be taken as it is. `task` counts from 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -33,8 +34,6 @@ pub enum Invalid {
         "{what}: minimum {min} and maximum {max} must be from 1 to {UNITS_MAX}, the minimum not above the maximum"
     )]
     MinMax { what: String, min: u32, max: u32 },
-    #[error("unit {unit} is not served yet; use core", unit = format!("{_0:?}").to_lowercase())]
-    Unit(Unit),
     #[error("task {task} needs a command line")]
     NoCommandLine { task: u32 },
     #[error("task {task}: the name \"{name}\" has a comma, which separates names in lists")]
@@ -52,16 +51,19 @@ pub enum Invalid {
         "task {task}: the sweep has {instances} instances; at most {SWEEP_INSTANCES_MAX} are allowed"
     )]
     SweepTooLarge { task: u32, instances: u32 },
-    #[error("task {task} needs at least {task_min} cores, but the job asks for at most {job_max}")]
+    #[error("task {task} needs at least {task_min} {unit}, but the job asks for at most {job_max}", unit = unit.plural())]
     TaskAboveJob {
+        unit: Unit,
         task: u32,
         task_min: u32,
         job_max: u32,
     },
     #[error(
-        "task {task} needs at least {task_min} cores, but the job may start with {job_min}; raise its minimum"
+        "task {task} needs at least {task_min} {unit}, but the job may start with {job_min}; raise its minimum",
+        unit = unit.plural()
     )]
     TaskMinAboveJobMin {
+        unit: Unit,
         task: u32,
         task_min: u32,
         job_min: u32,
@@ -103,11 +105,41 @@ pub enum Invalid {
     #[error("{count} nodes are excluded; at most {max} may be (ExcludedNodesLimit)")]
     TooManyExcluded { count: usize, max: u32 },
     #[error(
-        "the job needs at least {min} cores, but there are {cores} on the {nodes} that it may run on"
+        "the job needs at least {min} {unit}, but there are {units} on the {nodes} that it may run on",
+        unit = unit.plural()
     )]
-    NotEnoughCores { min: u32, cores: u64, nodes: String },
-    #[error("the job needs at least {min} cores on one node, but the largest has {largest}")]
-    NoNodeLargeEnough { min: u32, largest: u32 },
+    NotEnoughUnits {
+        unit: Unit,
+        min: u32,
+        units: u64,
+        nodes: String,
+    },
+    #[error("the job needs at least {min} {unit} on one node, but the largest has {largest}", unit = unit.plural())]
+    NoNodeLargeEnough { unit: Unit, min: u32, largest: u32 },
+    #[error("the job needs at least {min} {unit} of one node group, but the largest that it names has {largest}", unit = unit.plural())]
+    NoGroupLargeEnough { unit: Unit, min: u32, largest: u64 },
+    #[error("a job on a single node cannot have a minimum of {min} nodes")]
+    SingleNodeOfMany { min: u32 },
+    #[error("there is no node group named \"{name}\"; there are: {known}")]
+    UnknownNodeGroup { name: String, known: String },
+    #[error("node groups are to be joined as {op:?}, but none is named")]
+    GroupOpWithoutGroups { op: GroupOp },
+    #[error("a command job cannot take its nodes from one node group (Uniform)")]
+    UniformCommandJob,
+    #[error("{what} has {count} node groups; at most {NODE_GROUPS_MAX} are allowed")]
+    TooManyNodeGroups { what: String, count: usize },
+    #[error(
+        "node group \"{name}\" is not a name of 1 to {NODE_GROUP_CHARS_MAX} characters without a comma"
+    )]
+    NodeGroupName { name: String },
+    #[error("{what} per node: the least of {least} is above the most of {most}")]
+    NodeFilter { what: String, least: u64, most: u64 },
+    #[error(
+        "nodes are put in order by {count} things; at most {ORDER_BY_MAX} different ones are allowed"
+    )]
+    OrderBy { count: usize },
+    #[error("licence \"{part}\" {what}")]
+    Licence { part: String, what: String },
     #[error("environment variable \"{name}\" is not a name: it is empty, or has '=' or NUL in it")]
     VariableName { name: String },
     #[error("node \"{name}\": {what}")]

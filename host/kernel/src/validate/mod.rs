@@ -6,7 +6,9 @@ mod cluster;
 mod form;
 mod graph;
 mod invalid;
+mod selection;
 
 pub use cluster::{Checked, check_job, check_node};
 pub use form::check_form;
 pub use invalid::Invalid;
+pub(crate) use selection::check_groups;

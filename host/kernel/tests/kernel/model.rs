@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 
 use jobyard_kernel::{
-    Actor, Command, Decision, Ending, Event, FromNode, JobState, Mirror, NodeState, Parameters,
-    Rejection, Span, State, Timestamp, step,
+    Actor, Command, Decision, Ending, Event, FromNode, JobId, JobState, Mirror, NodeSpec,
+    NodeState, Parameters, Rejection, SetId, Span, State, Timestamp, step,
 };
 
 use crate::mirror::Known;
@@ -89,9 +89,8 @@ impl World {
             return;
         };
         if let Some(job) = self.state.job(*job).filter(|_| !shares.is_empty()) {
-            let staying = job.shares.values().filter(|s| !s.phase.is_leaving());
-            let cores: u32 = staying.map(|s| s.cores.len()).sum();
-            assert!(cores >= job.min, "{cores} cores stay of job {}", job.id);
+            let units = self.state.units_kept(job);
+            assert!(units >= job.min, "{units} units stay of job {}", job.id);
         }
     }
 
@@ -127,12 +126,29 @@ impl World {
         .expect("a current attempt ends");
     }
 
+    /// Nothing runs, and still there is no room for a job that is choosy about nodes: they are in other groups by now.
+    fn waits_in_vain(&self, job: JobId) -> bool {
+        let idle = self.state.nodes().all(|node| node.jobs.is_empty());
+        let choosy = |job: &jobyard_kernel::Job| job.candidates != SetId(0);
+        idle && self.state.job(job).is_some_and(choosy)
+    }
+
     /// With honest nodes, a policy that starts what fits, and no more orders, every job comes to its end.
     fn drive_to_the_end(&mut self) {
         let _ = self.act(Command::SetParameters(Parameters {
             ttl_completed_jobs: Span::from_secs(1_000_000),
             ..Parameters::default()
         }));
+        // Nodes that can do all that a job could ask for, but for wishes about nodes.
+        for number in 10..14 {
+            let (gpus, sockets) = (40, 10);
+            let spec = random::node(number, 40);
+            let _ = self.act(Command::AddNode(NodeSpec {
+                gpus,
+                sockets,
+                ..spec
+            }));
+        }
         for node in self.state.nodes().map(|n| n.id).collect::<Vec<_>>() {
             let state = NodeState::Online;
             let _ = self.act(Command::SetNodeState { node, state });
@@ -159,6 +175,14 @@ impl World {
                     && let Some(start) = random::start(&self.state, job)
                 {
                     self.act(Command::Propose(start)).expect("it fits");
+                } else if state == JobState::Queued && self.waits_in_vain(job) {
+                    let (message, forced) = ("its nodes are gone".into(), false);
+                    let _ = self.act(Command::CancelJob {
+                        by,
+                        job,
+                        message,
+                        forced,
+                    });
                 }
             }
             for execution in random::runs(&self.state) {
@@ -257,6 +281,7 @@ fn random_commands_keep_every_promise() {
         "ParametersSet",
         "NodeAdded",
         "NodeStateChanged",
+        "NodeGroupsSet",
     ] {
         let count = facts.get(name).copied().unwrap_or_default();
         assert!(count >= 20, "{name} happened {count} times: {facts:?}");

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use jobyard_kernel::{
-    Actor, Command, Decision, Ending, Execution, FromNode, Job, JobId, JobKind, JobSpec, JobState,
-    Node, NodeId, NodeSpec, NodeState, Parameters, Role, Share, Span, State, TaskId, TaskKind,
-    TaskSpec, Timestamp,
+    Actor, Command, Decision, Ending, Execution, FromNode, GroupOp, Job, JobId, JobKind, JobSpec,
+    JobState, Node, NodeId, NodeProperty, NodeSpec, NodeState, OrderBy, Parameters, Role, Share,
+    Span, State, TaskId, TaskKind, TaskSpec, Timestamp, Unit,
 };
 
 use crate::numbers::Numbers;
@@ -75,6 +75,11 @@ fn add_job(n: &mut Numbers) -> Command {
     }
     let min = n.once_in(2).then(|| 1 + n.below(4));
     let max = min.filter(|_| !n.once_in(3)).map(|min| min + n.below(6));
+    let groups = match n.below(8) {
+        0 => vec!["odd".to_string()],
+        1 => vec!["odd".to_string(), "even".to_string()],
+        _ => Vec::new(),
+    };
     let names = |n: &mut Numbers| -> Vec<String> {
         let count = if n.once_in(4) { 1 + n.below(2) } else { 0 };
         (0..count).map(|_| format!("n{}", 1 + n.below(3))).collect()
@@ -106,6 +111,21 @@ fn add_job(n: &mut Numbers) -> Command {
             .then(|| Timestamp(u64::from(n.below(90)) * 1_000_000)),
         requested_nodes: names(n),
         excluded_nodes: names(n),
+        unit: [Unit::Socket, Unit::Node, Unit::Gpu, Unit::Core][n.below(10).min(3) as usize],
+        node_groups: groups.clone(),
+        node_group_op: match groups.is_empty() {
+            true => GroupOp::Intersect,
+            false => [GroupOp::Intersect, GroupOp::Uniform, GroupOp::Union][n.below(3) as usize],
+        },
+        memory_mb_min: n.once_in(10).then_some(2_048),
+        cores_per_node_max: n.once_in(10).then_some(4),
+        order_by: match n.once_in(6) {
+            true => vec![OrderBy {
+                property: NodeProperty::Cores,
+                fewest_first: n.once_in(2),
+            }],
+            false => Vec::new(),
+        },
         ..JobSpec::default()
     };
     Command::AddJob {
@@ -222,10 +242,18 @@ fn node_command(state: &State, n: &mut Numbers) -> Command {
             node_release_timeout: Span::from_secs(u64::from(n.below(2)) * 15),
             ttl_completed_jobs: Span::from_secs(u64::from(n.below(3)) * 30),
             job_retry_count: n.below(4),
+            disable_resource_validation: n.once_in(3),
             task_retry_count: n.below(4),
             ..Parameters::default()
         }),
         1 => Command::AddNode(node(1 + n.below(5), 1 + n.below(6))),
+        2 | 3 => Command::SetNodeGroups {
+            node: n.pick(&nodes).copied().unwrap_or(NodeId(9)),
+            groups: [&[][..], &["odd"], &["even"], &["odd", "even"]][n.below(4) as usize]
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+        },
         _ => Command::SetNodeState {
             node: n.pick(&nodes).copied().unwrap_or(NodeId(9)),
             state: match n.below(4) {
@@ -242,9 +270,10 @@ pub(crate) fn node(number: u32, cores: u32) -> NodeSpec {
     NodeSpec {
         name: format!("n{number}"),
         cores,
-        sockets: 1,
+        sockets: if cores.is_multiple_of(2) { 2 } else { 1 },
         gpus: number % 3,
-        memory_mb: 1_024,
+        memory_mb: 1_024 * u64::from(number),
+        groups: vec![["even", "odd"][(number % 2) as usize].to_string()],
     }
 }
 
@@ -306,18 +335,33 @@ fn proposal(state: &State, now: Timestamp, n: &mut Numbers) -> Decision {
     }
 }
 
-/// One core more, on the first node that has one.
+/// One unit more, on the first node that has one.
 fn more(state: &State, id: JobId) -> Vec<Share> {
     let Some(job) = state.job(id) else {
         return Vec::new();
     };
-    let usable = |node: &&Node| node.usable_cores() > 0 && state.is_candidate(job, node.id);
-    let one = |node: &Node| Share {
-        node: node.id,
-        cores: 1,
-        gpus: 0,
-    };
+    let usable = |node: &&Node| state.free_units(job, node) > 0 && state.is_candidate(job, node.id);
+    let one = |node: &Node| units(job, node, 1);
     state.nodes().find(usable).map(one).into_iter().collect()
+}
+
+/// So many units of a node for a job.
+fn units(job: &Job, node: &Node, units: u32) -> Share {
+    let spec = &node.spec;
+    let (cores, gpus) = match job.spec.unit {
+        Unit::Core => (units, 0),
+        Unit::Socket => (
+            (units * spec.cores.div_ceil(spec.sockets)).min(node.free.len()),
+            0,
+        ),
+        Unit::Node => (spec.cores, spec.gpus),
+        Unit::Gpu => (units, units),
+    };
+    Share {
+        node: node.id,
+        cores,
+        gpus,
+    }
 }
 
 fn held(job: Option<&Job>, n: &mut Numbers) -> Vec<Share> {
@@ -327,14 +371,18 @@ fn held(job: Option<&Job>, n: &mut Numbers) -> Vec<Share> {
             .map(|(&node, share)| Share {
                 node,
                 cores: share.cores.len(),
-                gpus: 0,
+                gpus: share.gpus.len(),
             })
             .collect()
     });
     n.pick(&shares)
-        .map(|share| Share {
-            cores: 1 + n.below(share.cores),
-            ..*share
+        .map(|share| {
+            let cores = 1 + n.below(share.cores);
+            Share {
+                cores,
+                gpus: share.gpus.min(cores),
+                ..*share
+            }
         })
         .into_iter()
         .collect()
@@ -343,27 +391,35 @@ fn held(job: Option<&Job>, n: &mut Numbers) -> Vec<Share> {
 /// A start that fits, for a job that could start now: nodes in order, as much of each as is free.
 pub(crate) fn start(state: &State, id: JobId) -> Option<Decision> {
     let job = state.job(id)?;
+    let set = state.sets().find(|(id, _)| *id == job.candidates);
+    let groups = set.and_then(|(_, set)| set.selector.uniform_groups());
+    match groups {
+        None => start_on(state, job, &|_| true),
+        Some(groups) => groups
+            .iter()
+            .find_map(|group| start_on(state, job, &|node| node.spec.groups.contains(group))),
+    }
+}
+
+fn start_on(state: &State, job: &Job, allowed: &dyn Fn(&Node) -> bool) -> Option<Decision> {
     let (mut shares, mut got) = (Vec::new(), 0);
-    for node in state.nodes() {
-        let usable = node.state == NodeState::Online
-            && state.is_candidate(job, node.id)
-            && node.usable_cores() > 0
-            && (!job.spec.exclusive || node.jobs.is_empty());
-        let cores = node.usable_cores().min(job.max - got);
-        if !usable || cores == 0 || (job.spec.single_node && cores < job.min) {
+    for node in state.nodes().filter(|node| allowed(node)) {
+        let usable = node.state == NodeState::Online && state.is_candidate(job, node.id);
+        let fits = state.free_units(job, node).min(job.max - got);
+        if !usable || fits == 0 || (job.spec.single_node && fits < job.min) {
             continue;
         }
-        got += cores;
-        shares.push(Share {
-            node: node.id,
-            cores,
-            gpus: 0,
-        });
+        got += fits;
+        shares.push(units(job, node, fits));
         if job.spec.single_node {
             break;
         }
     }
-    (got >= job.min).then_some(Decision::Start { job: id, shares })
+    let job_id = job.id;
+    (got >= job.min).then_some(Decision::Start {
+        job: job_id,
+        shares,
+    })
 }
 
 /// Attempts that are at a node now.

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jobyard_kernel::{
-    Actor, Command, Decision, Invalid, JobId, JobSpec, NodeSpec, Refusal, Rejection, Span, State,
-    TaskKind, TaskSpec, Timestamp, Unit, check_form, check_job, check_node, limits, step,
+    Actor, Command, Decision, GroupOp, Invalid, JobId, JobKind, JobSpec, NodeProperty, NodeSpec,
+    OrderBy, Refusal, Rejection, Span, State, TaskKind, TaskSpec, Timestamp, Unit, check_form,
+    check_job, check_node, limits, step,
 };
 
 /// Names the cases of an enum; a new case does not compile until it is listed here.
@@ -19,10 +20,11 @@ macro_rules! cases {
 }
 
 cases! {
-    TooLong TooBig Nul TooManyTasks Priority MinMax Unit NoCommandLine CommaInName EmptySweep SweepTooLarge TaskAboveJob
+    TooLong TooBig Nul TooManyTasks Priority MinMax NoCommandLine CommaInName EmptySweep SweepTooLarge TaskAboveJob
     TaskMinAboveJobMin UnknownDependency DependsWithoutName TooManyDependencies DependencyCycle DependenciesTooDeep
     GroupDiffers NotForNodeTask TwoNodeTasks OnlyNodeTasks RunUntilCanceledAuto RuntimeAboveJob ZeroRuntime UnknownNode
-    TooManyExcluded NotEnoughCores NoNodeLargeEnough VariableName Node
+    TooManyExcluded NotEnoughUnits NoNodeLargeEnough VariableName Node NoGroupLargeEnough SingleNodeOfMany UnknownNodeGroup
+    GroupOpWithoutGroups UniformCommandJob TooManyNodeGroups NodeGroupName NodeFilter OrderBy Licence
 }
 
 type Request = (JobSpec, Vec<TaskSpec>);
@@ -70,6 +72,17 @@ fn with_task(change: impl FnOnce(&mut TaskSpec)) -> Request {
 
 fn with_tasks(tasks: impl IntoIterator<Item = TaskSpec>) -> Request {
     (job(), tasks.into_iter().collect())
+}
+
+fn groups(names: &[&str]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+fn most(property: NodeProperty) -> OrderBy {
+    OrderBy {
+        property,
+        fewest_first: false,
+    }
 }
 
 fn sweep(start: u32, end: u32, increment: u32) -> TaskKind {
@@ -161,7 +174,6 @@ fn rows() -> Vec<(&'static str, &'static str, Request)> {
             "maximum 1000001",
             with_job(|j| j.max = Some(limits::UNITS_MAX + 1)),
         ),
-        ("Unit", "use core", with_job(|j| j.unit = Unit::Socket)),
         (
             "NoCommandLine",
             "task 1",
@@ -344,12 +356,12 @@ fn rows() -> Vec<(&'static str, &'static str, Request)> {
             }),
         ),
         (
-            "NotEnoughCores",
+            "NotEnoughUnits",
             "there are 4 on the 2 nodes",
             with_job(|j| j.min = Some(5)),
         ),
         (
-            "NotEnoughCores",
+            "NotEnoughUnits",
             "there are 0 on the 0 nodes",
             with_job(|j| {
                 j.excluded_nodes = vec!["n1".into(), "n2".into()];
@@ -361,6 +373,108 @@ fn rows() -> Vec<(&'static str, &'static str, Request)> {
             with_job(|j| {
                 (j.single_node, j.min) = (true, Some(3));
             }),
+        ),
+        (
+            "NotEnoughUnits",
+            "3 nodes, but there are 2",
+            with_job(|j| (j.unit, j.min) = (Unit::Node, Some(3))),
+        ),
+        (
+            "NotEnoughUnits",
+            "1 GPUs, but there are 0 on the 2 nodes",
+            with_job(|j| j.unit = Unit::Gpu),
+        ),
+        (
+            "NotEnoughUnits",
+            "on the 0 nodes",
+            with_job(|j| j.memory_mb_min = Some(4_000)),
+        ),
+        (
+            "TaskAboveJob",
+            "3 sockets",
+            (
+                JobSpec {
+                    unit: Unit::Socket,
+                    max: Some(2),
+                    ..job()
+                },
+                vec![TaskSpec {
+                    min: 3,
+                    max: 3,
+                    ..task()
+                }],
+            ),
+        ),
+        (
+            "NoGroupLargeEnough",
+            "the largest that it names has 2",
+            with_job(|j| {
+                (j.min, j.node_group_op) = (Some(3), GroupOp::Uniform);
+                j.node_groups = groups(&["left", "right"]);
+            }),
+        ),
+        (
+            "SingleNodeOfMany",
+            "minimum of 2 nodes",
+            with_job(|j| (j.unit, j.min, j.single_node) = (Unit::Node, Some(2), true)),
+        ),
+        (
+            "UnknownNodeGroup",
+            "there are: left, right",
+            with_job(|j| j.node_groups = groups(&["left", "middle"])),
+        ),
+        (
+            "GroupOpWithoutGroups",
+            "Union",
+            with_job(|j| j.node_group_op = GroupOp::Union),
+        ),
+        (
+            "UniformCommandJob",
+            "command job",
+            with_job(|j| {
+                (j.kind, j.node_group_op) = (JobKind::Command, GroupOp::Uniform);
+                j.node_groups = groups(&["left"]);
+            }),
+        ),
+        (
+            "TooManyNodeGroups",
+            "101 node groups",
+            with_job(|j| j.node_groups = vec!["left".into(); limits::NODE_GROUPS_MAX + 1]),
+        ),
+        (
+            "NodeGroupName",
+            "\"a,b\"",
+            with_job(|j| j.node_groups = groups(&["a,b"])),
+        ),
+        (
+            "NodeGroupName",
+            "1 to 64 characters",
+            with_job(|j| j.node_groups = groups(&[" "])),
+        ),
+        (
+            "NodeFilter",
+            "memory in MiB per node: the least of 2",
+            with_job(|j| (j.memory_mb_min, j.memory_mb_max) = (Some(2), Some(1))),
+        ),
+        (
+            "NodeFilter",
+            "cores per node",
+            with_job(|j| (j.cores_per_node_min, j.cores_per_node_max) = (Some(2), Some(1))),
+        ),
+        (
+            "OrderBy",
+            "2 things",
+            with_job(|j| j.order_by = vec![most(NodeProperty::Cores), most(NodeProperty::Cores)]),
+        ),
+        (
+            "TooLong",
+            "list of licences has 161",
+            with_job(|j| j.licences = "x".repeat(limits::LICENCES_CHARS_MAX + 1)),
+        ),
+        (
+            "Licence",
+            "\"a\" has no count",
+            with_job(|j| j.licences = "a".into()),
         ),
         (
             "VariableName",
@@ -382,14 +496,18 @@ fn node(name: &str, cores: u32) -> NodeSpec {
         sockets: 1,
         gpus: 0,
         memory_mb: 0,
+        groups: Vec::new(),
     }
 }
 
 /// Two nodes of two cores.
 fn cluster() -> State {
     let mut state = State::new();
-    for name in ["n1", "n2"] {
-        let add = Command::AddNode(node(name, 2));
+    for (name, group) in [("n1", "left"), ("n2", "right")] {
+        let add = Command::AddNode(NodeSpec {
+            groups: groups(&[group]),
+            ..node(name, 2)
+        });
         step(&mut state, &add, Timestamp(0), &mut Vec::new()).expect("the node is good");
     }
     state

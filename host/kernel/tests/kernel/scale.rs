@@ -95,6 +95,7 @@ fn sweep_of(instances: u32) -> World {
         sockets: 1,
         gpus: 0,
         memory_mb: 0,
+        groups: Vec::new(),
     }));
     world.act(Command::AddJob {
         by: by.clone(),

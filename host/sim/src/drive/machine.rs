@@ -56,6 +56,7 @@ impl Machine {
             sockets: 1,
             gpus: 0,
             memory_mb: 0,
+            groups: Vec::new(),
         };
         machine.order("the node", &Command::AddNode(spec), 0)?;
         machine.node = machine

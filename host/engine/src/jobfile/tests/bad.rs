@@ -82,12 +82,6 @@ command="x""#,
                 "2:9: nodes: cores are counted already; write only one of them",
             ),
             (
-                r#"nodes = 1
-[[task]]
-command="x""#,
-                "1:9: unit node is not served yet; use core",
-            ),
-            (
                 r#"cores=2
 [[task]]
 command="x"

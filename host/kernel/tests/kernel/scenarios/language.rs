@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jobyard_kernel::{
-    Actor, Command, Decision, Ending, Event, Execution, FromNode, JobId, JobKind, JobSpec,
-    NodeSpec, NodeState, Parameters, Rejection, Role, Span, State, TaskId, TaskKind, TaskSpec,
-    Timestamp, step,
+    Actor, Command, Decision, Ending, Event, Execution, FromNode, GroupOp, JobId, JobKind, JobSpec,
+    NodeProperty, NodeSpec, NodeState, OrderBy, Parameters, Rejection, Role, Span, State, TaskId,
+    TaskKind, TaskSpec, Timestamp, Unit, step,
 };
 
 use super::show;
@@ -133,6 +133,10 @@ impl Play {
                     ["online"] => NodeState::Online,
                     other => return Err(format!("{other:?} is not a state of a node")),
                 },
+            },
+            "node-groups" => Command::SetNodeGroups {
+                node: node(state, first)?,
+                groups: rest.iter().map(ToString::to_string).collect(),
             },
             "job" => Command::AddJob {
                 by,
@@ -334,6 +338,7 @@ fn parameters(state: &State, args: &[&str]) -> Result<Parameters, Wrong> {
             Some(("JobRetryCount", v)) => p.job_retry_count = number(v)?,
             Some(("TaskRetryCount", v)) => p.task_retry_count = number(v)?,
             Some(("ExcludedNodesLimit", v)) => p.excluded_nodes_limit = number(v)?,
+            Some(("DisableResourceValidation", v)) => p.disable_resource_validation = v == "yes",
             Some(("TTLCompletedJobs", v)) => p.ttl_completed_jobs = span(v)?,
             _ => return Err(format!("\"{arg}\" is not a parameter")),
         }
@@ -348,12 +353,15 @@ fn node_spec(name: &str, args: &[&str]) -> Result<NodeSpec, Wrong> {
         sockets: 1,
         gpus: 0,
         memory_mb: 0,
+        groups: Vec::new(),
     };
     for arg in args {
         match arg.split_once('=') {
             Some(("cores", v)) => spec.cores = number(v)?,
             Some(("sockets", v)) => spec.sockets = number(v)?,
             Some(("gpus", v)) => spec.gpus = number(v)?,
+            Some(("memory", v)) => spec.memory_mb = number(v)?,
+            Some(("groups", v)) => spec.groups = v.split(',').map(str::to_string).collect(),
             _ => return Err(format!("\"{arg}\" is not a property of a node")),
         }
     }
@@ -390,6 +398,17 @@ fn job_spec(args: &[&str]) -> Result<JobSpec, Wrong> {
             "hold-until" => s.hold_until = Some(Timestamp(span(value)?.0)),
             "requested-nodes" => s.requested_nodes = names(),
             "excluded-nodes" => s.excluded_nodes = names(),
+            "unit" => s.unit = unit(value)?,
+            "groups" => s.node_groups = names(),
+            "all-groups" => (s.node_groups, s.node_group_op) = (names(), GroupOp::Intersect),
+            "one-group" => (s.node_groups, s.node_group_op) = (names(), GroupOp::Uniform),
+            "any-group" => (s.node_groups, s.node_group_op) = (names(), GroupOp::Union),
+            "min-memory" => s.memory_mb_min = Some(number(value)?),
+            "max-memory" => s.memory_mb_max = Some(number(value)?),
+            "min-cores-per-node" => s.cores_per_node_min = Some(number(value)?),
+            "max-cores-per-node" => s.cores_per_node_max = Some(number(value)?),
+            "order-by" => s.order_by = order_by(value)?,
+            "licences" => s.licences = value.into(),
             _ => return Err(format!("\"{key}\" is not a property of a job")),
         }
     }
@@ -439,6 +458,32 @@ fn task_spec(line: &str) -> Result<TaskSpec, Wrong> {
     }
     t.max = t.max.max(t.min);
     Ok(t)
+}
+
+fn unit(text: &str) -> Result<Unit, Wrong> {
+    Ok(match text {
+        "core" => Unit::Core,
+        "socket" => Unit::Socket,
+        "node" => Unit::Node,
+        "gpu" => Unit::Gpu,
+        other => return Err(format!("\"{other}\" is not a unit")),
+    })
+}
+
+/// `cores,-memory`: the most cores first, then the least memory.
+fn order_by(text: &str) -> Result<Vec<OrderBy>, Wrong> {
+    let one = |word: &str| {
+        let property = match word.trim_start_matches('-') {
+            "cores" => NodeProperty::Cores,
+            "memory" => NodeProperty::Memory,
+            other => return Err(format!("nodes are not put in order by \"{other}\"")),
+        };
+        Ok(OrderBy {
+            property,
+            fewest_first: word.starts_with('-'),
+        })
+    };
+    text.split(',').map(one).collect()
 }
 
 fn codes(text: &str) -> Result<jobyard_kernel::ExitCodes, Wrong> {

@@ -83,6 +83,8 @@ const CASES: [&[&str]; 2] = [
         "BelowMinimum",
         "AboveMaximum",
         "NotAllowed",
+        "NotWhole",
+        "NotUniform",
         "NotHeld",
         "BadTime",
         "UnknownPreemption",

@@ -1,8 +1,8 @@
 //! Writes events, jobs, tasks and messages the way scenario files have them.
 
 use jobyard_kernel::{
-    Again, Closing, CoreSet, Event, Execution, Fact, Grant, JobId, NodeId, Outcome, Span, State,
-    Task, TaskId, Then, ToNode, Verdict, WorkKind,
+    Again, Closing, Event, Execution, Fact, Grant, JobId, NodeId, Outcome, Span, State, Task,
+    TaskId, Then, ToNode, Verdict, WorkKind,
 };
 
 /// One event on one line.
@@ -10,6 +10,14 @@ pub(crate) fn event(state: &State, event: &Event) -> String {
     match &event.fact {
         Fact::ParametersSet(_) => "ParametersSet".into(),
         Fact::NodeAdded { spec, .. } => format!("NodeAdded {}", spec.name),
+        Fact::NodeGroupsSet { node, groups } => {
+            let groups = if groups.is_empty() {
+                "no group".into()
+            } else {
+                groups.join(", ")
+            };
+            format!("NodeGroupsSet {} in {groups}", name(state, *node))
+        }
         Fact::NodeStateChanged { node, state: now } => {
             format!("NodeStateChanged {} {now:?}", name(state, *node))
         }
@@ -21,15 +29,15 @@ pub(crate) fn event(state: &State, event: &Event) -> String {
             true => format!("JobSubmitted {job}, before its equals"),
             false => format!("JobSubmitted {job}"),
         },
-        Fact::JobValidated {
-            job,
-            min,
-            max,
-            candidates,
-        } => {
-            let on = candidates.as_ref().map_or(String::new(), |nodes| {
-                let names: Vec<_> = nodes.iter().map(|&n| name(state, n)).collect();
-                format!(" on {}", names.join(" "))
+        Fact::JobValidated { job, min, max } => {
+            let set = state.job(*job).map(|job| job.candidates);
+            let set = state.sets().find(|(id, _)| Some(*id) == set);
+            let on = set.map_or(String::new(), |(_, set)| {
+                let names: Vec<_> = set.nodes.iter().map(|&n| name(state, n)).collect();
+                match names.is_empty() {
+                    true => " on no node yet".into(),
+                    false => format!(" on {}", names.join(" ")),
+                }
             });
             format!("JobValidated {job} min {min} max {max}{on}")
         }
@@ -158,10 +166,15 @@ fn grants_of(state: &State, grants: &[Grant]) -> String {
     })
 }
 
-fn places(state: &State, places: &[(NodeId, CoreSet)]) -> String {
-    places.iter().fold(String::new(), |text, (node, cores)| {
+fn places(state: &State, places: &[Grant]) -> String {
+    places.iter().fold(String::new(), |text, place| {
+        let Grant { node, cores, gpus } = place;
         let colon = if cores.is_empty() { "" } else { ":" };
-        format!("{text} {}{colon}{cores}", name(state, *node))
+        let gpus = match gpus.is_empty() {
+            true => String::new(),
+            false => format!(" GPU {gpus}"),
+        };
+        format!("{text} {}{colon}{cores}{gpus}", name(state, *node))
     })
 }
 

@@ -1,0 +1,155 @@
+//! What a job says of nodes: whether it is well formed, names what is there, and leaves enough to run on.
+
+use std::collections::BTreeSet;
+
+use super::Invalid;
+use crate::limits::{LICENCES_CHARS_MAX, NODE_GROUP_CHARS_MAX, NODE_GROUPS_MAX, ORDER_BY_MAX};
+use crate::{GroupOp, JobKind, JobSpec, NodeSpec, NodeState, Selector, State, Unit, licence};
+
+/// Checks that need no cluster.
+pub(super) fn check_selection(spec: &JobSpec) -> Result<(), Invalid> {
+    check_groups("the job", &spec.node_groups)?;
+    match spec.node_group_op {
+        GroupOp::Intersect => {}
+        op @ (GroupOp::Uniform | GroupOp::Union) if spec.node_groups.is_empty() => {
+            return Err(Invalid::GroupOpWithoutGroups { op });
+        }
+        GroupOp::Uniform if spec.kind == JobKind::Command => {
+            return Err(Invalid::UniformCommandJob);
+        }
+        GroupOp::Uniform | GroupOp::Union => {}
+    }
+    check_filter("memory in MiB", spec.memory_mb_min, spec.memory_mb_max)?;
+    let (least, most) = (spec.cores_per_node_min, spec.cores_per_node_max);
+    check_filter("cores", least.map(u64::from), most.map(u64::from))?;
+    let distinct: BTreeSet<_> = spec.order_by.iter().map(|by| by.property).collect();
+    let count = spec.order_by.len();
+    if count > ORDER_BY_MAX || distinct.len() < count {
+        return Err(Invalid::OrderBy { count });
+    }
+    match (spec.single_node, spec.unit, spec.min) {
+        (true, Unit::Node, Some(min)) if min > 1 => return Err(Invalid::SingleNodeOfMany { min }),
+        _ => {}
+    }
+    let chars = spec.licences.chars().count();
+    if chars > LICENCES_CHARS_MAX {
+        return Err(Invalid::TooLong {
+            what: "the list of licences".into(),
+            chars,
+            max: LICENCES_CHARS_MAX,
+        });
+    }
+    licence::parse(&spec.licences).map(drop)
+}
+
+/// Checks the groups of a job or a node.
+pub(crate) fn check_groups(what: &str, groups: &[String]) -> Result<(), Invalid> {
+    if groups.len() > NODE_GROUPS_MAX {
+        return Err(Invalid::TooManyNodeGroups {
+            what: what.into(),
+            count: groups.len(),
+        });
+    }
+    let bad = |name: &&String| {
+        let chars = name.trim().chars().count();
+        !(1..=NODE_GROUP_CHARS_MAX).contains(&chars)
+            || name.contains(|c: char| c == ',' || c.is_control())
+    };
+    match groups.iter().find(bad) {
+        Some(name) => Err(Invalid::NodeGroupName { name: name.clone() }),
+        None => Ok(()),
+    }
+}
+
+fn check_filter(what: &str, least: Option<u64>, most: Option<u64>) -> Result<(), Invalid> {
+    match (least, most) {
+        (Some(least), Some(most)) if least > most => Err(Invalid::NodeFilter {
+            what: what.into(),
+            least,
+            most,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the cluster could ever give a job its minimum, and has the nodes and groups that it names. Skipped with
+/// `DisableResourceValidation`: then the job waits for what is not there yet.
+pub(super) fn check_feasible(state: &State, spec: &JobSpec, min: u32) -> Result<(), Invalid> {
+    if state.parameters().disable_resource_validation {
+        return Ok(());
+    }
+    check_names(state, spec)?;
+    let (unit, selector) = (spec.unit, Selector::of(spec));
+    let nodes = || {
+        let nodes = state.nodes().filter(|n| n.state != NodeState::Offline);
+        nodes.filter(|n| selector.allows(&n.spec))
+    };
+    let sum = |of: &dyn Fn(&NodeSpec) -> bool| -> u64 {
+        let units = |n: &crate::Node| u64::from(unit.of_node(&n.spec));
+        nodes().filter(|n| of(&n.spec)).map(units).sum()
+    };
+    let units = sum(&|_| true);
+    if u64::from(min) > units {
+        let nodes = match nodes().count() {
+            1 => "node".to_string(),
+            count => format!("{count} nodes"),
+        };
+        return Err(Invalid::NotEnoughUnits {
+            unit,
+            min,
+            units,
+            nodes,
+        });
+    }
+    let largest = nodes().map(|n| unit.of_node(&n.spec)).max().unwrap_or(0);
+    if spec.single_node && min > largest {
+        return Err(Invalid::NoNodeLargeEnough { unit, min, largest });
+    }
+    let in_group = |group: &String| sum(&|spec| spec.groups.contains(group));
+    match selector.uniform_groups() {
+        Some(groups) => match groups.iter().map(in_group).max().unwrap_or(0) {
+            largest if u64::from(min) > largest => {
+                Err(Invalid::NoGroupLargeEnough { unit, min, largest })
+            }
+            _ => Ok(()),
+        },
+        None => Ok(()),
+    }
+}
+
+/// Names shown in an error.
+const SHOWN_MAX: usize = 10;
+
+fn check_names(state: &State, spec: &JobSpec) -> Result<(), Invalid> {
+    if !spec.requested_nodes.is_empty() || !spec.excluded_nodes.is_empty() {
+        let known: BTreeSet<&str> = state.nodes().map(|n| n.spec.name.as_str()).collect();
+        let mut named = spec.requested_nodes.iter().chain(&spec.excluded_nodes);
+        if let Some(name) = named.find(|name| !known.contains(name.as_str())) {
+            return Err(Invalid::UnknownNode {
+                name: name.clone(),
+                // In the site's order.
+                known: some(state.nodes().map(|n| n.spec.name.as_str())),
+            });
+        }
+    }
+    if !spec.node_groups.is_empty() {
+        let groups = state.nodes().flat_map(|n| &n.spec.groups);
+        let known: BTreeSet<&str> = groups.map(String::as_str).collect();
+        let unknown = |name: &&String| !known.contains(name.as_str());
+        if let Some(name) = spec.node_groups.iter().find(unknown) {
+            return Err(Invalid::UnknownNodeGroup {
+                name: name.clone(),
+                known: some(known.iter().copied()),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn some<'a>(mut names: impl Iterator<Item = &'a str>) -> String {
+    let mut shown: Vec<&str> = names.by_ref().take(SHOWN_MAX).collect();
+    if names.next().is_some() {
+        shown.push("…");
+    }
+    shown.join(", ")
+}
