@@ -12,89 +12,44 @@ pub type Instant = f64;
 /// Whole microseconds in an `f64`; infinity when not known.
 type Span = f64;
 
-/// `jobs.flags`: no other job on its nodes.
+/// `job.flags`: no other job on its nodes.
 pub const JOB_EXCLUSIVE: u32 = 1;
-/// `jobs.flags`: may be given more while it runs.
+/// `job.flags`: may be given more while it runs.
 pub const JOB_CAN_GROW: u32 = 2;
-/// `jobs.flags`: what is above its minimum may be taken back.
+/// `job.flags`: what is above its minimum may be taken back.
 pub const JOB_CAN_SHRINK: u32 = 4;
-/// `jobs.flags`: may be preempted.
+/// `job.flags`: may be preempted.
 pub const JOB_CAN_PREEMPT: u32 = 8;
-/// `jobs.flags`: all that it gets is on one node.
+/// `job.flags`: all that it gets is on one node.
 pub const JOB_SINGLE_NODE: u32 = 16;
 
-/// `jobs.state`: free to start.
-pub const JOB_QUEUED: u8 = 0;
-/// `jobs.state`: holds shares, may get more.
-pub const JOB_RUNNING: u8 = 1;
-/// `jobs.state`: holds shares until it has ended.
-pub const JOB_ENDING: u8 = 2;
+/// `allocation.state`: holds shares, may get more.
+pub const ALLOCATION_RUNNING: u32 = 1;
+/// `allocation.state`: holds shares until it has ended.
+pub const ALLOCATION_ENDING: u32 = 2;
 
-/// `nodes.state`: takes jobs.
-pub const NODE_USABLE: u8 = 0;
-/// `nodes.state`: takes no new jobs.
-pub const NODE_CLOSED: u8 = 1;
+/// `node.state`: takes jobs.
+pub const NODE_USABLE: u32 = 0;
+/// `node.state`: takes no new jobs.
+pub const NODE_CLOSED: u32 = 1;
+/// `node.state`: is to be forgotten.
+pub const NODE_GONE: u32 = 2;
 
-/// Jobs in columns: one entry a row in each, but for the flat `share_*`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// What a job asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "documented once, in wit/policy.wit")]
-pub struct JobColumns {
-    pub id: Vec<JobId>,
-    pub state: Vec<u8>,
-    pub flags: Vec<u32>,
-    pub priority: Vec<u32>,
-    pub position: Vec<f64>,
-    pub submitted: Vec<Instant>,
-    pub started: Vec<Instant>,
-    pub walltime: Vec<Span>,
-    pub unit: Vec<u8>,
-    pub min: Vec<u32>,
-    pub max: Vec<u32>,
-    pub demand: Vec<u32>,
-    pub candidates: Vec<SetId>,
-    pub share_count: Vec<u32>,
-    pub share_node: Vec<NodeId>,
-    pub share_cores: Vec<u32>,
-    pub share_gpus: Vec<u32>,
-    pub numbers: Vec<(String, Vec<f64>)>,
-    pub texts: Vec<(String, Vec<String>)>,
-}
-
-/// Nodes in columns: one entry a row in each.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "documented once, in wit/policy.wit")]
-pub struct NodeColumns {
-    pub id: Vec<NodeId>,
-    pub state: Vec<u8>,
-    pub cores: Vec<u32>,
-    pub free_cores: Vec<u32>,
-    pub sockets: Vec<u32>,
-    pub gpus: Vec<u32>,
-    pub free_gpus: Vec<u32>,
-    pub memory: Vec<f64>,
-    pub numbers: Vec<(String, Vec<f64>)>,
-    pub texts: Vec<(String, Vec<String>)>,
-}
-
-/// Candidate sets in columns: `node` is flat, in row order.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "documented once, in wit/policy.wit")]
-pub struct SetColumns {
-    pub id: Vec<SetId>,
-    pub node_count: Vec<u32>,
-    pub node: Vec<NodeId>,
-}
-
-/// What changed since the last pass of one policy instance; everything on its first.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "documented once, in wit/policy.wit")]
-pub struct Changes {
-    pub removed_jobs: Vec<JobId>,
-    pub removed_nodes: Vec<NodeId>,
-    pub removed_sets: Vec<SetId>,
-    pub jobs: JobColumns,
-    pub nodes: NodeColumns,
-    pub sets: SetColumns,
+pub struct JobRow {
+    pub id: JobId,
+    pub flags: u32,
+    pub priority: u32,
+    pub unit: u32,
+    pub min: u32,
+    pub max: u32,
+    pub demand: u32,
+    pub candidates: SetId,
+    pub position: f64,
+    pub submitted: Instant,
+    pub walltime: Span,
 }
 
 /// Part of one node, by count: the kernel picks which cores.
@@ -104,6 +59,68 @@ pub struct Share {
     pub node: NodeId,
     pub cores: u32,
     pub gpus: u32,
+}
+
+/// What a job holds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented once, in wit/policy.wit")]
+pub struct AllocationRow {
+    pub job: JobId,
+    pub state: u32,
+    pub demand: u32,
+    pub share_count: u32,
+    pub started: Instant,
+}
+
+/// A node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented once, in wit/policy.wit")]
+pub struct NodeRow {
+    pub id: NodeId,
+    pub state: u32,
+    pub cores: u32,
+    pub free_cores: u32,
+    pub sockets: u32,
+    pub gpus: u32,
+    pub free_gpus: u32,
+    pub memory: u32,
+}
+
+/// Nodes that jobs may run on, in the order of preference; none when the set is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented once, in wit/policy.wit")]
+pub struct SetRow {
+    pub id: SetId,
+    pub nodes: Vec<NodeId>,
+}
+
+/// One more property of jobs or nodes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented once, in wit/policy.wit")]
+pub struct Column {
+    pub name: String,
+    pub values: ColumnValues,
+}
+
+/// The entries of a column: one a row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented once, in wit/policy.wit")]
+pub enum ColumnValues {
+    Numbers(Vec<f64>),
+    Texts(Vec<String>),
+}
+
+/// What changed since the last pass of one policy instance; everything on its first.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented once, in wit/policy.wit")]
+pub struct Changes {
+    pub removed_jobs: Vec<JobId>,
+    pub nodes: Vec<NodeRow>,
+    pub sets: Vec<SetRow>,
+    pub jobs: Vec<JobRow>,
+    pub allocations: Vec<AllocationRow>,
+    pub shares: Vec<Share>,
+    pub columns: Vec<Column>,
 }
 
 /// One proposal of a policy. Anything may be in it: a guest wrote it.

@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    CandidateSet, Changes, Event, Fact, JOB_CAN_GROW, JOB_CAN_PREEMPT, JOB_CAN_SHRINK, JOB_ENDING,
-    JOB_EXCLUSIVE, JOB_QUEUED, JOB_RUNNING, JOB_SINGLE_NODE, Job, JobId, NODE_CLOSED, NODE_USABLE,
-    Node, NodeId, NodeState, Phase, SetId, State,
+    ALLOCATION_ENDING, ALLOCATION_RUNNING, AllocationRow, CandidateSet, Changes, Event, Fact,
+    JOB_CAN_GROW, JOB_CAN_PREEMPT, JOB_CAN_SHRINK, JOB_EXCLUSIVE, JOB_SINGLE_NODE, Job, JobId,
+    JobRow, NODE_CLOSED, NODE_GONE, NODE_USABLE, Node, NodeId, NodeRow, NodeState, Phase, SetId,
+    SetRow, Share, State,
 };
 
 /// Follows the events on behalf of one policy instance.
@@ -16,7 +17,8 @@ use crate::{
 pub struct Mirror {
     /// Everything was told once; from then on only changes are.
     told: bool,
-    jobs: Vec<JobId>,
+    /// Jobs that have changed, and whether only in what they hold.
+    jobs: Vec<(JobId, Changed)>,
     nodes: Vec<NodeId>,
     /// Sets that were told, and which version of each.
     sets: BTreeMap<SetId, u32>,
@@ -27,6 +29,13 @@ pub struct Mirror {
     /// Jobs that have just been queued, as long as nothing else has changed.
     arrivals: Vec<JobId>,
     other: bool,
+}
+
+/// What of a job an instance has to be told. The more comes last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Changed {
+    Allocation,
+    All,
 }
 
 impl Mirror {
@@ -54,7 +63,7 @@ impl Mirror {
             | Fact::StopRequested { .. } => {}
             Fact::JobValidated { job, .. } => {
                 self.arrivals.push(*job);
-                self.jobs.push(*job);
+                self.jobs.push((*job, Changed::All));
             }
             Fact::NodeAdded { node, .. } => {
                 self.sets_moved = true;
@@ -62,26 +71,27 @@ impl Mirror {
             }
             Fact::NodeStateChanged { node, .. } => self.node(*node),
             Fact::JobStarted { job, grants } | Fact::JobGrown { job, grants } => {
-                self.job(*job);
+                self.job(*job, Changed::Allocation);
                 grants.iter().for_each(|grant| self.node(grant.node));
             }
             Fact::CoresReturned { job, grant } => {
-                self.job(*job);
+                self.job(*job, Changed::Allocation);
                 self.node(grant.node);
             }
             Fact::SharesFreed { job, nodes } => {
-                self.job(*job);
+                self.job(*job, Changed::Allocation);
                 nodes.iter().for_each(|&node| self.node(node));
+            }
+            Fact::ShareClosed { job, .. } | Fact::JobEnding { job, .. } => {
+                self.job(*job, Changed::Allocation);
             }
             Fact::JobConfigured { job }
             | Fact::HoldSet { job, .. }
-            | Fact::ShareClosed { job, .. }
             | Fact::InstancesCanceled { job, .. }
             | Fact::InstancesFailed { job, .. }
             | Fact::TaskRequeued { job, .. }
-            | Fact::JobEnding { job, .. }
             | Fact::JobEnded { job }
-            | Fact::JobPurged { job } => self.job(*job),
+            | Fact::JobPurged { job } => self.job(*job, Changed::All),
             // Only a job's demand can change with its tasks; it matters to those that have less than their maximum.
             Fact::Dispatched { job, .. }
             | Fact::WorkEnded {
@@ -89,14 +99,14 @@ impl Mirror {
                 ..
             } => {
                 if state.job(*job).is_some_and(|j| j.min < j.max) {
-                    self.job(*job);
+                    self.job(*job, Changed::Allocation);
                 }
             }
         }
     }
 
-    fn job(&mut self, job: JobId) {
-        self.jobs.push(job);
+    fn job(&mut self, job: JobId, changed: Changed) {
+        self.jobs.push((job, changed));
         self.other = true;
     }
 
@@ -134,7 +144,7 @@ impl Mirror {
             self.gone_sets = state.gone_sets();
             state.nodes().for_each(|node| push_node(&mut changes, node));
             for job in state.jobs() {
-                self.tell_job(state, job, &mut changes);
+                self.tell_job(state, job, Changed::All, &mut changes);
             }
             return changes;
         }
@@ -144,37 +154,47 @@ impl Mirror {
         for id in nodes.drain(..) {
             match state.node(id) {
                 Some(node) => push_node(&mut changes, node),
-                None => changes.removed_nodes.push(id),
+                None => changes.nodes.push(NodeRow {
+                    id,
+                    state: NODE_GONE,
+                    ..NodeRow::default()
+                }),
             }
         }
         self.nodes = nodes;
         let mut jobs = std::mem::take(&mut self.jobs);
         jobs.sort_unstable();
-        jobs.dedup();
-        for id in jobs.drain(..) {
-            match state.job(id).filter(|job| is_visible(job)) {
-                Some(job) => self.tell_job(state, job, &mut changes),
-                None => changes.removed_jobs.push(id),
+        let mut rest = &jobs[..];
+        while let [(id, changed), later @ ..] = rest {
+            rest = later;
+            // The last of a job says the most.
+            if later.first().is_some_and(|(next, _)| next == id) {
+                continue;
+            }
+            match state.job(*id).filter(|job| is_visible(job)) {
+                Some(job) => self.tell_job(state, job, *changed, &mut changes),
+                None => changes.removed_jobs.push(*id),
             }
         }
+        jobs.clear();
         self.jobs = jobs;
         self.arrivals.clear();
         self.other = false;
         let gone_sets = state.gone_sets();
         if std::mem::replace(&mut self.gone_sets, gone_sets) != gone_sets {
-            changes.removed_sets = self
+            let gone = self
                 .sets
-                .iter()
-                .map(|(&id, _)| id)
-                .filter(|id| !state.sets.contains_key(id))
-                .collect();
-            self.sets.retain(|id, _| state.sets.contains_key(id));
+                .extract_if(.., |id, _| !state.sets.contains_key(id));
+            changes.sets.extend(gone.map(|(id, _)| SetRow {
+                id,
+                nodes: Vec::new(),
+            }));
         }
         self.tell_changed_sets(state, &mut changes);
         changes
     }
 
-    fn tell_job(&mut self, state: &State, job: &Job, changes: &mut Changes) {
+    fn tell_job(&mut self, state: &State, job: &Job, changed: Changed, changes: &mut Changes) {
         if !is_visible(job) {
             return;
         }
@@ -183,7 +203,12 @@ impl Mirror {
         {
             push_set(changes, job.candidates, set);
         }
-        push_job(changes, job);
+        if changed == Changed::All || job.phase == Phase::Queued {
+            push_job(changes, job);
+        }
+        if job.phase != Phase::Queued {
+            push_allocation(changes, job);
+        }
     }
 
     /// Sets follow nodes and groups as those come and change.
@@ -214,69 +239,73 @@ fn is_visible(job: &Job) -> bool {
 }
 
 fn push_set(changes: &mut Changes, id: SetId, set: &CandidateSet) {
-    changes.sets.id.push(id);
-    changes.sets.node_count.push(set.nodes.len() as u32);
-    changes.sets.node.extend_from_slice(&set.nodes);
+    changes.sets.push(SetRow {
+        id,
+        nodes: set.nodes.clone(),
+    });
 }
 
 fn push_node(changes: &mut Changes, node: &Node) {
-    let columns = &mut changes.nodes;
-    columns.id.push(node.id);
-    columns.state.push(if is_usable(node) {
-        NODE_USABLE
-    } else {
-        NODE_CLOSED
+    changes.nodes.push(NodeRow {
+        id: node.id,
+        state: if is_usable(node) {
+            NODE_USABLE
+        } else {
+            NODE_CLOSED
+        },
+        cores: node.spec.cores,
+        free_cores: node.usable_cores(),
+        sockets: node.spec.sockets,
+        gpus: node.spec.gpus,
+        free_gpus: if node.exclusive.is_some() {
+            0
+        } else {
+            node.free_gpus.len()
+        },
+        memory: u32::try_from(node.spec.memory_mb).unwrap_or(u32::MAX),
     });
-    columns.cores.push(node.spec.cores);
-    columns.free_cores.push(node.usable_cores());
-    columns.sockets.push(node.spec.sockets);
-    columns.gpus.push(node.spec.gpus);
-    columns.free_gpus.push(if node.exclusive.is_some() {
-        0
-    } else {
-        node.free_gpus.len()
-    });
-    columns.memory.push(node.spec.memory_mb as f64);
 }
 
 fn push_job(changes: &mut Changes, job: &Job) {
-    let columns = &mut changes.jobs;
     let bit = |is: bool, bit: u32| if is { bit } else { 0 };
     let spec = &job.spec;
-    columns.id.push(job.id);
-    columns.state.push(match job.phase {
-        Phase::Running if !job.is_held() => JOB_RUNNING,
-        Phase::Running | Phase::Ending(_) => JOB_ENDING,
-        Phase::Configuring | Phase::Submitted | Phase::Queued | Phase::Ended(_) => JOB_QUEUED,
-    });
-    columns.flags.push(
-        bit(spec.exclusive, JOB_EXCLUSIVE)
+    changes.jobs.push(JobRow {
+        id: job.id,
+        flags: bit(spec.exclusive, JOB_EXCLUSIVE)
             | bit(spec.can_grow, JOB_CAN_GROW)
             | bit(spec.can_shrink, JOB_CAN_SHRINK)
             | bit(spec.can_preempt, JOB_CAN_PREEMPT)
             | bit(spec.single_node, JOB_SINGLE_NODE),
-    );
-    columns.priority.push(spec.priority);
-    columns.position.push(job.position as f64);
-    columns
-        .submitted
-        .push(job.times.submitted.unwrap_or_default().as_instant());
-    columns
-        .started
-        .push(job.times.started.map_or(0.0, |at| at.as_instant()));
-    columns
-        .walltime
-        .push(spec.runtime.map_or(f64::INFINITY, |limit| limit.0 as f64));
-    columns.unit.push(spec.unit as u8);
-    columns.min.push(job.min);
-    columns.max.push(job.max);
-    columns.demand.push(job.demand());
-    columns.candidates.push(job.candidates);
-    columns.share_count.push(job.shares.len() as u32);
+        priority: spec.priority,
+        unit: spec.unit as u32,
+        min: job.min,
+        max: job.max,
+        demand: job.demand(),
+        candidates: job.candidates,
+        position: job.position as f64,
+        submitted: job.times.submitted.unwrap_or_default().as_instant(),
+        walltime: spec.runtime.map_or(f64::INFINITY, |limit| limit.0 as f64),
+    });
+}
+
+fn push_allocation(changes: &mut Changes, job: &Job) {
+    changes.allocations.push(AllocationRow {
+        job: job.id,
+        state: if job.phase == Phase::Running && !job.is_held() {
+            ALLOCATION_RUNNING
+        } else {
+            ALLOCATION_ENDING
+        },
+        demand: job.demand(),
+        share_count: job.shares.len() as u32,
+        started: job.times.started.map_or(0.0, |at| at.as_instant()),
+    });
     for (&node, share) in &job.shares {
-        columns.share_node.push(node);
-        columns.share_cores.push(share.cores.len());
-        columns.share_gpus.push(share.gpus.len());
+        changes.shares.push(Share {
+            node,
+            cores: share.cores.len(),
+            gpus: share.gpus.len(),
+        });
     }
 }
 

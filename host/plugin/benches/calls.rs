@@ -8,7 +8,11 @@ use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use divan::Bencher;
-use jobyard_kernel::{Assignment, Changes, Execution, JobId, TaskId, WorkKind};
+#[path = "../tests/plugins/wat.rs"]
+#[expect(dead_code, reason = "the tests use the rest")]
+mod wat;
+
+use jobyard_kernel::{Assignment, Changes, Execution, JobId, JobRow, SetId, TaskId, WorkKind};
 use jobyard_plugin::{
     Limits, Plugin, PluginHost, ProcessCommand, ProcessEvent, Processes, WorkExit, WorkFailure,
     World,
@@ -86,6 +90,38 @@ fn empty_pass(bencher: Bencher<'_, '_>) {
         .policy(Limits::for_world(World::SchedulingPolicy), &[])
         .unwrap();
     bencher.bench_local(|| policy.schedule(1e15, Changes::default()).unwrap());
+}
+
+/// The first pass of a policy that does nothing, with so many jobs: what it costs to hand rows over.
+#[divan::bench(args = [1_000, 10_000, 100_000])]
+fn rows(bencher: Bencher<'_, '_>, jobs: u32) {
+    let host = PluginHost::new(None).unwrap();
+    let idle = wat::Policy::default().build();
+    let plugin = host.load("idle", &idle, World::SchedulingPolicy).unwrap();
+    let limits = Limits::for_world(World::SchedulingPolicy);
+    let job = |id| JobRow {
+        id: JobId(id),
+        flags: 0,
+        priority: 2000,
+        unit: 0,
+        min: 1,
+        max: 1,
+        demand: 1,
+        candidates: SetId(0),
+        position: f64::from(id),
+        submitted: 1e15,
+        walltime: 60e6,
+    };
+    let everything = Changes {
+        jobs: (0..jobs).map(job).collect(),
+        ..Changes::default()
+    };
+    bencher
+        .with_inputs(|| (plugin.policy(limits, &[]).unwrap(), everything.clone()))
+        .bench_local_values(|(mut policy, everything)| {
+            policy.schedule(1e15, everything).unwrap();
+            policy
+        });
 }
 
 /// One task through `executor-command` whose process ends at once.

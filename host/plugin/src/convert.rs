@@ -1,4 +1,4 @@
-//! Between the kernel's plain data and the generated types, field by field; for changes see [`crate::columns`].
+//! Between the kernel's plain data and the generated types, field by field; for changes see [`crate::rows`].
 
 use std::path::Path;
 

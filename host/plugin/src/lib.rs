@@ -19,7 +19,6 @@
 
 mod bindings;
 mod cache;
-mod columns;
 mod convert;
 mod digest;
 mod error;
@@ -31,6 +30,7 @@ mod log;
 mod memory;
 mod policy;
 pub mod recovery;
+mod rows;
 mod text;
 mod ticker;
 mod work;

@@ -38,9 +38,6 @@ const SHARED: &[&str] = &["log", "process", "files", "work"];
 const DEFAULTS: &[(&str, &str)] = &[
     ("imports", "work@0.1.0/assignment"),
     ("imports", "work@0.1.0/execution"),
-    ("policy", "policy@0.1.0/jobs"),
-    ("policy", "policy@0.1.0/nodes"),
-    ("policy", "policy@0.1.0/candidate-sets"),
     ("policy", "policy@0.1.0/changes"),
     ("policy", "policy@0.1.0/plan"),
 ];

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     policy::{
         Changes, Decision, Instant, JOB_CAN_GROW, JOB_EXCLUSIVE, JOB_QUEUED, JOB_RUNNING,
-        JOB_SINGLE_NODE, JobId, NODE_USABLE, NodeId, Placement, Plan, SetId, Share,
+        JOB_SINGLE_NODE, JobId, NODE_GONE, NODE_USABLE, NodeId, Placement, Plan, SetId, Share,
     },
     rows::{JobRow, NodeRow},
 };
@@ -21,6 +21,8 @@ pub struct Cluster {
     changed_nodes: BTreeSet<NodeId>,
     changed_sets: BTreeSet<SetId>,
     changed_jobs: BTreeSet<JobId>,
+    /// Of jobs that were sent before.
+    changed_allocations: BTreeSet<JobId>,
     removed_jobs: BTreeSet<JobId>,
     removed_nodes: BTreeSet<NodeId>,
 }
@@ -88,6 +90,7 @@ impl Cluster {
             }
         }
         self.changed_jobs.remove(&id);
+        self.changed_allocations.remove(&id);
         self.removed_jobs.insert(id);
     }
 
@@ -105,19 +108,29 @@ impl Cluster {
     pub fn changes(&mut self) -> Changes {
         let mut changes = Changes {
             removed_jobs: std::mem::take(&mut self.removed_jobs).into_iter().collect(),
-            removed_nodes: std::mem::take(&mut self.removed_nodes)
+            nodes: std::mem::take(&mut self.removed_nodes)
                 .into_iter()
+                .map(|id| NodeRow {
+                    state: NODE_GONE,
+                    ..NodeRow::idle(id, 0)
+                })
                 .collect(),
             ..Changes::default()
         };
         for id in std::mem::take(&mut self.changed_nodes) {
-            changes.push_node(&self.nodes[&id]);
+            changes.nodes.push(self.nodes[&id]);
         }
         for id in std::mem::take(&mut self.changed_sets) {
             changes.push_set(id, &self.sets[&id]);
         }
-        for id in std::mem::take(&mut self.changed_jobs) {
-            changes.push_job(&self.jobs[&id]);
+        let described = std::mem::take(&mut self.changed_jobs);
+        for id in &described {
+            changes.push_job(&self.jobs[id]);
+        }
+        for id in std::mem::take(&mut self.changed_allocations) {
+            if !described.contains(&id) {
+                changes.push_allocation(&self.jobs[&id]);
+            }
         }
         changes
     }
@@ -125,7 +138,7 @@ impl Cluster {
     /// Everything, as for a new instance.
     pub fn snapshot(&self) -> Changes {
         let mut changes = Changes::default();
-        self.nodes.values().for_each(|row| changes.push_node(row));
+        changes.nodes.extend(self.nodes.values());
         self.sets
             .iter()
             .for_each(|(&id, nodes)| changes.push_set(id, nodes));
@@ -167,7 +180,7 @@ impl Cluster {
         started
     }
 
-    fn give(&mut self, now: Instant, placement: &Placement, state: u8) {
+    fn give(&mut self, now: Instant, placement: &Placement, state: u32) {
         let Some(job) = self.jobs.get_mut(&placement.job) else {
             panic!("no job: {placement:?}")
         };
@@ -249,6 +262,6 @@ impl Cluster {
             job.state = JOB_RUNNING;
             job.started = now;
         }
-        self.changed_jobs.insert(job.id);
+        self.changed_allocations.insert(job.id);
     }
 }

@@ -11,8 +11,8 @@ use crate::{
     keys::{HashNumbers, key, ordered, queue_key},
     pack::Shape,
     policy::{
-        CandidateSets, Changes, Instant, JOB_CAN_GROW, JOB_ENDING, JOB_QUEUED, JOB_RUNNING, JobId,
-        Jobs, NODE_USABLE, NodeId, Nodes, SetId, Share, Span,
+        self, Allocation, CandidateSet, Changes, Instant, JOB_CAN_GROW, JOB_ENDING, JOB_QUEUED,
+        JOB_RUNNING, JobId, NODE_GONE, NODE_USABLE, NodeId, SetId, Share, Span,
     },
 };
 
@@ -43,7 +43,7 @@ pub struct Job {
     /// Its number.
     pub id: JobId,
     /// `JOB_QUEUED`, `JOB_RUNNING` or `JOB_ENDING`.
-    pub state: u8,
+    pub state: u32,
     /// Bits `JOB_…`.
     pub flags: u32,
     /// The highest goes first.
@@ -149,37 +149,35 @@ impl Default for Mirror {
 }
 
 impl Mirror {
-    /// Takes what changed: removals, nodes, sets, jobs, in that order.
+    /// Takes what changed: removed jobs, nodes, sets, jobs, allocations, in that order.
     ///
     /// # Panics
-    /// When the columns of a table differ in length: the host broke the contract, and the trap says how.
+    /// When an allocation is of a job that was never described, or there are fewer shares than allocations say: the host
+    /// broke the contract, and the trap says how.
     pub fn apply(&mut self, changes: &Changes) {
         for &id in &changes.removed_jobs {
             if let Some(slot) = self.slots.remove(&id) {
                 self.take_out(slot);
+                self.jobs[slot as usize] = None;
                 self.vacant.push(slot);
             }
         }
-        let mut nodes_moved = false;
-        for id in &changes.removed_nodes {
-            if let Ok(at) = self.nodes.binary_search_by_key(id, |node| node.id) {
-                self.nodes.remove(at);
-                nodes_moved = true;
-            }
-        }
-        for id in &changes.removed_sets {
-            self.sets.remove(id);
-        }
-        nodes_moved |= self.apply_nodes(&changes.nodes);
+        let nodes_moved = self.apply_nodes(&changes.nodes);
         self.apply_sets(&changes.sets);
         if nodes_moved {
             self.free.recount(&self.nodes);
             self.everywhere = (0..self.nodes.len() as u32).collect();
         }
-        if nodes_moved || !changes.sets.id.is_empty() {
+        if nodes_moved || !changes.sets.is_empty() {
             self.find_positions();
         }
-        self.apply_jobs(&changes.jobs);
+        // On the first call: all that is queued goes into the queue at once.
+        let first = self.jobs.is_empty();
+        self.apply_jobs(&changes.jobs, first);
+        self.apply_allocations(&changes.allocations, &changes.shares, first);
+        if first {
+            self.fill_queue();
+        }
         if nodes_moved {
             // What a job holds in units depends on its nodes' sockets.
             self.find_hungry();
@@ -277,27 +275,24 @@ impl Mirror {
     }
 
     /// Answers whether nodes came, went, or changed what they have.
-    fn apply_nodes(&mut self, rows: &Nodes) -> bool {
-        let n = rows.id.len();
-        let columns = [
-            ("state", rows.state.len()),
-            ("cores", rows.cores.len()),
-            ("free-cores", rows.free_cores.len()),
-            ("sockets", rows.sockets.len()),
-            ("gpus", rows.gpus.len()),
-            ("free-gpus", rows.free_gpus.len()),
-        ];
-        check_columns("nodes", n, &columns);
+    fn apply_nodes(&mut self, rows: &[policy::Node]) -> bool {
         let mut moved = false;
-        for row in 0..n {
+        for row in rows {
+            if row.state == NODE_GONE {
+                if let Some(at) = self.position(row.id) {
+                    self.nodes.remove(at);
+                    moved = true;
+                }
+                continue;
+            }
             let node = Node {
-                id: rows.id[row],
-                usable: rows.state[row] == NODE_USABLE,
-                cores: rows.cores[row],
-                sockets: rows.sockets[row].max(1),
-                gpus: rows.gpus[row],
-                free_cores: rows.free_cores[row].min(rows.cores[row]),
-                free_gpus: rows.free_gpus[row].min(rows.gpus[row]),
+                id: row.id,
+                usable: row.state == NODE_USABLE,
+                cores: row.cores,
+                sockets: row.sockets.max(1),
+                gpus: row.gpus,
+                free_cores: row.free_cores.min(row.cores),
+                free_gpus: row.free_gpus.min(row.gpus),
             };
             match self.position(node.id) {
                 Some(at) => {
@@ -317,25 +312,17 @@ impl Mirror {
         moved
     }
 
-    fn apply_sets(&mut self, rows: &CandidateSets) {
-        check_columns(
-            "sets",
-            rows.id.len(),
-            &[("node-count", rows.node_count.len())],
-        );
-        let mut nodes = &rows.node[..];
-        for (id, &count) in rows.id.iter().zip(&rows.node_count) {
-            let Some((ids, rest)) = nodes.split_at_checked(count as usize) else {
-                panic!("sets.node is shorter than sets.node-count says");
+    fn apply_sets(&mut self, rows: &[CandidateSet]) {
+        for CandidateSet { id, nodes } in rows {
+            if nodes.is_empty() {
+                self.sets.remove(id);
+                continue;
+            }
+            let set = Set {
+                ids: nodes.clone(),
+                positions: Vec::new(),
             };
-            self.sets.insert(
-                *id,
-                Set {
-                    ids: ids.to_vec(),
-                    positions: Vec::new(),
-                },
-            );
-            nodes = rest;
+            self.sets.insert(*id, set);
         }
     }
 
@@ -356,103 +343,107 @@ impl Mirror {
         self.sets = sets;
     }
 
-    fn apply_jobs(&mut self, rows: &Jobs) {
-        let n = rows.id.len();
-        let columns = [
-            ("state", rows.state.len()),
-            ("flags", rows.flags.len()),
-            ("priority", rows.priority.len()),
-            ("position", rows.position.len()),
-            ("started", rows.started.len()),
-            ("walltime", rows.walltime.len()),
-            ("unit", rows.unit.len()),
-            ("min", rows.min.len()),
-            ("max", rows.max.len()),
-            ("demand", rows.demand.len()),
-            ("candidates", rows.candidates.len()),
-            ("share-count", rows.share_count.len()),
-        ];
-        check_columns("jobs", n, &columns);
-        // On the first call: all that is queued goes into the queue at once.
-        let mut arrivals = self.jobs.is_empty().then(|| Vec::with_capacity(n));
-        if arrivals.is_some() {
-            self.jobs.reserve(n);
-            self.slots.reserve(n);
+    /// On the first call nothing goes into the queue: `fill_queue` does it.
+    fn apply_jobs(&mut self, rows: &[policy::Job], first: bool) {
+        if first {
+            self.jobs.reserve(rows.len());
+            self.slots.reserve(rows.len());
         }
-        let mut share = 0;
-        for row in 0..n {
-            let count = rows.share_count[row] as usize;
-            let shares = (share..share + count)
-                .map(|at| Share {
-                    node: rows.share_node[at],
-                    cores: rows.share_cores[at],
-                    gpus: rows.share_gpus[at],
-                })
-                .collect();
-            share += count;
-            let (min, max) = (
-                rows.min[row].max(1),
-                rows.max[row].max(rows.min[row]).max(1),
-            );
+        for row in rows {
+            let (min, max) = (row.min.max(1), row.max.max(row.min).max(1));
             let job = Job {
-                id: rows.id[row],
-                state: rows.state[row],
-                flags: rows.flags[row],
-                priority: rows.priority[row],
-                position: rows.position[row],
-                started: rows.started[row],
-                walltime: rows.walltime[row],
-                shape: Shape::new(rows.unit[row], rows.flags[row]),
+                id: row.id,
+                state: JOB_QUEUED,
+                flags: row.flags,
+                priority: row.priority,
+                position: row.position,
+                started: 0.0,
+                walltime: row.walltime,
+                shape: Shape::new(row.unit, row.flags),
                 min,
                 max,
-                demand: rows.demand[row].clamp(min, max),
-                set: rows.candidates[row],
-                shares,
+                demand: row.demand.clamp(min, max),
+                set: row.candidates,
+                shares: Vec::new(),
             };
-            let slot = self.slots.get(&job.id).copied();
-            if let Some(slot) = slot {
+            let known = self.slots.get(&row.id).copied();
+            if let Some(slot) = known {
                 self.take_out(slot);
             }
-            let slot = slot
+            let slot = known
                 .or_else(|| self.vacant.pop())
                 .unwrap_or(self.jobs.len() as u32);
-            self.slots.insert(job.id, slot);
-            self.put_in(slot, &job, arrivals.as_mut());
+            if known.is_none() {
+                self.slots.insert(row.id, slot);
+            }
             match self.jobs.get_mut(slot as usize) {
                 Some(place) => *place = Some(job),
                 None => self.jobs.push(Some(job)),
             }
-        }
-        if let Some(arrivals) = arrivals {
-            self.queue.fill(&arrivals);
-            if let Some(shortest) = &mut self.shortest {
-                shortest.fill(&arrivals);
+            if !first {
+                self.put_in(slot);
             }
         }
     }
 
-    /// Puts a job into its indexes; a queued one only onto the list of arrivals, if there is one.
-    fn put_in(&mut self, slot: u32, job: &Job, arrivals: Option<&mut Vec<Entry>>) {
+    fn apply_allocations(&mut self, rows: &[Allocation], mut shares: &[Share], first: bool) {
+        for row in rows {
+            let Some((held, rest)) = shares.split_at_checked(row.share_count as usize) else {
+                panic!("changes.shares is shorter than changes.allocations say");
+            };
+            shares = rest;
+            let Some(&slot) = self.slots.get(&row.job) else {
+                panic!("job {} has an allocation and was never described", row.job);
+            };
+            if !first {
+                self.take_out(slot);
+            }
+            if let Some(job) = &mut self.jobs[slot as usize] {
+                job.state = row.state;
+                job.started = row.started;
+                job.demand = row.demand.clamp(job.min, job.max);
+                job.shares.clear();
+                job.shares.extend_from_slice(held);
+            }
+            self.put_in(slot);
+        }
+    }
+
+    fn fill_queue(&mut self) {
+        let queued: Vec<Entry> = (0..)
+            .zip(self.jobs.iter().flatten())
+            .filter(|(_, job)| job.state == JOB_QUEUED)
+            .map(|(slot, job)| job.entry(slot))
+            .collect();
+        self.queue.fill(&queued);
+        if let Some(shortest) = &mut self.shortest {
+            shortest.fill(&queued);
+        }
+    }
+
+    /// Puts a job into its indexes.
+    fn put_in(&mut self, slot: u32) {
+        let Some(job) = &self.jobs[slot as usize] else {
+            return;
+        };
         if job.state == JOB_QUEUED {
             let entry = job.entry(slot);
-            if let Some(arrivals) = arrivals {
-                arrivals.push(entry);
-            } else {
-                self.queue.insert(entry);
-                if let Some(shortest) = &mut self.shortest {
-                    shortest.insert(entry);
-                }
+            self.queue.insert(entry);
+            if let Some(shortest) = &mut self.shortest {
+                shortest.insert(entry);
             }
         } else {
+            let hungry = self.is_hungry(job).then(|| job.queue_key());
             self.running.insert(job.end_key(), slot);
-            if self.is_hungry(job) {
-                self.hungry.insert(job.queue_key(), slot);
+            if let Some(key) = hungry {
+                self.hungry.insert(key, slot);
             }
         }
     }
 
+    /// Takes a job out of its indexes.
     fn take_out(&mut self, slot: u32) {
-        let Some(job) = self.jobs[slot as usize].take() else {
+        let Some(job) = &self.jobs[slot as usize] else {
             return;
         };
         if job.state == JOB_QUEUED {
@@ -482,15 +473,6 @@ impl Mirror {
                 self.hungry.insert(job.queue_key(), slot);
             }
         }
-    }
-}
-
-fn check_columns(table: &str, rows: usize, columns: &[(&str, usize)]) {
-    for (column, len) in columns {
-        assert!(
-            *len == rows,
-            "{table}.{column} has {len} entries for {rows} rows"
-        );
     }
 }
 
@@ -525,7 +507,7 @@ mod tests {
     fn keeps_the_queue_in_order_and_running_jobs_by_expected_end() {
         let mut mirror = Mirror::default();
         let mut changes = Changes::default();
-        changes.push_node(&NodeRow::idle(5, 8));
+        changes.nodes.push(NodeRow::idle(5, 8));
         for (id, priority, position) in [(1, 2000, 1.0), (2, 3000, 2.0), (3, 2000, 0.5)] {
             changes.push_job(&JobRow {
                 priority,
@@ -565,7 +547,7 @@ mod tests {
     fn knows_who_could_grow() {
         let mut mirror = Mirror::default();
         let mut changes = Changes::default();
-        changes.push_node(&NodeRow {
+        changes.nodes.push(NodeRow {
             sockets: 2,
             ..NodeRow::idle(5, 8)
         });
@@ -599,7 +581,7 @@ mod tests {
         assert_eq!(ids(mirror.hungry()), [2, 1, 6]);
 
         let mut changes = Changes::default();
-        changes.push_node(&NodeRow {
+        changes.nodes.push(NodeRow {
             sockets: 4,
             ..NodeRow::idle(5, 8)
         });
@@ -612,7 +594,7 @@ mod tests {
         let mut mirror = Mirror::default();
         let mut changes = Changes::default();
         for id in [3, 5, 9] {
-            changes.push_node(&NodeRow::idle(id, 8));
+            changes.nodes.push(NodeRow::idle(id, 8));
         }
         changes.push_set(1, &[9, 4, 3, 9]); // 4 is not there yet, 9 is named twice
         mirror.apply(&changes);
@@ -627,11 +609,12 @@ mod tests {
         assert_eq!(nodes(&mirror, 1), [9, 3]);
         assert!(nodes(&mirror, 2).is_empty());
 
-        let mut changes = Changes {
-            removed_nodes: vec![3],
-            ..Changes::default()
-        };
-        changes.push_node(&NodeRow::idle(4, 8));
+        let mut changes = Changes::default();
+        changes.nodes.push(NodeRow {
+            state: NODE_GONE,
+            ..NodeRow::idle(3, 0)
+        });
+        changes.nodes.push(NodeRow::idle(4, 8));
         mirror.apply(&changes);
         assert_eq!(nodes(&mirror, 0), [4, 5, 9]);
         assert_eq!(nodes(&mirror, 1), [9, 4]);
@@ -640,19 +623,18 @@ mod tests {
             [None, Some(0), Some(1), Some(2)]
         );
 
-        mirror.apply(&Changes {
-            removed_sets: vec![1],
-            ..Changes::default()
-        });
+        let mut changes = Changes::default();
+        changes.push_set(1, &[]);
+        mirror.apply(&changes);
         assert!(nodes(&mirror, 1).is_empty());
     }
 
     #[test]
-    #[should_panic(expected = "jobs.priority has 0 entries for 1 rows")]
-    fn columns_that_do_not_fit_together_are_named() {
+    #[should_panic(expected = "changes.shares is shorter than changes.allocations say")]
+    fn shares_that_are_missing_are_named() {
         let mut changes = Changes::default();
-        changes.push_job(&JobRow::queued(1, 1, 1.0));
-        changes.jobs.priority.clear();
+        changes.push_job(&running(1, 1.0, 1));
+        changes.shares.clear();
         Mirror::default().apply(&changes);
     }
 }

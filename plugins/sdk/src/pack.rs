@@ -92,7 +92,7 @@ impl Free {
 
 impl Shape {
     /// From the columns `unit` and `flags`. A unit that this crate does not know is taken for nodes: the largest.
-    pub fn new(unit: u8, flags: u32) -> Shape {
+    pub fn new(unit: u32, flags: u32) -> Shape {
         let unit = match unit {
             0 => Unit::Core,
             1 => Unit::Socket,
@@ -319,7 +319,7 @@ mod tests {
 
     /// Shares as (node, cores, GPUs).
     fn packed(
-        unit: u8,
+        unit: u32,
         flags: u32,
         amount: (u32, u32),
         candidates: &[u32],

@@ -2,32 +2,34 @@
 //! [`policy_component!`](crate::policy_component) turns into a component.
 
 pub use crate::bindings::policy::exports::jobyard::plugin::policy::{
-    CandidateSets, Changes, Decision, Instant, JobId, Jobs, NodeId, Nodes, Placement, Plan,
-    Preemption, Reservation, SetId, Share, Span, Waiting,
+    Allocation, CandidateSet, Changes, Column, ColumnValues, Decision, Instant, Job, JobId, Node,
+    NodeId, Placement, Plan, Preemption, Reservation, SetId, Share, Span, Waiting,
 };
 
-/// `jobs.state`: free to start.
-pub const JOB_QUEUED: u8 = 0;
-/// `jobs.state`: holds shares, may get more.
-pub const JOB_RUNNING: u8 = 1;
-/// `jobs.state`: holds shares until it has ended.
-pub const JOB_ENDING: u8 = 2;
+/// A job that is free to start: one that was described and has no allocation.
+pub const JOB_QUEUED: u32 = 0;
+/// `allocation.state`: holds shares, may get more.
+pub const JOB_RUNNING: u32 = 1;
+/// `allocation.state`: holds shares until it has ended.
+pub const JOB_ENDING: u32 = 2;
 
-/// `jobs.flags`: no other job on its nodes.
+/// `job.flags`: no other job on its nodes.
 pub const JOB_EXCLUSIVE: u32 = 1;
-/// `jobs.flags`: may be given more while it runs.
+/// `job.flags`: may be given more while it runs.
 pub const JOB_CAN_GROW: u32 = 2;
-/// `jobs.flags`: what is above its minimum may be taken back.
+/// `job.flags`: what is above its minimum may be taken back.
 pub const JOB_CAN_SHRINK: u32 = 4;
-/// `jobs.flags`: may be preempted.
+/// `job.flags`: may be preempted.
 pub const JOB_CAN_PREEMPT: u32 = 8;
-/// `jobs.flags`: all that it gets is on one node.
+/// `job.flags`: all that it gets is on one node.
 pub const JOB_SINGLE_NODE: u32 = 16;
 
-/// `nodes.state`: takes jobs.
-pub const NODE_USABLE: u8 = 0;
-/// `nodes.state`: takes no new jobs.
-pub const NODE_CLOSED: u8 = 1;
+/// `node.state`: takes jobs.
+pub const NODE_USABLE: u32 = 0;
+/// `node.state`: takes no new jobs.
+pub const NODE_CLOSED: u32 = 1;
+/// `node.state`: is to be forgotten.
+pub const NODE_GONE: u32 = 2;
 
 /// `waiting.reason`: there is not enough free of what it needs.
 pub const NOT_ENOUGH_RESOURCE: u32 = 1;

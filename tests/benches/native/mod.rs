@@ -4,7 +4,7 @@
 //! against the types of the guests' bindings, so both are converted here: that belongs to calling it natively, as lowering and
 //! lifting belong to calling the component. Columns are taken over, not copied.
 
-use jobyard_kernel::{self as kernel, JobId, NodeId, SetId};
+use jobyard_kernel::{self as kernel, JobId, NodeId};
 use jobyard_plugin_sdk::policy::{self as guest, Policy, Traits};
 use jobyard_policy_backfill::Backfill;
 use jobyard_sim::{Arrivals, Scheduler, SchedulerFault};
@@ -49,69 +49,78 @@ impl Scheduler for Native {
 fn told(changes: kernel::Changes) -> guest::Changes {
     let kernel::Changes {
         removed_jobs,
-        removed_nodes,
-        removed_sets,
-        jobs,
         nodes,
         sets,
+        jobs,
+        allocations,
+        shares,
+        columns,
     } = changes;
+    assert!(columns.is_empty(), "no policy here asks for any");
+    // Collecting a vector into one of rows of the same size reuses the allocation.
     guest::Changes {
-        removed_jobs: job_ids(removed_jobs),
-        removed_nodes: node_ids(removed_nodes),
-        removed_sets: set_ids(removed_sets),
-        jobs: guest::Jobs {
-            id: job_ids(jobs.id),
-            state: jobs.state,
-            flags: jobs.flags,
-            priority: jobs.priority,
-            position: jobs.position,
-            submitted: jobs.submitted,
-            started: jobs.started,
-            walltime: jobs.walltime,
-            unit: jobs.unit,
-            min: jobs.min,
-            max: jobs.max,
-            demand: jobs.demand,
-            candidates: set_ids(jobs.candidates),
-            share_count: jobs.share_count,
-            share_node: node_ids(jobs.share_node),
-            share_cores: jobs.share_cores,
-            share_gpus: jobs.share_gpus,
-            numbers: jobs.numbers,
-            texts: jobs.texts,
-        },
-        nodes: guest::Nodes {
-            id: node_ids(nodes.id),
-            state: nodes.state,
-            cores: nodes.cores,
-            free_cores: nodes.free_cores,
-            sockets: nodes.sockets,
-            gpus: nodes.gpus,
-            free_gpus: nodes.free_gpus,
-            memory: nodes.memory,
-            numbers: nodes.numbers,
-            texts: nodes.texts,
-        },
-        sets: guest::CandidateSets {
-            id: set_ids(sets.id),
-            node_count: sets.node_count,
-            node: node_ids(sets.node),
-        },
+        removed_jobs: removed_jobs.into_iter().map(|JobId(id)| id).collect(),
+        nodes: nodes.into_iter().map(node).collect(),
+        sets: sets.into_iter().map(set).collect(),
+        jobs: jobs.into_iter().map(job).collect(),
+        allocations: allocations.into_iter().map(allocation).collect(),
+        shares: shares.into_iter().map(held).collect(),
+        columns: Vec::new(),
     }
 }
 
-// Collecting a vector of ids into one of their numbers reuses the allocation.
-
-fn job_ids(ids: Vec<JobId>) -> Vec<u32> {
-    ids.into_iter().map(|JobId(id)| id).collect()
+fn node(row: kernel::NodeRow) -> guest::Node {
+    guest::Node {
+        id: row.id.0,
+        state: row.state,
+        cores: row.cores,
+        free_cores: row.free_cores,
+        sockets: row.sockets,
+        gpus: row.gpus,
+        free_gpus: row.free_gpus,
+        memory: row.memory,
+    }
 }
 
-fn node_ids(ids: Vec<NodeId>) -> Vec<u32> {
-    ids.into_iter().map(|NodeId(id)| id).collect()
+fn set(row: kernel::SetRow) -> guest::CandidateSet {
+    guest::CandidateSet {
+        id: row.id.0,
+        nodes: row.nodes.into_iter().map(|NodeId(id)| id).collect(),
+    }
 }
 
-fn set_ids(ids: Vec<SetId>) -> Vec<u32> {
-    ids.into_iter().map(|SetId(id)| id).collect()
+fn job(row: kernel::JobRow) -> guest::Job {
+    guest::Job {
+        id: row.id.0,
+        flags: row.flags,
+        priority: row.priority,
+        unit: row.unit,
+        min: row.min,
+        max: row.max,
+        demand: row.demand,
+        candidates: row.candidates.0,
+        position: row.position,
+        submitted: row.submitted,
+        walltime: row.walltime,
+    }
+}
+
+fn allocation(row: kernel::AllocationRow) -> guest::Allocation {
+    guest::Allocation {
+        job: row.job.0,
+        state: row.state,
+        demand: row.demand,
+        share_count: row.share_count,
+        started: row.started,
+    }
+}
+
+fn held(share: kernel::Share) -> guest::Share {
+    guest::Share {
+        node: share.node.0,
+        cores: share.cores,
+        gpus: share.gpus,
+    }
 }
 
 fn plan(plan: guest::Plan) -> kernel::Plan {

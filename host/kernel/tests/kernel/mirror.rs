@@ -2,94 +2,58 @@
 
 use std::collections::BTreeMap;
 
-use jobyard_kernel::{Changes, JobId, Mirror, State};
+use jobyard_kernel::{Changes, JobId, JobRow, Mirror, NODE_GONE, State};
 
 /// What an instance knows after all that it was told.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Known {
-    jobs: BTreeMap<u32, String>,
+    jobs: BTreeMap<u32, (JobRow, String)>,
     nodes: BTreeMap<u32, String>,
     sets: BTreeMap<u32, Vec<u32>>,
 }
 
 impl Known {
-    /// Applies one call's changes in the order that the contract names: removals, nodes, sets, jobs.
+    /// Applies one call's changes in the order that the contract names: removed jobs, nodes, sets, jobs, allocations.
     pub(crate) fn apply(&mut self, changes: &Changes) {
         for id in &changes.removed_jobs {
             self.jobs.remove(&id.0);
         }
-        for id in &changes.removed_nodes {
-            self.nodes.remove(&id.0);
+        for node in &changes.nodes {
+            if node.state == NODE_GONE {
+                self.nodes.remove(&node.id.0);
+            } else {
+                self.nodes.insert(node.id.0, format!("{node:?}"));
+            }
         }
-        for id in &changes.removed_sets {
-            let was = self.sets.remove(&id.0);
-            assert!(was.is_some(), "set {id} was removed and never told");
+        for set in &changes.sets {
+            // An empty one is of no use just now, or for ever.
+            let nodes = set.nodes.iter().map(|node| node.0).collect();
+            self.sets.insert(set.id.0, nodes);
         }
-        let n = &changes.nodes;
-        for (row, id) in n.id.iter().enumerate() {
-            let text = format!(
-                "state {} cores {}/{} sockets {} gpus {}/{} memory {}",
-                n.state[row],
-                n.free_cores[row],
-                n.cores[row],
-                n.sockets[row],
-                n.free_gpus[row],
-                n.gpus[row],
-                n.memory[row],
+        for job in &changes.jobs {
+            let (id, set) = (job.id, job.candidates);
+            assert!(
+                set.0 == 0 || self.sets.contains_key(&set.0),
+                "job {id} refers to set {set}, which was not told"
             );
-            self.nodes.insert(id.0, text);
+            self.jobs.insert(id.0, (*job, "queued".to_owned()));
         }
-        let mut flat = changes.sets.node.iter().map(|node| node.0);
-        for (row, id) in changes.sets.id.iter().enumerate() {
-            let count = changes.sets.node_count[row] as usize;
-            self.sets.insert(id.0, flat.by_ref().take(count).collect());
+        let mut shares = &changes.shares[..];
+        for given in &changes.allocations {
+            let (held, rest) = shares.split_at(given.share_count as usize);
+            shares = rest;
+            let Some((job, holds)) = self.jobs.get_mut(&given.job.0) else {
+                panic!("job {} holds something and was never described", given.job);
+            };
+            job.demand = given.demand;
+            *holds = format!("state {} since {}: {held:?}", given.state, given.started);
         }
-        assert_eq!(flat.next(), None, "no nodes are left over");
-        self.apply_jobs(changes);
+        assert!(shares.is_empty(), "no shares are left over");
     }
 
     /// Whether it knows a job.
     pub(crate) fn has_job(&self, id: JobId) -> bool {
         self.jobs.contains_key(&id.0)
-    }
-
-    fn apply_jobs(&mut self, changes: &Changes) {
-        let j = &changes.jobs;
-        let mut share = 0;
-        for (row, id) in j.id.iter().enumerate() {
-            let count = j.share_count[row] as usize;
-            let shares: Vec<String> = (share..share + count)
-                .map(|i| {
-                    format!(
-                        "{}:{}+{}",
-                        j.share_node[i], j.share_cores[i], j.share_gpus[i]
-                    )
-                })
-                .collect();
-            share += count;
-            let set = j.candidates[row].0;
-            assert!(
-                set == 0 || self.sets.contains_key(&set),
-                "job {id} refers to set {set}, which was not told"
-            );
-            let text = format!(
-                "state {} flags {} priority {} position {} submitted {} started {} walltime {} \
-                 unit {} min {} max {} demand {} set {set} shares {shares:?}",
-                j.state[row],
-                j.flags[row],
-                j.priority[row],
-                j.position[row],
-                j.submitted[row],
-                j.started[row],
-                j.walltime[row],
-                j.unit[row],
-                j.min[row],
-                j.max[row],
-                j.demand[row],
-            );
-            self.jobs.insert(id.0, text);
-        }
-        assert_eq!(share, j.share_node.len(), "no shares are left over");
     }
 
     /// That it knows what a new instance would be told, and no set that has gone.
@@ -102,8 +66,12 @@ impl Known {
             assert_eq!(self.sets.get(id), Some(nodes), "set {id}");
         }
         let live: Vec<u32> = state.sets().map(|(id, _)| id.0).collect();
-        for id in self.sets.keys() {
-            assert!(live.contains(id), "set {id} has gone and is still known");
+        for (id, nodes) in &self.sets {
+            let gone = nodes.is_empty() && !live.contains(id);
+            assert!(
+                gone || live.contains(id),
+                "set {id} has gone and is still known"
+            );
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jobyard_kernel::{Changes, Decision, JobColumns, JobId, NodeColumns, NodeId, SetId, Share};
+use jobyard_kernel::{
+    Changes, Decision, JobId, JobRow, NODE_USABLE, NodeId, NodeRow, SetId, Share,
+};
 use jobyard_plugin::{ConfigureError, Input, Limits, Output, Plugin, ProcessEvent, World};
 
 use crate::working::{Did, Script, assignment};
@@ -43,37 +45,32 @@ fn all_of_them_load() {
 
 /// Two queued jobs of these sizes on one node with four free cores, as on the first call.
 fn first_call(sizes: [u32; 2]) -> Changes {
-    let jobs = JobColumns {
-        id: vec![JobId(1), JobId(2)],
-        state: vec![0; 2],
-        flags: vec![0; 2],
-        priority: vec![2000; 2],
-        position: vec![1.0, 2.0],
-        submitted: vec![1e15; 2],
-        started: vec![0.0; 2],
-        walltime: vec![60e6; 2],
-        unit: vec![0; 2],
-        min: sizes.to_vec(),
-        max: sizes.to_vec(),
-        demand: sizes.to_vec(),
-        candidates: vec![SetId(0); 2],
-        share_count: vec![0; 2],
-        ..JobColumns::default()
+    let job = |(id, cores): (u32, u32)| JobRow {
+        id: JobId(id),
+        flags: 0,
+        priority: 2000,
+        unit: 0,
+        min: cores,
+        max: cores,
+        demand: cores,
+        candidates: SetId(0),
+        position: f64::from(id),
+        submitted: 1e15,
+        walltime: 60e6,
     };
-    let nodes = NodeColumns {
-        id: vec![NodeId(1)],
-        state: vec![0],
-        cores: vec![4],
-        free_cores: vec![4],
-        sockets: vec![1],
-        gpus: vec![0],
-        free_gpus: vec![0],
-        memory: vec![1024.0],
-        ..NodeColumns::default()
+    let node = NodeRow {
+        id: NodeId(1),
+        state: NODE_USABLE,
+        cores: 4,
+        free_cores: 4,
+        sockets: 1,
+        gpus: 0,
+        free_gpus: 0,
+        memory: 1024,
     };
     Changes {
-        jobs,
-        nodes,
+        jobs: (1..).zip(sizes).map(job).collect(),
+        nodes: vec![node],
         ..Changes::default()
     }
 }

@@ -18,7 +18,7 @@ pub(crate) struct Policy {
     pub start: String,
     /// Body of `configure(settings pointer, settings length) -> pointer`.
     pub configure: String,
-    /// Body of `schedule(arguments pointer) -> pointer`.
+    /// Body of `schedule(now, pointer and length of each list of changes) -> pointer`.
     pub schedule: String,
     /// More functions and globals.
     pub extra: String,
@@ -92,15 +92,15 @@ impl Policy {
                 (data (i32.const {DATA}) "{data}")
                 {extra}
                 (func $configure (export "configure") (param i32 i32) (result i32) {configure})
-                (func $schedule (export "schedule") (param i32) (result i32) {schedule})
+                (func $schedule (export "schedule") (param f64 {LISTS}) (result i32) {schedule})
                 (func $start {start})
                 (start $start))
               (core instance $guest (instantiate $guest
                 (with "memory" (instance $memory))
                 (with "host" (instance (export "log" (func $log))))))
-              {columns}
               (type $share-type (record (field "node" u32) (field "cores" u32) (field "gpus" u32)))
               (export $share "share" (type $share-type))
+              {CHANGES}
               (type $placement-type (record (field "job" {job_id}) (field "shares" (list $share))))
               (export $placement "placement" (type $placement-type))
               (type $reservation-type (record
@@ -131,7 +131,6 @@ impl Policy {
                 (export "configure" (func $configure))
                 (export "schedule" (func $schedule)))
               (export "jobyard:plugin/policy@{version}" (instance $policy)))"#,
-            columns = columns(),
         ))
     }
 }
@@ -251,65 +250,35 @@ const LOG: &str = r#"
   (export "level" (type $level (eq $level-type)))
   (export "log" (func (param "level" $level) (param "message" string)))))"#;
 
-/// The records of `jobs`, `nodes`, `candidate-sets` and `changes`.
-fn columns() -> String {
-    let record = |name: &str, columns: &[(&str, &str)]| {
-        let fields: String = columns
-            .iter()
-            .map(|(column, ty)| format!(r#"(field "{column}" (list {ty}))"#))
-            .collect();
-        format!(
-            r#"(type ${name}-type (record {fields})) (export ${name} "{name}" (type ${name}-type))"#
-        )
-    };
-    let (numbers, texts) = ("(tuple string (list f64))", "(tuple string (list string))");
-    let jobs = [
-        ("id", "u32"),
-        ("state", "u8"),
-        ("flags", "u32"),
-        ("priority", "u32"),
-        ("position", "f64"),
-        ("submitted", "f64"),
-        ("started", "f64"),
-        ("walltime", "f64"),
-        ("unit", "u8"),
-        ("min", "u32"),
-        ("max", "u32"),
-        ("demand", "u32"),
-        ("candidates", "u32"),
-        ("share-count", "u32"),
-        ("share-node", "u32"),
-        ("share-cores", "u32"),
-        ("share-gpus", "u32"),
-        ("numbers", numbers),
-        ("texts", texts),
-    ];
-    let nodes = [
-        ("id", "u32"),
-        ("state", "u8"),
-        ("cores", "u32"),
-        ("free-cores", "u32"),
-        ("sockets", "u32"),
-        ("gpus", "u32"),
-        ("free-gpus", "u32"),
-        ("memory", "f64"),
-        ("numbers", numbers),
-        ("texts", texts),
-    ];
-    let sets = [("id", "u32"), ("node-count", "u32"), ("node", "u32")];
-    [
-        record("jobs", &jobs),
-        record("nodes", &nodes),
-        record("candidate-sets", &sets),
-        r#"(type $changes-type (record
-             (field "removed-jobs" (list u32)) (field "removed-nodes" (list u32))
-             (field "removed-sets" (list u32)) (field "jobs" $jobs) (field "nodes" $nodes)
-             (field "sets" $candidate-sets)))
-           (export $changes "changes" (type $changes-type))"#
-            .to_owned(),
-    ]
-    .concat()
-}
+/// The seven lists of `changes` as parameters.
+const LISTS: &str = "i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32";
+
+/// The types of `changes`, but for `share`.
+const CHANGES: &str = r#"
+(type $job-type (record
+  (field "id" u32) (field "flags" u32) (field "priority" u32) (field "unit" u32)
+  (field "min" u32) (field "max" u32) (field "demand" u32) (field "candidates" u32)
+  (field "position" f64) (field "submitted" f64) (field "walltime" f64)))
+(export $job "job" (type $job-type))
+(type $allocation-type (record
+  (field "job" u32) (field "state" u32) (field "demand" u32) (field "share-count" u32)
+  (field "started" f64)))
+(export $allocation "allocation" (type $allocation-type))
+(type $node-type (record
+  (field "id" u32) (field "state" u32) (field "cores" u32) (field "free-cores" u32)
+  (field "sockets" u32) (field "gpus" u32) (field "free-gpus" u32) (field "memory" u32)))
+(export $node "node" (type $node-type))
+(type $set-type (record (field "id" u32) (field "nodes" (list u32))))
+(export $set "candidate-set" (type $set-type))
+(type $values-type (variant (case "numbers" (list f64)) (case "texts" (list string))))
+(export $values "column-values" (type $values-type))
+(type $column-type (record (field "name" string) (field "values" $values)))
+(export $column "column" (type $column-type))
+(type $changes-type (record
+  (field "removed-jobs" (list u32)) (field "nodes" (list $node)) (field "sets" (list $set))
+  (field "jobs" (list $job)) (field "allocations" (list $allocation))
+  (field "shares" (list $share)) (field "columns" (list $column))))
+(export $changes "changes" (type $changes-type))"#;
 
 const WORK: &str = r#"
 (import "jobyard:plugin/work@0.1.0" (instance $words

@@ -1,6 +1,6 @@
 //! The order of what happens in one instant, and how simulations fail.
 
-use jobyard_kernel::{Changes, Decision, Instant, JOB_QUEUED, JobId, Plan, Share};
+use jobyard_kernel::{Changes, Decision, Instant, JobId, Plan, Share};
 use jobyard_sim::{
     Arrivals, Estimate, Options, Report, Scheduler, SchedulerFault, SimError, Simulation, Trace,
     plot, simulate,
@@ -66,25 +66,16 @@ impl<F: FnMut(Instant, &mut Vec<(JobId, u32)>, &mut u32) -> Plan> Scheduler for 
         for gone in &changes.removed_jobs {
             self.queued.retain(|(id, _)| id != gone);
         }
-        self.free = changes
-            .nodes
-            .free_cores
-            .last()
-            .copied()
-            .unwrap_or(self.free);
-        let new = changes
-            .jobs
-            .id
-            .iter()
-            .zip(&changes.jobs.state)
-            .zip(&changes.jobs.min);
+        self.free = changes.nodes.last().map_or(self.free, |n| n.free_cores);
         let mut arrived = Vec::new();
-        for ((id, state), procs) in new {
-            self.queued.retain(|(other, _)| other != id);
-            if *state == JOB_QUEUED {
-                self.queued.push((*id, *procs));
-                arrived.push(id.0);
-            }
+        for job in &changes.jobs {
+            self.queued.retain(|(other, _)| *other != job.id);
+            self.queued.push((job.id, job.min));
+            arrived.push(job.id.0);
+        }
+        for given in &changes.allocations {
+            self.queued.retain(|(other, _)| *other != given.job);
+            arrived.retain(|id| *id != given.job.0);
         }
         self.queued.sort();
         let gone: Vec<_> = changes.removed_jobs.iter().map(|id| id.0).collect();
@@ -302,7 +293,7 @@ fn a_fault_ends_the_simulation() {
             self.0 += 1;
             match self.0 {
                 1 => Ok(Plan {
-                    decisions: vec![start(changes.jobs.id[0], 1)],
+                    decisions: vec![start(changes.jobs[0].id, 1)],
                     wake_at: None,
                 }),
                 _ => Err(SchedulerFault("policy-x trapped in schedule".into())),

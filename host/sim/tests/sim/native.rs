@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use jobyard_kernel::{Changes, Decision, Instant, JOB_RUNNING, NodeId, Plan, Share};
+use jobyard_kernel::{Changes, Decision, Instant, NodeId, Plan, Share};
 use jobyard_sim::{Arrivals, Scheduler, SchedulerFault};
 
 /// The simulator's one node.
@@ -65,21 +65,20 @@ impl Easy {
             self.queue.remove(&id.0);
             self.running.remove(&id.0);
         }
-        if let Some(free) = changes.nodes.free_cores.last() {
-            self.free = *free;
+        if let Some(node) = changes.nodes.last() {
+            self.free = node.free_cores;
         }
-        let jobs = &changes.jobs;
-        for (row, id) in jobs.id.iter().enumerate() {
+        for row in &changes.jobs {
             let job = Job {
-                procs: jobs.min[row],
-                walltime: jobs.walltime[row],
+                procs: row.min,
+                walltime: row.walltime,
             };
-            if jobs.state[row] == JOB_RUNNING {
-                self.queue.remove(&id.0);
-                self.running
-                    .insert(id.0, (jobs.started[row] + job.walltime, job.procs));
-            } else {
-                self.queue.insert(id.0, job);
+            self.queue.insert(row.id.0, job);
+        }
+        for given in &changes.allocations {
+            if let Some(job) = self.queue.remove(&given.job.0) {
+                let end = given.started + job.walltime;
+                self.running.insert(given.job.0, (end, job.procs));
             }
         }
     }

@@ -19,7 +19,7 @@ fn effects(plan: &Plan) -> Vec<Decision> {
 
 fn random_job(random: &mut Random, id: u32) -> JobRow {
     let unit = if random.one_in(4) {
-        1 + random.below(3) as u8
+        1 + random.below(3)
     } else {
         0
     };
