@@ -22,6 +22,7 @@ impl State {
             &self.queue,
             &queued.map(QueueKey::of).collect(),
         )?;
+        same("children", &self.children, &self.derive_children())?;
         self.check_sets()?;
         self.check_nodes()?;
         self.jobs.values().try_for_each(|job| {
@@ -99,6 +100,13 @@ impl State {
     }
 
     fn check_job(&self, job: &Job) -> Check {
+        let waits = job.phase == Phase::Queued;
+        let parents = waits.then(|| self.unfinished_parents(&job.spec));
+        same(
+            "parents that it waits for",
+            &job.open_parents,
+            &parents.unwrap_or_default(),
+        )?;
         check_phase(job)?;
         check_tasks(job)?;
         check_shares(job)?;
@@ -161,6 +169,7 @@ fn check_phase(job: &Job) -> Check {
         }
         Phase::Configuring => told(job.candidates == SetId(0), "keeps its candidates")?,
         Phase::Submitted => told(false, "waits for validation, which is immediate")?,
+        Phase::Queued if !job.open_parents.is_empty() => {}
         Phase::Queued => {
             let work = job.counts.queued > 0 || job.spec.run_until_canceled;
             told(work, "has nothing to do")?;

@@ -117,6 +117,13 @@ pub enum Fact {
         /// Units that it is given at most.
         max: u32,
     },
+    /// One of the jobs that a queued job waits for has finished.
+    ParentFinished {
+        /// The one that waits.
+        job: JobId,
+        /// The one that has finished.
+        parent: JobId,
+    },
     /// A check failed; the job has failed. J8.
     JobInvalid {
         /// Which.
@@ -292,6 +299,7 @@ impl Fact {
             | Fact::JobEnding { job, .. }
             | Fact::SharesFreed { job, .. }
             | Fact::JobEnded { job }
+            | Fact::ParentFinished { job, .. }
             | Fact::JobPurged { job } => Some(*job),
             Fact::WorkStarted { execution } | Fact::WorkEnded { execution, .. } => {
                 Some(execution.job)

@@ -4,6 +4,7 @@
 //! there are none. After a crash between two events, asking again goes on where it stopped.
 
 use crate::limits::DISPATCH_BATCH_MAX;
+use crate::parents::{before_purge, check_parents};
 use crate::units::Room;
 use crate::{
     Closing, CoreSet, Dispatch, Execution, Fact, FailureCause, Grant, Job, JobError, JobId, NodeId,
@@ -18,7 +19,9 @@ pub fn follow(state: &State, job: JobId, facts: &mut Vec<Fact>) {
     match &job.phase {
         Phase::Configuring => {}
         Phase::Submitted => {
-            facts.push(match validate::check_job(state, &job.spec, &job.tasks) {
+            let checked = check_parents(state, job.id, &job.spec)
+                .and_then(|()| validate::check_job(state, &job.spec, &job.tasks));
+            facts.push(match checked {
                 Ok(validate::Checked { min, max }) => Fact::JobValidated {
                     job: job.id,
                     min,
@@ -27,10 +30,18 @@ pub fn follow(state: &State, job: JobId, facts: &mut Vec<Fact>) {
                 Err(error) => Fact::JobInvalid { job: job.id, error },
             });
         }
+        // Whatever became of its tasks meanwhile: nothing happens before its parents have finished.
+        Phase::Queued if !job.open_parents.is_empty() => {}
         Phase::Queued => facts.extend(settle(state, job)),
         Phase::Running => running(state, job, facts),
         Phase::Ending(closing) => ending(state, job, closing, facts),
+        Phase::Ended(Then::Finished) if state.children.contains_key(&job.id) => {
+            let parent = job.id;
+            let children = state.children[&parent].iter();
+            facts.extend(children.map(|&job| Fact::ParentFinished { job, parent }));
+        }
         Phase::Ended(_) if state.parameters.ttl_completed_jobs == Span::ZERO => {
+            facts.extend(before_purge(state, job.id));
             facts.push(Fact::JobPurged { job: job.id });
         }
         Phase::Ended(_) => {}

@@ -179,6 +179,8 @@ pub struct Job {
     pub waiting: Option<Waiting>,
     /// The policy's promise.
     pub reservation: Option<Reservation>,
+    /// Derived: parents that have not finished, while it is queued.
+    pub(crate) open_parents: BTreeSet<JobId>,
     /// Derived: tasks with queued instances whose dependencies have ended, by index.
     pub(crate) ready: BTreeSet<u32>,
     /// Derived: tasks to be failed because one that they depend on was (`FailDependentTasks`).
@@ -363,6 +365,12 @@ pub enum JobError {
     /// It was preempted.
     #[error("preempted for a job of higher priority")]
     Preempted,
+    /// A job that it waited for was forgotten without having finished.
+    #[error("job {parent}, which it waited for, did not finish and is no longer there")]
+    ParentDeleted {
+        /// The one that is gone.
+        parent: JobId,
+    },
 }
 
 impl JobError {
@@ -377,6 +385,7 @@ impl JobError {
             JobError::RequeueLimit { .. } => 0x8004_0610,
             JobError::NodesLost { .. } => 0x8004_09DB,
             JobError::Preempted => 0x8004_09DE,
+            JobError::ParentDeleted { .. } => 0x8004_05F8,
         }
     }
 }
@@ -440,6 +449,16 @@ impl Job {
     /// Whether it is queued and not to start yet.
     pub fn is_held(&self) -> bool {
         self.hold_until.is_some()
+    }
+
+    /// The jobs that a queued job waits for: its parents that have not finished.
+    pub fn open_parents(&self) -> &BTreeSet<JobId> {
+        &self.open_parents
+    }
+
+    /// Whether a queued job may be started as far as it is concerned: it is not held, and its parents have finished.
+    pub fn may_start(&self) -> bool {
+        !self.is_held() && self.open_parents.is_empty()
     }
 
     /// Runs, and is to go back into the queue when its running tasks have ended (`HoldUntil` on a running job).

@@ -23,6 +23,7 @@ pub mod licence;
 pub mod limits;
 mod message;
 mod mirror;
+mod parents;
 mod proposal;
 mod ranges;
 mod report;
@@ -50,6 +51,7 @@ pub use job::{
     Then, Times, Waiting,
 };
 pub use mirror::Mirror;
+pub use parents::check_parents;
 pub use proposal::Refusal;
 pub use ranges::{CoreSet, RangeSet};
 pub use select::Selector;

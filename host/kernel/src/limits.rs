@@ -26,6 +26,8 @@ pub const NODE_GROUP_CHARS_MAX: usize = 64;
 pub const NODE_GROUPS_MAX: usize = 100;
 /// Properties that one job's nodes are put in order by (`OrderBy`).
 pub const ORDER_BY_MAX: usize = 2;
+/// Jobs that one job may wait for (`ParentJobIds`).
+pub const PARENT_JOBS_MAX: usize = 1_000;
 /// Cores (or other units) that a job may ask for.
 pub const UNITS_MAX: u32 = 1_000_000;
 /// Highest expanded priority.

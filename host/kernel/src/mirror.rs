@@ -91,6 +91,7 @@ impl Mirror {
             | Fact::InstancesFailed { job, .. }
             | Fact::TaskRequeued { job, .. }
             | Fact::JobEnded { job }
+            | Fact::ParentFinished { job, .. }
             | Fact::JobPurged { job } => self.job(*job, Changed::All),
             // Only a job's demand can change with its tasks; it matters to those that have less than their maximum.
             Fact::Dispatched { job, .. }
@@ -232,7 +233,7 @@ fn is_usable(node: &Node) -> bool {
 /// Whether a policy is to know the job: it could start, or holds nodes.
 fn is_visible(job: &Job) -> bool {
     match job.phase {
-        Phase::Queued => !job.is_held(),
+        Phase::Queued => job.may_start(),
         Phase::Running | Phase::Ending(_) => !job.shares.is_empty(),
         Phase::Configuring | Phase::Submitted | Phase::Ended(_) => false,
     }

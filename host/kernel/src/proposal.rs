@@ -21,6 +21,12 @@ pub enum Refusal {
     NotRunning { job: JobId, state: JobState },
     #[error("job {job} is held")]
     Held { job: JobId },
+    #[error("job {job} waits for {parents} other jobs, of which job {first} is the first")]
+    ParentsNotFinished {
+        job: JobId,
+        first: JobId,
+        parents: usize,
+    },
     #[error("job {job}: there is no node {node}")]
     UnknownNode { job: JobId, node: NodeId },
     #[error("job {job}: node {node} takes no jobs")]
@@ -99,6 +105,7 @@ impl Refusal {
             | Refusal::NotQueued { job, .. }
             | Refusal::NotRunning { job, .. }
             | Refusal::Held { job }
+            | Refusal::ParentsNotFinished { job, .. }
             | Refusal::UnknownNode { job, .. }
             | Refusal::NodeNotUsable { job, .. }
             | Refusal::NotACandidate { job, .. }
@@ -132,6 +139,13 @@ pub(crate) fn decide(
             let job = queued(state, *job)?;
             if job.is_held() {
                 return Err(Refusal::Held { job: job.id });
+            }
+            if let Some(&first) = job.open_parents.first() {
+                return Err(Refusal::ParentsNotFinished {
+                    job: job.id,
+                    first,
+                    parents: job.open_parents.len(),
+                });
             }
             Fact::JobStarted {
                 job: job.id,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ExitCodes, Span, Timestamp};
+use crate::{ExitCodes, JobId, Span, Timestamp};
 
 /// What a job's minimum and maximum count.
 #[derive(
@@ -104,6 +104,8 @@ pub struct JobSpec {
     /// Licences that it needs, as `feature:count,…` (`SoftwareLicense`); at most 160 characters. Carried for filters to read,
     /// not enforced. See [`crate::licence`].
     pub licences: String,
+    /// Jobs that must have finished before (`ParentJobIds`).
+    pub parent_jobs: Vec<JobId>,
 }
 
 /// How several node groups of a job are meant.
@@ -175,6 +177,7 @@ impl Default for JobSpec {
             cores_per_node_max: None,
             order_by: Vec::new(),
             licences: String::new(),
+            parent_jobs: Vec::new(),
         }
     }
 }

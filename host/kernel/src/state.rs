@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::parents::Gone;
 use crate::{
     CoreSet, Execution, Job, JobId, NodeId, NodeSpec, Parameters, Phase, Run, Selector, SetId,
     Task, TaskKind, TaskSpec, Timestamp,
@@ -117,6 +118,8 @@ pub struct State {
     pub(crate) sets: BTreeMap<SetId, CandidateSet>,
     /// Derived: `sets` by what they were made from.
     pub(crate) set_of: BTreeMap<Arc<Selector>, SetId>,
+    /// How jobs ended that are no longer there.
+    pub(crate) gone: Gone,
     pub(crate) last_job: u32,
     pub(crate) last_node: u32,
     pub(crate) last_set: u32,
@@ -125,6 +128,8 @@ pub struct State {
     pub(crate) last_front: i64,
     /// Derived: queued jobs in queue order.
     pub(crate) queue: BTreeSet<QueueKey>,
+    /// Derived: queued jobs by the parents that they wait for.
+    pub(crate) children: BTreeMap<JobId, BTreeSet<JobId>>,
     /// Derived: attempts of which a node has yet to confirm the start, or to report the end after a stop.
     pub(crate) owed: BTreeSet<Execution>,
     /// Derived: what is due when.

@@ -45,12 +45,17 @@ fn follow_on(
     events: &mut Vec<Event>,
     facts: &mut Vec<Fact>,
 ) {
-    loop {
+    // What becomes of a job can be news for others: a parent has finished.
+    let mut others: Vec<JobId> = Vec::new();
+    let mut next = Some(job);
+    while let Some(job) = next {
         follow(state, job, facts);
         if facts.is_empty() {
-            return;
+            next = others.pop();
+            continue;
         }
         for fact in facts.drain(..) {
+            others.extend(fact.job().filter(|&other| other != job));
             commit(state, fact, now, events);
         }
     }

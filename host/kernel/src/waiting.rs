@@ -30,6 +30,9 @@ pub const PARENT_JOBS_CANCELED_OR_FAILED: u32 = 11;
 pub const PARENT_JOBS_NOT_FINISHED: u32 = 12;
 /// Nothing free in the node group that it asked for.
 pub const NO_RESOURCE_IN_NODE_GROUP: u32 = 13;
+/// Jobs named in one text.
+const SHOWN_MAX: usize = 10;
+
 /// From here on the codes are the policy's own.
 pub const POLICY_OWN: u32 = 1_000;
 
@@ -41,6 +44,9 @@ impl State {
         let said = |reason, text: String| Some(Waiting { reason, text });
         if job.is_held() {
             return said(HELD_BY_USER, "held".into());
+        }
+        if !job.open_parents.is_empty() {
+            return Some(self.waits_for_parents(job));
         }
         if let Some(waiting) = &job.waiting {
             return Some(waiting.clone());
@@ -66,7 +72,7 @@ impl State {
         match self
             .queue
             .iter()
-            .find(|key| self.jobs.get(&key.job).is_some_and(|j| !j.is_held()))
+            .find(|key| self.jobs.get(&key.job).is_some_and(Job::may_start))
         {
             Some(first) if first.job != id && first.same_priority(&own) => said(
                 JOB_SUBMITTED_EARLIER,
@@ -77,6 +83,26 @@ impl State {
                 format!("job {} has a higher priority", first.job),
             ),
             _ => said(NONE, "the next pass may start it".into()),
+        }
+    }
+
+    fn waits_for_parents(&self, job: &Job) -> Waiting {
+        let ids = |jobs: &[JobId]| {
+            let shown: Vec<String> = jobs.iter().take(SHOWN_MAX).map(JobId::to_string).collect();
+            let more = if jobs.len() > SHOWN_MAX { ", …" } else { "" };
+            shown.join(", ") + more
+        };
+        let (bad, open): (Vec<JobId>, Vec<JobId>) =
+            (job.open_parents.iter()).partition(|&&parent| self.ended_as(parent).is_some());
+        match bad.is_empty() {
+            true => Waiting {
+                reason: PARENT_JOBS_NOT_FINISHED,
+                text: format!("waits for job {}", ids(&open)),
+            },
+            false => Waiting {
+                reason: PARENT_JOBS_CANCELED_OR_FAILED,
+                text: format!("waits for job {}, which failed or was canceled", ids(&bad)),
+            },
         }
     }
 

@@ -93,6 +93,7 @@ impl Times {
             | Fact::NodeAdded { .. }
             | Fact::NodeStateChanged { .. }
             | Fact::NodeGroupsSet { .. }
+            | Fact::ParentFinished { .. }
             | Fact::JobConfigured { .. }
             | Fact::JobSubmitted { .. }
             | Fact::HoldSet { .. }

@@ -1,5 +1,7 @@
 //! What events do to a job as a whole, and the one way from phase to phase, which keeps queue and timers in step.
 
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::depend::relink;
@@ -49,6 +51,7 @@ impl State {
             shares: Default::default(),
             waiting: None,
             reservation: None,
+            open_parents: Default::default(),
             ready: Default::default(),
             doomed: Default::default(),
             counts,
@@ -97,6 +100,11 @@ impl State {
 
     pub(super) fn job_validated(&mut self, id: JobId, min: u32, max: u32) {
         self.choose_candidates(id);
+        let parents = self.unfinished_parents(&self.jobs[&id].spec);
+        for parent in &parents {
+            self.children.entry(*parent).or_default().insert(id);
+        }
+        self.job_mut(id).open_parents = parents;
         self.enter_phase(id, Phase::Queued, |job| {
             (job.min, job.max) = (min, max);
             job.waiting = None;
@@ -192,12 +200,22 @@ impl State {
         });
     }
 
+    pub(super) fn parent_finished(&mut self, id: JobId, parent: JobId) {
+        self.job_mut(id).open_parents.remove(&parent);
+        forget_child(&mut self.children, parent, id);
+    }
+
     /// Moves a job into another phase, keeping queue and timers in step.
     pub(super) fn enter_phase(&mut self, id: JobId, phase: Phase, change: impl FnOnce(&mut Job)) {
         let job = self.jobs.get_mut(&id).expect("the event's job is there");
         let was_queued = job.phase == Phase::Queued;
         if was_queued {
             self.queue.remove(&QueueKey::of(job));
+        }
+        if was_queued && phase != Phase::Queued {
+            for parent in std::mem::take(&mut job.open_parents) {
+                forget_child(&mut self.children, parent, id);
+            }
         }
         for timer in job_timers(job, &self.parameters) {
             self.timers.remove(&timer);
@@ -234,5 +252,14 @@ impl State {
             }
         }
         self.parameters = parameters;
+    }
+}
+
+fn forget_child(children: &mut BTreeMap<JobId, BTreeSet<JobId>>, parent: JobId, child: JobId) {
+    if let Entry::Occupied(mut entry) = children.entry(parent) {
+        entry.get_mut().remove(&child);
+        if entry.get().is_empty() {
+            entry.remove();
+        }
     }
 }

@@ -61,6 +61,7 @@ impl State {
             Fact::JobInvalid { job, error } => {
                 self.job_invalid(at, *job, JobError::Invalid(error.clone()))
             }
+            Fact::ParentFinished { job, parent } => self.parent_finished(*job, *parent),
             Fact::HoldSet { job, until } => self.with_timers(*job, |job| job.hold_until = *until),
             Fact::WaitExplained { job, waiting } => {
                 self.job_mut(*job).waiting = Some(waiting.clone())
@@ -148,6 +149,9 @@ impl State {
             }
             Fact::JobEnded { job } => self.job_ended(at, *job),
             Fact::JobPurged { job } => {
+                if let Some(then) = self.ended_as(*job) {
+                    self.gone.remember(*job, then);
+                }
                 self.with_timers(*job, |job| job.phase = Phase::Configuring);
                 self.drop_candidates(*job);
                 self.jobs.remove(job);

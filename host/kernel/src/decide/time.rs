@@ -1,5 +1,6 @@
 //! What is due without anybody asking.
 
+use crate::parents::before_purge;
 use crate::{Closing, Fact, JobError, JobId, State, StopCause, Then, Timer, Timestamp};
 
 /// What is due by now, oldest first; each timer goes with what it causes.
@@ -38,7 +39,12 @@ pub(super) fn due(state: &State, now: Timestamp) -> Vec<Fact> {
                 facts.push(Fact::HoldSet { job, until: None });
             }
             Timer::Hold(_) => {}
-            Timer::Purge(job) => facts.push(Fact::JobPurged { job }),
+            Timer::Purge(job) => {
+                let children = before_purge(state, job).into_iter();
+                facts
+                    .extend(children.filter(|fact| fact.job().is_some_and(|id| ending.insert(id))));
+                facts.push(Fact::JobPurged { job });
+            }
         }
     }
     facts

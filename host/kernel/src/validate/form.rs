@@ -7,7 +7,8 @@ use crate::limits::{
     COMMAND_LINE_BYTES_MAX, ENVIRONMENT_BYTES_MAX, NAME_CHARS_MAX, PATH_BYTES_MAX, PRIORITY_MAX,
     SWEEP_INSTANCES_MAX, TASKS_PER_JOB_MAX, UNITS_MAX,
 };
-use crate::{JobSpec, TaskKind, TaskSpec};
+use crate::parents::check_parents_form;
+use crate::{JobKind, JobSpec, TaskKind, TaskSpec};
 
 /// Checks that need no cluster: sizes, names, dependencies. Done when a job is added.
 pub fn check_form(spec: &JobSpec, tasks: &[impl AsRef<TaskSpec>]) -> Result<(), Invalid> {
@@ -41,6 +42,11 @@ pub fn check_form(spec: &JobSpec, tasks: &[impl AsRef<TaskSpec>]) -> Result<(), 
     }
     check_environment(&spec.environment)?;
     check_selection(spec)?;
+    check_parents_form(spec)?;
+    let depends = tasks.iter().any(|t| !t.as_ref().depends_on.is_empty());
+    if spec.kind == JobKind::Command && depends {
+        return Err(Invalid::CommandJobDepends);
+    }
     if tasks.len() > TASKS_PER_JOB_MAX {
         return Err(Invalid::TooManyTasks {
             count: tasks.len(),

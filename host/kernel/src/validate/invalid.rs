@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::{
     DEPENDENCIES_PER_TASK_MAX, DEPENDENCY_DEPTH_MAX, NODE_GROUP_CHARS_MAX, NODE_GROUPS_MAX,
-    ORDER_BY_MAX, PRIORITY_MAX, SWEEP_INSTANCES_MAX, UNITS_MAX,
+    ORDER_BY_MAX, PARENT_JOBS_MAX, PRIORITY_MAX, SWEEP_INSTANCES_MAX, UNITS_MAX,
 };
-use crate::{GroupOp, Unit};
+use crate::{GroupOp, JobId, Unit};
 
 /// Why a job or node cannot be taken as it is. `task` counts from 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -138,10 +138,27 @@ pub enum Invalid {
         "nodes are put in order by {count} things; at most {ORDER_BY_MAX} different ones are allowed"
     )]
     OrderBy { count: usize },
+    #[error("the job waits for {count} others; at most {PARENT_JOBS_MAX} are allowed")]
+    TooManyParents { count: usize },
+    #[error("the job waits for job {parent}, which is not there")]
+    UnknownParent { parent: JobId },
+    #[error("the job waits for job {parent}, which is not submitted")]
+    ParentNotSubmitted { parent: JobId },
+    #[error("the job waits for job {parent}, which did not finish and is no longer there")]
+    ParentGone { parent: JobId },
+    #[error("jobs wait for each other in a circle: {}", ids(circle))]
+    ParentCycle { circle: Vec<JobId> },
+    #[error("a command job cannot wait for other jobs, nor its tasks for each other")]
+    CommandJobDepends,
     #[error("licence \"{part}\" {what}")]
     Licence { part: String, what: String },
     #[error("environment variable \"{name}\" is not a name: it is empty, or has '=' or NUL in it")]
     VariableName { name: String },
     #[error("node \"{name}\": {what}")]
     Node { name: String, what: String },
+}
+
+fn ids(jobs: &[JobId]) -> String {
+    let ids: Vec<String> = jobs.iter().map(ToString::to_string).collect();
+    ids.join(" -> ")
 }

@@ -126,8 +126,17 @@ impl World {
         .expect("a current attempt ends");
     }
 
-    /// Nothing runs, and still there is no room for a job that is choosy about nodes: they are in other groups by now.
+    /// It waits for a job that does not go on by itself; or nothing runs, and still there is no room for it, since it is choosy
+    /// about nodes, which are in other groups by now.
     fn waits_in_vain(&self, job: JobId) -> bool {
+        let parents = self.state.job(job).map(|job| job.open_parents());
+        let stands = |parent: &JobId| {
+            let state = self.state.job(*parent).map(|parent| parent.state());
+            state.is_none_or(|state| state.is_ended() || state == JobState::Configuring)
+        };
+        if let Some(parents) = parents.filter(|parents| !parents.is_empty()) {
+            return parents.iter().any(stands);
+        }
         let idle = self.state.nodes().all(|node| node.jobs.is_empty());
         let choosy = |job: &jobyard_kernel::Job| job.candidates != SetId(0);
         idle && self.state.job(job).is_some_and(choosy)
@@ -282,6 +291,7 @@ fn random_commands_keep_every_promise() {
         "NodeAdded",
         "NodeStateChanged",
         "NodeGroupsSet",
+        "ParentFinished",
     ] {
         let count = facts.get(name).copied().unwrap_or_default();
         assert!(count >= 20, "{name} happened {count} times: {facts:?}");

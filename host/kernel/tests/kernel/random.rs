@@ -13,7 +13,7 @@ use crate::numbers::Numbers;
 /// Any command at all.
 pub(crate) fn command(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
     match n.below(40) {
-        0..5 if state.jobs().filter(|j| !j.state().is_ended()).count() < 12 => add_job(n),
+        0..5 if state.jobs().filter(|j| !j.state().is_ended()).count() < 12 => add_job(state, n),
         0..7 => Command::SubmitJob {
             by: actor(n),
             job: job_in(state, n, JobState::Configuring),
@@ -56,7 +56,7 @@ fn any_job(state: &State, n: &mut Numbers) -> JobId {
     n.pick(&ids).copied().unwrap_or(JobId(7))
 }
 
-fn add_job(n: &mut Numbers) -> Command {
+fn add_job(state: &State, n: &mut Numbers) -> Command {
     let mut tasks = Vec::new();
     for _ in 0..n.below(5) {
         tasks.push(Arc::new(task(n)));
@@ -116,6 +116,10 @@ fn add_job(n: &mut Numbers) -> Command {
         node_group_op: match groups.is_empty() {
             true => GroupOp::Intersect,
             false => [GroupOp::Intersect, GroupOp::Uniform, GroupOp::Union][n.below(3) as usize],
+        },
+        parent_jobs: match n.once_in(3) {
+            true => (0..=n.below(2)).map(|_| any_job(state, n)).collect(),
+            false => Vec::new(),
         },
         memory_mb_min: n.once_in(10).then_some(2_048),
         cores_per_node_max: n.once_in(10).then_some(4),
@@ -390,7 +394,9 @@ fn held(job: Option<&Job>, n: &mut Numbers) -> Vec<Share> {
 
 /// A start that fits, for a job that could start now: nodes in order, as much of each as is free.
 pub(crate) fn start(state: &State, id: JobId) -> Option<Decision> {
-    let job = state.job(id)?;
+    let job = state
+        .job(id)
+        .filter(|job| job.state() == JobState::Queued && job.may_start())?;
     let set = state.sets().find(|(id, _)| *id == job.candidates);
     let groups = set.and_then(|(_, set)| set.selector.uniform_groups());
     match groups {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jobyard_kernel::{
     Actor, Command, Decision, GroupOp, Invalid, JobId, JobKind, JobSpec, NodeProperty, NodeSpec,
     OrderBy, Refusal, Rejection, Span, State, TaskKind, TaskSpec, Timestamp, Unit, check_form,
-    check_job, check_node, limits, step,
+    check_job, check_node, check_parents, limits, step,
 };
 
 /// Names the cases of an enum; a new case does not compile until it is listed here.
@@ -25,6 +25,7 @@ cases! {
     GroupDiffers NotForNodeTask TwoNodeTasks OnlyNodeTasks RunUntilCanceledAuto RuntimeAboveJob ZeroRuntime UnknownNode
     TooManyExcluded NotEnoughUnits NoNodeLargeEnough VariableName Node NoGroupLargeEnough SingleNodeOfMany UnknownNodeGroup
     GroupOpWithoutGroups UniformCommandJob TooManyNodeGroups NodeGroupName NodeFilter OrderBy Licence
+    TooManyParents UnknownParent ParentNotSubmitted ParentGone ParentCycle CommandJobDepends
 }
 
 type Request = (JobSpec, Vec<TaskSpec>);
@@ -513,6 +514,65 @@ fn cluster() -> State {
     state
 }
 
+/// What is wrong with jobs that others wait for: 1 is configured, 2 canceled, 3 canceled and gone, 4 waits for 5.
+fn parents() -> Vec<(&'static str, Invalid)> {
+    let mut state = cluster();
+    let by = Actor::administrator("root");
+    let mut act = |now: u64, command: Command| {
+        step(&mut state, &command, Timestamp(now), &mut Vec::new()).expect("a good command");
+    };
+    for parent in [None, None, None, Some(5), None] {
+        act(
+            0,
+            Command::AddJob {
+                by: by.clone(),
+                spec: Arc::new(JobSpec {
+                    parent_jobs: parent.map(JobId).into_iter().collect(),
+                    ..job()
+                }),
+                tasks: vec![Arc::new(task())],
+            },
+        );
+    }
+    let cancel = |job| Command::CancelJob {
+        by: by.clone(),
+        job: JobId(job),
+        message: String::new(),
+        forced: false,
+    };
+    act(0, cancel(3));
+    act(500_000_000_000, Command::Tick);
+    act(500_000_000_000, cancel(2));
+    for job in [5, 4] {
+        act(
+            500_000_000_000,
+            Command::SubmitJob {
+                by: by.clone(),
+                job: JobId(job),
+            },
+        );
+    }
+    let check = |id, parent| {
+        let spec = JobSpec {
+            parent_jobs: vec![JobId(parent)],
+            ..job()
+        };
+        check_parents(&state, JobId(id), &spec)
+    };
+    assert_eq!(check(6, 2), Ok(()), "it may be queued again");
+    assert_eq!(check(6, 4), Ok(()));
+    let wrong = |id, parent| check(id, parent).expect_err("a bad parent");
+    let circle = wrong(5, 4);
+    assert!(circle.to_string().contains("5 -> 4 -> 5"), "{circle}");
+    vec![
+        ("UnknownParent", wrong(6, 7)),
+        ("ParentNotSubmitted", wrong(6, 1)),
+        ("ParentGone", wrong(6, 3)),
+        ("ParentCycle", circle),
+        ("ParentCycle", wrong(4, 4)),
+    ]
+}
+
 #[test]
 fn each_thing_wrong_with_a_job_is_named() {
     let state = cluster();
@@ -526,6 +586,10 @@ fn each_thing_wrong_with_a_job_is_named() {
         let text = invalid.to_string();
         assert!(text.contains(part), "{expected}: {text}");
         assert!(text.len() < 400, "{expected}: {text}");
+        seen.insert(expected);
+    }
+    for (expected, invalid) in parents() {
+        assert_eq!(case(&invalid), expected, "{invalid}");
         seen.insert(expected);
     }
     let invalid = check_node(&state, &node("n1", 1)).expect_err("the name is taken");

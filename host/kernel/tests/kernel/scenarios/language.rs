@@ -409,6 +409,7 @@ fn job_spec(args: &[&str]) -> Result<JobSpec, Wrong> {
             "max-cores-per-node" => s.cores_per_node_max = Some(number(value)?),
             "order-by" => s.order_by = order_by(value)?,
             "licences" => s.licences = value.into(),
+            "parents" => s.parent_jobs = value.split(',').map(job).collect::<Result<_, _>>()?,
             _ => return Err(format!("\"{key}\" is not a property of a job")),
         }
     }

@@ -84,6 +84,7 @@ const CASES: [&[&str]; 2] = [
         "AboveMaximum",
         "NotAllowed",
         "NotWhole",
+        "ParentsNotFinished",
         "NotUniform",
         "NotHeld",
         "BadTime",

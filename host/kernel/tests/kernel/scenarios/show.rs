@@ -41,6 +41,9 @@ pub(crate) fn event(state: &State, event: &Event) -> String {
             });
             format!("JobValidated {job} min {min} max {max}{on}")
         }
+        Fact::ParentFinished { job, parent } => {
+            format!("ParentFinished {job} waited for {parent}")
+        }
         Fact::JobInvalid { job, error } => format!("JobInvalid {job}: {error}"),
         Fact::HoldSet { job, until } => match until {
             Some(at) => format!("HoldSet {job} until {}", Span(at.0)),
