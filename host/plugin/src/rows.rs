@@ -95,9 +95,14 @@ pub(crate) trait Row: Send + Sync {
     /// The type by the component model's rules.
     type Wire: ComponentType;
 
-    /// Writes the row; `offset` is within the memory and aligned.
-    fn write<U>(&self, context: &mut LowerContext<'_, U>, offset: usize);
+    /// Writes rows, one after the other; there is room for them at `address`.
+    fn write<U>(rows: &[Self], context: &mut LowerContext<'_, U>, address: usize)
+    where
+        Self: Sized;
 }
+
+/// So many rows are written at a time: each time asks where the memory is and how large.
+const BATCH: usize = 16;
 
 /// A list of rows.
 pub(crate) struct Rows<R>(Vec<R>);
@@ -116,9 +121,7 @@ impl<R: Row> Rows<R> {
             .checked_mul(rows.len())
             .ok_or_else(|| wasmtime::Error::msg("a list is longer than any memory"))?;
         let address = context.realloc(0, 0, R::Wire::ALIGN32, bytes)?;
-        for (at, row) in (address..).step_by(size).zip(rows) {
-            row.write(context, at);
-        }
+        R::write(rows, context, address);
         Ok((address, rows.len()))
     }
 }
@@ -215,19 +218,30 @@ macro_rules! row {
         impl Row for $row {
             type Wire = $wire;
 
-            fn write<U>(&self, context: &mut LowerContext<'_, U>, offset: usize) {
+            fn write<U>(rows: &[Self], context: &mut LowerContext<'_, U>, address: usize) {
                 const SIZE: usize = 0 $(+ size_of::<$type>())+;
                 const { assert!(SIZE == $wire::SIZE32, "fields leave gaps") };
-                let mut bytes = [0; SIZE];
-                let mut rest = &mut bytes[..];
-                $(
-                    let value: $type = $value(self);
-                    let (place, others) = rest.split_at_mut(size_of::<$type>());
-                    place.copy_from_slice(&value.to_le_bytes());
-                    rest = others;
-                )+
-                debug_assert!(rest.is_empty());
-                *context.get(offset) = bytes;
+                let put = |row: &Self, mut rest: &mut [u8]| {
+                    $(
+                        let value: $type = $value(row);
+                        let (place, others) = rest.split_at_mut(size_of::<$type>());
+                        place.copy_from_slice(&value.to_le_bytes());
+                        rest = others;
+                    )+
+                    debug_assert!(rest.is_empty());
+                };
+                let (batches, last) = rows.as_chunks::<BATCH>();
+                let mut at = address;
+                for batch in batches {
+                    let places: &mut [u8; BATCH * SIZE] = context.get(at);
+                    let (places, _) = places.as_chunks_mut::<SIZE>();
+                    batch.iter().zip(places).for_each(|(row, place)| put(row, place));
+                    at += BATCH * SIZE;
+                }
+                for row in last {
+                    put(row, context.get::<SIZE>(at));
+                    at += SIZE;
+                }
             }
         }
     };
@@ -275,7 +289,9 @@ row!(Share as WireShare:
 impl Row for JobId {
     type Wire = u32;
 
-    fn write<U>(&self, context: &mut LowerContext<'_, U>, offset: usize) {
-        *context.get(offset) = self.0.to_le_bytes();
+    fn write<U>(rows: &[Self], context: &mut LowerContext<'_, U>, address: usize) {
+        for (at, JobId(id)) in (address..).step_by(4).zip(rows) {
+            *context.get(at) = id.to_le_bytes();
+        }
     }
 }
