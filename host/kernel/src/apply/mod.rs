@@ -77,6 +77,14 @@ impl State {
                 self.share_mut(*job, *node).phase = SharePhase::Closing;
                 index_share(self.job_mut(*job), *node);
             }
+            Fact::TaskRequested {
+                job,
+                task,
+                instance,
+                request,
+                message,
+                ..
+            } => self.task_requested(*job, *task, *instance, *request, message),
             Fact::Dispatched { job, works } => self.dispatched(at, *job, works),
             Fact::WorkStarted { execution } => self.work_started(at, *execution),
             Fact::WorkEnded {

@@ -6,7 +6,7 @@ use crate::instances::{count_outcome, note_failure};
 use crate::state::run_timer;
 use crate::{
     Again, Dispatch, Execution, JobError, JobId, NodeState, Outcome, Phase, Run, SharePhase, State,
-    Stop, TaskKind, Timestamp, Tries, Verdict,
+    Stop, TaskId, TaskKind, TaskRequest, Timestamp, Tries, Verdict,
 };
 
 impl State {
@@ -65,6 +65,24 @@ impl State {
             );
             self.owed.insert(execution);
         }
+    }
+
+    pub(super) fn task_requested(
+        &mut self,
+        job: JobId,
+        task: TaskId,
+        instance: Option<u32>,
+        request: TaskRequest,
+        message: &str,
+    ) {
+        let task = &mut self.job_mut(job).tasks[index(task)];
+        let whole = instance.is_none();
+        match request {
+            TaskRequest::Cancel => task.canceled |= whole,
+            TaskRequest::Finish => {}
+            TaskRequest::Requeue => task.canceled &= !whole,
+        }
+        task.message = Some(message.to_string()).filter(|said| !said.is_empty());
     }
 
     pub(super) fn work_started(&mut self, at: Timestamp, execution: Execution) {

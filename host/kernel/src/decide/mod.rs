@@ -10,14 +10,14 @@ mod roles;
 mod tasks;
 mod time;
 
-use crate::{Command, Fact, NodeId, Rejection, Span, State, Timestamp, proposal, report, validate};
+use crate::{Command, Fact, NodeId, Rejection, State, Timestamp, proposal, report, validate};
 use jobs::{
     add_job, cancel_job, check_message, configure_job, finish_job, hold_job, requeue_job,
     submit_job,
 };
 use nodes::set_node_state;
-use roles::{Right, may};
-use tasks::{cancel_task, finish_task, requeue_task};
+use roles::{Right, may, may_administer};
+use tasks::{Which, cancel_task, finish_task, requeue_task};
 
 type Facts = Result<Vec<Fact>, Rejection>;
 
@@ -40,9 +40,13 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
             }])
         }
         Command::SetNodeState {
+            by,
             node,
             state: wanted,
-        } => set_node_state(state, *node, *wanted),
+        } => {
+            may_administer(by, "change the state of nodes")?;
+            set_node_state(state, *node, *wanted)
+        }
         Command::AddJob { by, spec, tasks } => add_job(state, by, spec, tasks),
         Command::SubmitJob { by, job } => {
             submit_job(may(state, by, *job, "submit", Right::Modify)?)
@@ -54,15 +58,21 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
             by,
             job,
             message,
-            forced,
-        } => cancel_job(state, by, *job, message, *forced),
-        Command::FinishJob { by, job, message } => {
+            how,
+        } => cancel_job(state, by, *job, message, *how),
+        Command::FinishJob {
+            by,
+            job,
+            message,
+            graceful,
+        } => {
             check_message(message)?;
             finish_job(
                 state,
                 by,
                 may(state, by, *job, "finish", Right::Operate)?,
                 message,
+                *graceful,
             )
         }
         Command::RequeueJob { by, job } => {
@@ -76,24 +86,24 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
             job,
             task,
             instance,
+            message,
             forced,
         } => {
+            check_message(message)?;
             let job = may(state, by, *job, "cancel a task of", Right::Operate)?;
-            let grace = if *forced {
-                Span::ZERO
-            } else {
-                state.parameters.task_cancel_grace
-            };
-            cancel_task(job, *task, *instance, grace)
+            let which = Which::new(job, *task, *instance);
+            cancel_task(state, which, by, message, *forced)
         }
         Command::FinishTask {
             by,
             job,
             task,
             instance,
+            message,
         } => {
+            check_message(message)?;
             let job = may(state, by, *job, "finish a task of", Right::Operate)?;
-            finish_task(job, *task, *instance, state.parameters.task_cancel_grace)
+            finish_task(state, Which::new(job, *task, *instance), by, message)
         }
         Command::RequeueTask {
             by,
@@ -102,7 +112,7 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
             instance,
         } => {
             let job = may(state, by, *job, "requeue a task of", Right::Operate)?;
-            requeue_task(job, *task, *instance, state.parameters.task_cancel_grace)
+            requeue_task(state, Which::new(job, *task, *instance), by)
         }
         Command::Propose(decision) => Ok(proposal::decide(state, decision, now)?),
         Command::Report(report) => report::decide(state, report),

@@ -13,7 +13,7 @@ pub(super) fn due(state: &State, now: Timestamp) -> Vec<Fact> {
                 let closing = Closing {
                     then: Then::Canceled,
                     cause: StopCause::JobRuntimeExpired,
-                    grace: state.parameters.task_cancel_grace,
+                    grace: Some(state.parameters.task_cancel_grace),
                     release: true,
                     told: false,
                 };
