@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jobyard_kernel::{
-    Actor, Command, Event, Execution, Fact, JobId, JobSpec, JobState, State, TaskId, TaskSpec,
-    Timestamp,
+    Actor, Command, Event, Execution, Fact, JobId, JobSpec, JobState, Manner, State, TaskId,
+    TaskSpec, Timestamp,
 };
 use jobyard_node::NodeHandle;
 use jobyard_plugin::recovery::PolicyChoice;
@@ -138,7 +138,11 @@ impl Engine {
             by: by.clone(),
             job,
             message,
-            forced,
+            how: if forced {
+                Manner::Forced
+            } else {
+                Manner::Normal
+            },
         })
         .await
         .map(drop)
@@ -159,6 +163,7 @@ impl Engine {
             by: by.clone(),
             job,
             message,
+            graceful: false,
         })
         .await
         .map(drop)
@@ -213,6 +218,7 @@ impl Engine {
             job,
             task,
             instance,
+            message: String::new(),
             forced,
         })
         .await

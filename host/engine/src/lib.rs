@@ -64,7 +64,9 @@ pub use error::{BuildError, EngineError};
 pub use handle::Engine;
 pub use jobyard_journal as journal;
 pub use jobyard_kernel as kernel;
-pub use jobyard_kernel::{Actor, JobId, JobSpec, Parameters, Role, TaskId, TaskSpec};
+pub use jobyard_kernel::{
+    Actor, JobId, JobSpec, Manner, Parameters, Role, Roles, TaskId, TaskSpec,
+};
 pub use jobyard_node as node;
 pub use jobyard_plugin as plugin;
 pub use notice::{Lagged, Notice, Notices, Stats};

@@ -133,11 +133,12 @@ fn check_phase(job: &Job) -> Check {
         }
         Phase::Ending(closing) => {
             let stopping = |kind: TaskKind| kind != TaskKind::NodeRelease || !closing.release;
-            let told_all = job
-                .tasks
-                .iter()
-                .filter(|t| stopping(t.spec.kind))
-                .all(|t| t.runs.values().all(|run| run.stop.is_some()));
+            let told_all = closing.grace.is_none()
+                || job
+                    .tasks
+                    .iter()
+                    .filter(|t| stopping(t.spec.kind))
+                    .all(|t| t.runs.values().all(|run| run.stop.is_some()));
             told(told_all, "runs what it has not told to end")?;
             told(!job.shares.is_empty(), "has nothing left to wait for")?;
         }

@@ -39,6 +39,17 @@ pub struct Dispatch {
     pub places: Vec<(NodeId, CoreSet)>,
 }
 
+/// What somebody asked for about a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TaskRequest {
+    /// That it is canceled.
+    Cancel,
+    /// That it ends as finished.
+    Finish,
+    /// That it runs again.
+    Requeue,
+}
+
 /// What the end of an attempt means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
@@ -168,6 +179,21 @@ pub enum Fact {
         /// The node.
         node: NodeId,
     },
+    /// Somebody asked for something to be done to a task; what comes of it follows.
+    TaskRequested {
+        /// Whose.
+        job: JobId,
+        /// Which task.
+        task: TaskId,
+        /// One instance, or the whole task.
+        instance: Option<u32>,
+        /// What they asked for.
+        request: TaskRequest,
+        /// Who.
+        by: String,
+        /// What they said; may be empty.
+        message: String,
+    },
     /// Instances were sent to their nodes. T4.
     Dispatched {
         /// Whose.
@@ -276,6 +302,7 @@ impl Fact {
             | Fact::JobGrown { job, .. }
             | Fact::CoresReturned { job, .. }
             | Fact::ShareClosed { job, .. }
+            | Fact::TaskRequested { job, .. }
             | Fact::Dispatched { job, .. }
             | Fact::StopRequested { job, .. }
             | Fact::InstancesCanceled { job, .. }

@@ -45,7 +45,7 @@ fn close(job: &Job, then: Then, cause: StopCause, grace: Span, error: Option<Job
     let closing = Closing {
         then,
         cause,
-        grace,
+        grace: Some(grace),
         release: true,
         told: false,
     };
@@ -148,7 +148,7 @@ fn ending(state: &State, job: &Job, closing: &Closing, facts: &mut Vec<Fact>) {
     };
     let any =
         job.counts.running > 0 || running(TaskKind::NodePrepare) || running(TaskKind::NodeRelease);
-    if !closing.told && any {
+    if let Some(grace) = closing.grace.filter(|_| !closing.told && any) {
         let mut executions = Vec::new();
         for (index, task) in job.tasks.iter().enumerate() {
             // A release goes on, unless the nodes are wanted back at once.
@@ -158,7 +158,7 @@ fn ending(state: &State, job: &Job, closing: &Closing, facts: &mut Vec<Fact>) {
             for (&instance, run) in &task.runs {
                 if run
                     .stop
-                    .is_none_or(|stop| stop.grace > closing.grace || stop.cause != closing.cause)
+                    .is_none_or(|stop| stop.grace > grace || stop.cause != closing.cause)
                 {
                     let task = TaskId(index as u32 + 1);
                     executions.push(Execution {
@@ -171,7 +171,7 @@ fn ending(state: &State, job: &Job, closing: &Closing, facts: &mut Vec<Fact>) {
             }
         }
         if !executions.is_empty() {
-            let (cause, grace) = (closing.cause, closing.grace);
+            let cause = closing.cause;
             return facts.push(Fact::StopRequested {
                 job: job.id,
                 executions,

@@ -118,6 +118,7 @@ pub(crate) fn requeue_instances(
             } => false,
             Outcome::Failed { .. } | Outcome::Finished { .. } => true,
         };
+        task.canceled = false;
         if ran {
             for instance in back.iter() {
                 let entry = task.tries.entry(instance).or_default();

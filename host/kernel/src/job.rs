@@ -123,8 +123,8 @@ pub struct Closing {
     pub then: Then,
     /// Why what still runs is stopped.
     pub cause: StopCause,
-    /// Between the request to end and the kill.
-    pub grace: Span,
+    /// Between the request to end and the kill; none: what runs may run to its end.
+    pub grace: Option<Span>,
     /// Whether node release tasks run.
     pub release: bool,
     /// Whether what runs has been told to end.

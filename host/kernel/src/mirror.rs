@@ -56,7 +56,8 @@ impl Mirror {
             | Fact::WaitExplained { .. }
             | Fact::Reserved { .. }
             | Fact::WorkStarted { .. }
-            | Fact::StopRequested { .. } => {}
+            | Fact::StopRequested { .. }
+            | Fact::TaskRequested { .. } => {}
             Fact::JobValidated { job, .. } => {
                 self.arrivals.push(*job);
                 self.jobs.push((*job, Changed::All));
@@ -332,7 +333,11 @@ mod tests {
                 act(
                     &mut state,
                     &mut mirror,
-                    Command::SetNodeState { node, state: now },
+                    Command::SetNodeState {
+                        by: Actor::administrator("root"),
+                        node,
+                        state: now,
+                    },
                 );
             }
         }
@@ -360,7 +365,11 @@ mod tests {
         act(
             &mut state,
             &mut mirror,
-            Command::SetNodeState { node, state: now },
+            Command::SetNodeState {
+                by: Actor::administrator("root"),
+                node,
+                state: now,
+            },
         );
         assert!(
             !mirror.only_arrivals_that_do_not_fit(&state),

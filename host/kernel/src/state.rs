@@ -243,9 +243,7 @@ pub(crate) fn job_timers(job: &Job, parameters: &Parameters) -> Vec<(Timestamp, 
     let mut timers = Vec::new();
     match &job.phase {
         Phase::Running => {
-            if let (Some(started), Some(limit)) = (job.times.started, job.spec.runtime) {
-                timers.push((started + limit, Timer::JobRuntime(job.id)));
-            }
+            timers.extend(job_runtime(job));
             timers.extend(job.hold_until.map(|at| (at, Timer::Hold(job.id))));
         }
         Phase::Queued => timers.extend(job.hold_until.map(|at| (at, Timer::Hold(job.id)))),
@@ -256,9 +254,16 @@ pub(crate) fn job_timers(job: &Job, parameters: &Parameters) -> Vec<(Timestamp, 
                     .map(|at| (at + parameters.ttl_completed_jobs, Timer::Purge(job.id))),
             );
         }
+        // Ended gracefully: the limit holds for what may still run.
+        Phase::Ending(closing) if closing.grace.is_none() => timers.extend(job_runtime(job)),
         Phase::Configuring | Phase::Submitted | Phase::Ending(_) => {}
     }
     timers
+}
+
+fn job_runtime(job: &Job) -> Option<(Timestamp, Timer)> {
+    let (started, limit) = (job.times.started?, job.spec.runtime?);
+    Some((started + limit, Timer::JobRuntime(job.id)))
 }
 
 /// The run-time limit of an attempt: from its start, until it is stopped.

@@ -204,6 +204,11 @@ pub struct Task {
     pub tries: BTreeMap<u32, Tries>,
     /// The last error that a node reported for an instance of this task.
     pub last_error: Option<String>,
+    /// What the one said who canceled or finished it, or an instance of it, last.
+    pub message: Option<String>,
+    /// The whole of it was canceled, and nothing of it has been queued again since: the master of a sweep is Canceled then,
+    /// whatever its instances are.
+    pub canceled: bool,
     /// Derived: groups of tasks that this one waits for, of which some have not ended.
     pub(crate) waiting_for: u32,
     /// Derived: a task that this one depends on failed or was canceled.
@@ -224,6 +229,8 @@ impl Task {
             outcomes: BTreeMap::new(),
             tries: BTreeMap::new(),
             last_error: None,
+            message: None,
+            canceled: false,
             waiting_for: 0,
             parent_failed: false,
             group: None,
@@ -279,17 +286,18 @@ impl Task {
     /// The state of the whole: of the one instance, or of a sweep's master.
     pub fn state(&self, configuring: bool) -> TaskState {
         let any = |state| self.outcomes.keys().any(|o| o.state() == state);
+        let sweep = self.made > 0;
+        if let Some(&one) = self.runs.keys().next() {
+            return match self.instance_state(one, false) {
+                Some(state) if !sweep => state,
+                _ if self.canceled => TaskState::Canceling,
+                _ => TaskState::Running,
+            };
+        }
         match () {
-            () if !self.runs.is_empty() => {
-                let one = self.runs.keys().next().copied().unwrap_or_default();
-                match (self.made > 0, self.instance_state(one, false)) {
-                    (false, Some(state)) => state,
-                    _ => TaskState::Running,
-                }
-            }
             () if !self.queued.is_empty() && configuring => TaskState::Configuring,
-            () if !self.queued.is_empty() && self.outcomes.is_empty() => TaskState::Queued,
             () if !self.queued.is_empty() => TaskState::Queued,
+            () if sweep && self.canceled => TaskState::Canceled,
             () if any(TaskState::Failed) => TaskState::Failed,
             () if any(TaskState::Canceled) => TaskState::Canceled,
             () => TaskState::Finished,

@@ -85,7 +85,7 @@ async fn a_full_node_makes_jobs_wait_and_say_why() {
         by: by.clone(),
         job,
         message: "no more".into(),
-        forced: false,
+        how: jobyard_kernel::Manner::Normal,
     };
     let answers = engine
         .commands(vec![

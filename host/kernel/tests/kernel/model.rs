@@ -134,8 +134,8 @@ impl World {
             ..Parameters::default()
         }));
         for node in self.state.nodes().map(|n| n.id).collect::<Vec<_>>() {
-            let state = NodeState::Online;
-            let _ = self.act(Command::SetNodeState { node, state });
+            let (by, state) = (Actor::administrator("root"), NodeState::Online);
+            let _ = self.act(Command::SetNodeState { by, node, state });
         }
         for _ in 0..10_000 {
             let live: Vec<_> = self
@@ -154,7 +154,12 @@ impl World {
                     let _ = self.act(Command::HoldJob { by, job, until });
                 } else if state == JobState::Running && counts.queued + counts.running == 0 {
                     let message = "enough".into();
-                    let _ = self.act(Command::FinishJob { by, job, message });
+                    let _ = self.act(Command::FinishJob {
+                        by,
+                        job,
+                        message,
+                        graceful: false,
+                    });
                 } else if state == JobState::Queued
                     && let Some(start) = random::start(&self.state, job)
                 {

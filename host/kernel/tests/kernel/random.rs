@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use jobyard_kernel::{
     Actor, Command, Decision, Ending, Execution, FromNode, Job, JobId, JobKind, JobSpec, JobState,
-    Node, NodeId, NodeSpec, NodeState, Parameters, Role, Share, Span, State, TaskId, TaskKind,
-    TaskSpec, Timestamp,
+    Manner, Node, NodeId, NodeSpec, NodeState, Parameters, Role, Roles, Share, Span, State, TaskId,
+    TaskKind, TaskSpec, Timestamp,
 };
 
 use crate::numbers::Numbers;
@@ -28,14 +28,14 @@ pub(crate) fn command(state: &State, now: Timestamp, n: &mut Numbers) -> Command
 }
 
 fn actor(n: &mut Numbers) -> Actor {
-    let role = match n.below(30) {
-        0 => Role::User,
-        1 => Role::JobOperator,
-        2 => Role::JobAdministrator,
-        _ => Role::Administrator,
+    let roles = match n.below(30) {
+        0 => Role::User.into(),
+        1 => Role::JobOperator.into(),
+        2 => Role::JobAdministrator.into(),
+        3 => Roles::NONE.with(Role::User).with(Role::JobOperator),
+        _ => Role::Administrator.into(),
     };
-    let name = ["ann", "bob"][n.below(2) as usize].to_string();
-    Actor { name, role }
+    Actor::new(["ann", "bob"][n.below(2) as usize], roles)
 }
 
 /// The name of a job: one in this state if there is one, now and then of none.
@@ -156,12 +156,13 @@ fn job_command(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
             by,
             job: job_in(state, n, wanted),
             message,
-            forced: n.once_in(3),
+            how: [Manner::Graceful, Manner::Normal, Manner::Forced][n.below(3) as usize],
         },
         1 => Command::FinishJob {
             by,
             job: job_in(state, n, wanted),
             message,
+            graceful: n.once_in(3),
         },
         2 => Command::RequeueJob {
             by,
@@ -198,6 +199,7 @@ fn task_command(state: &State, n: &mut Numbers) -> Command {
             job,
             task,
             instance,
+            message: ["", "not needed"][n.below(2) as usize].into(),
             forced: n.once_in(2),
         },
         1 => Command::FinishTask {
@@ -205,6 +207,7 @@ fn task_command(state: &State, n: &mut Numbers) -> Command {
             job,
             task,
             instance,
+            message: String::new(),
         },
         _ => Command::RequeueTask {
             by,
@@ -227,6 +230,7 @@ fn node_command(state: &State, n: &mut Numbers) -> Command {
         }),
         1 => Command::AddNode(node(1 + n.below(5), 1 + n.below(6))),
         _ => Command::SetNodeState {
+            by: actor(n),
             node: n.pick(&nodes).copied().unwrap_or(NodeId(9)),
             state: match n.below(4) {
                 0 => NodeState::Offline,

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jobyard_kernel::{
-    Actor, Command, Decision, Ending, Event, Execution, FromNode, JobId, JobKind, JobSpec,
-    NodeSpec, NodeState, Parameters, Rejection, Role, Span, State, TaskId, TaskKind, TaskSpec,
-    Timestamp, step,
+    Actor, Command, Decision, Ending, Event, Execution, FromNode, JobId, JobKind, JobSpec, Manner,
+    NodeSpec, NodeState, Parameters, Rejection, Role, Roles, Span, State, TaskId, TaskKind,
+    TaskSpec, Timestamp, step,
 };
 
 use super::show;
@@ -118,14 +118,22 @@ impl Play {
         let first = args.first().copied().unwrap_or_default();
         let rest = args.get(1..).unwrap_or_default();
         let has = |word: &str| rest.contains(&word);
+        // `x*321`: a message of 321 characters.
         let message = || {
-            let said = rest.iter().find(|word| **word != "forced");
-            said.copied().unwrap_or_default().to_string()
+            let said = rest
+                .iter()
+                .find(|word| !["forced", "gracefully"].contains(word));
+            let said = said.copied().unwrap_or_default();
+            match said.split_once('*').map(|(c, n)| (c, n.parse::<usize>())) {
+                Some((c, Ok(n))) => c.repeat(n),
+                _ => said.to_string(),
+            }
         };
         Ok(match verb {
             "parameters" => Command::SetParameters(parameters(state, args)?),
             "node" => Command::AddNode(node_spec(first, rest)?),
             "node-state" => Command::SetNodeState {
+                by,
                 node: node(state, first)?,
                 state: match rest {
                     ["offline"] => NodeState::Offline,
@@ -152,17 +160,18 @@ impl Play {
             "cancel" => Command::CancelJob {
                 by,
                 job: job(first)?,
-                // `x*321`: a message of 321 characters.
-                message: match message().split_once('*') {
-                    Some((c, n)) => c.repeat(number(n)?),
-                    None => message(),
+                message: message(),
+                how: match (has("forced"), has("gracefully")) {
+                    (true, _) => Manner::Forced,
+                    (_, true) => Manner::Graceful,
+                    _ => Manner::Normal,
                 },
-                forced: has("forced"),
             },
             "finish" => Command::FinishJob {
                 by,
                 job: job(first)?,
                 message: message(),
+                graceful: has("gracefully"),
             },
             "requeue" => Command::RequeueJob {
                 by,
@@ -185,6 +194,7 @@ impl Play {
                         job,
                         task,
                         instance,
+                        message: message(),
                         forced: has("forced"),
                     },
                     "finish-task" => Command::FinishTask {
@@ -192,6 +202,7 @@ impl Play {
                         job,
                         task,
                         instance,
+                        message: message(),
                     },
                     _ => Command::RequeueTask {
                         by,
@@ -313,16 +324,22 @@ fn ids(text: &str) -> Result<(JobId, TaskId, Option<u32>), Wrong> {
 
 fn actor(words: &[String]) -> Result<Actor, Wrong> {
     let words: Vec<&str> = words.iter().map(|w| w.trim_end_matches(':')).collect();
-    let (name, role) = match words[..] {
-        [name] => (name, Role::User),
-        [name, "user"] => (name, Role::User),
-        [name, "operator"] => (name, Role::JobOperator),
-        [name, "job-administrator"] => (name, Role::JobAdministrator),
-        [name, "administrator"] => (name, Role::Administrator),
-        _ => return Err(format!("{words:?} is not NAME and ROLE")),
+    let role = |word: &str| match word {
+        "user" => Ok(Role::User),
+        "operator" => Ok(Role::JobOperator),
+        "job-administrator" => Ok(Role::JobAdministrator),
+        "administrator" => Ok(Role::Administrator),
+        other => Err(format!("\"{other}\" is not a role")),
     };
-    let name = name.into();
-    Ok(Actor { name, role })
+    match &words[..] {
+        [] => Err("`as` needs a name".into()),
+        [name] => Ok(Actor::user(*name)),
+        [name, "nobody"] => Ok(Actor::new(*name, Roles::NONE)),
+        [name, roles @ ..] => {
+            let roles = roles.iter().map(|word| role(word));
+            Ok(Actor::new(*name, roles.collect::<Result<Roles, _>>()?))
+        }
+    }
 }
 
 fn parameters(state: &State, args: &[&str]) -> Result<Parameters, Wrong> {

@@ -58,6 +58,7 @@ const CASES: [&[&str]; 2] = [
         "UnknownNode",
         "PermissionDenied",
         "MayNotAdd",
+        "ForAdministrators",
         "InvalidCancelJobState",
         "InvalidJobState",
         "InvalidTaskState",

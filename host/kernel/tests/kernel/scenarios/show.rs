@@ -110,6 +110,22 @@ pub(crate) fn event(state: &State, event: &Event) -> String {
             let one = instance.map_or(String::new(), |n| format!(".{n}"));
             format!("TaskRequeued {job}.{task}{one}")
         }
+        Fact::TaskRequested {
+            job,
+            task,
+            instance,
+            request,
+            by,
+            message,
+        } => {
+            let one = instance.map_or(String::new(), |n| format!(".{n}"));
+            let said = if message.is_empty() {
+                String::new()
+            } else {
+                format!(": {message}")
+            };
+            format!("TaskRequested {job}.{task}{one} {request:?} by {by}{said}")
+        }
         Fact::JobEnding {
             job,
             closing,
@@ -191,10 +207,12 @@ fn closing(closing: &Closing) -> String {
         Then::Queued => "Queued",
     };
     let release = if closing.release { "" } else { ", no release" };
-    format!(
-        "as {then} ({:?}, grace {}{release})",
-        closing.cause, closing.grace
-    )
+    let grace = closing
+        .grace
+        .map_or("when all has ended".to_string(), |grace| {
+            format!("grace {grace}")
+        });
+    format!("as {then} ({:?}, {grace}{release})", closing.cause)
 }
 
 /// State, status number, counts, error: what a user sees of a job.
@@ -247,6 +265,9 @@ pub(crate) fn task(state: &State, job: JobId, id: TaskId) -> Vec<String> {
     let configuring = job.state() == jobyard_kernel::JobState::Configuring;
     let mut line = format!("task {}.{id}: {}", job.id, task.state(configuring));
     line.push_str(&instances(task));
+    if let Some(said) = &task.message {
+        line.push_str(&format!("; \"{said}\""));
+    }
     vec![line]
 }
 

@@ -1,0 +1,245 @@
+//! What events do to a job as a whole, and the one way from phase to phase, which keeps queue and timers in step.
+
+use std::sync::Arc;
+
+use crate::depend::relink;
+use crate::instances::{conclude_queued, requeue_instances};
+use crate::state::job_timers;
+use crate::{
+    CancelCause, Closing, Counts, FailureCause, Grant, Job, JobError, JobId, JobSpec, NodeId,
+    Outcome, Phase, QueueKey, SetId, State, StopCause, Task, TaskKind, TaskSpec, Then, Times,
+    Timestamp,
+};
+
+impl State {
+    pub(super) fn job_added(
+        &mut self,
+        at: Timestamp,
+        id: JobId,
+        spec: &Arc<JobSpec>,
+        tasks: &[Arc<TaskSpec>],
+    ) {
+        assert!(id.0 > self.last_job, "job ids go up");
+        self.last_job = id.0;
+        let tasks: Vec<Task> = tasks.iter().map(|spec| Task::new(spec.clone())).collect();
+        let node_task = |kind| tasks.iter().position(|t| t.spec.kind == kind);
+        let node_prepare = node_task(TaskKind::NodePrepare).map(|i| i as u32);
+        let node_release = node_task(TaskKind::NodeRelease).map(|i| i as u32);
+        let ordinary = tasks.iter().filter(|t| t.spec.kind.is_ordinary());
+        let counts = Counts {
+            queued: ordinary.map(|t| t.queued.len()).sum(),
+            ..Counts::default()
+        };
+        let mut job = Job {
+            id,
+            spec: spec.clone(),
+            phase: Phase::Configuring,
+            error: None,
+            times: Times {
+                created: at,
+                ..Times::default()
+            },
+            requeue_count: 0,
+            auto_requeue_count: 0,
+            hold_until: spec.hold_until,
+            position: 0,
+            min: 0,
+            max: 0,
+            candidates: SetId(0),
+            tasks,
+            shares: Default::default(),
+            waiting: None,
+            reservation: None,
+            ready: Default::default(),
+            doomed: Default::default(),
+            counts,
+            open_units: 0,
+            fails_now: false,
+            first_failure: None,
+            node_trouble: None,
+            groups: Vec::new(),
+            node_prepare,
+            node_release,
+            unsettled: Default::default(),
+            idle: Default::default(),
+        };
+        relink(&mut job);
+        self.jobs.insert(id, job);
+    }
+
+    pub(super) fn job_submitted(&mut self, at: Timestamp, id: JobId, first: bool) {
+        let position = match first {
+            true => {
+                self.last_front -= 1;
+                self.last_front
+            }
+            false => {
+                self.last_back += 1;
+                self.last_back
+            }
+        };
+        self.enter_phase(id, Phase::Submitted, |job| {
+            job.position = position;
+            job.times.submitted = Some(at);
+            job.times.started = None;
+            job.times.ended = None;
+            job.error = None;
+            job.first_failure = None;
+            job.fails_now = false;
+            job.auto_requeue_count = 0;
+            if job.counts.queued < job.counts.total() {
+                for task in 0..job.tasks.len() {
+                    requeue_instances(job, task, None, Outcome::reruns);
+                }
+                relink(job);
+            }
+        });
+    }
+
+    pub(super) fn job_validated(
+        &mut self,
+        id: JobId,
+        min: u32,
+        max: u32,
+        candidates: Option<&[NodeId]>,
+    ) {
+        self.drop_candidates(id);
+        let set = candidates.map_or(SetId(0), |nodes| self.intern(nodes));
+        self.enter_phase(id, Phase::Queued, |job| {
+            (job.min, job.max, job.candidates) = (min, max, set);
+            job.waiting = None;
+            job.reservation = None;
+        });
+    }
+
+    pub(super) fn job_invalid(&mut self, at: Timestamp, id: JobId, error: JobError) {
+        self.enter_phase(id, Phase::Ended(Then::Failed), |job| {
+            job.times.ended = Some(at);
+            job.error = Some(error);
+            let outcome = Outcome::Failed {
+                cause: FailureCause::JobInvalid,
+                code: None,
+            };
+            for task in 0..job.tasks.len() {
+                conclude_queued(job, task, None, outcome);
+            }
+        });
+    }
+
+    pub(super) fn job_started(&mut self, at: Timestamp, id: JobId, grants: &[Grant]) {
+        self.enter_phase(id, Phase::Running, |job| {
+            job.times.started = Some(at);
+            job.error = None;
+            job.node_trouble = None;
+            job.waiting = None;
+            job.reservation = None;
+        });
+        self.grant(id, grants);
+    }
+
+    pub(super) fn job_ending(&mut self, id: JobId, closing: Closing, error: Option<JobError>) {
+        self.enter_phase(id, Phase::Ending(closing), |job| {
+            if error.is_some() {
+                job.error = error;
+            }
+            job.waiting = None;
+            job.reservation = None;
+            let cause = match closing.then {
+                Then::Canceled => CancelCause::JobCanceled,
+                Then::Finished => CancelCause::JobFinished,
+                Then::Failed => CancelCause::JobFailed,
+                Then::Queued => return,
+            };
+            if job.counts.queued > 0 {
+                for task in 0..job.tasks.len() {
+                    conclude_queued(job, task, None, Outcome::Canceled { cause });
+                }
+            }
+        });
+    }
+
+    pub(super) fn job_ended(&mut self, at: Timestamp, id: JobId) {
+        let Phase::Ending(closing) = self.job(id).expect("an ending job is there").phase else {
+            panic!("job {id} ended without ending")
+        };
+        if closing.then != Then::Queued {
+            self.drop_candidates(id);
+            return self.enter_phase(id, Phase::Ended(closing.then), |job| {
+                job.times.ended = Some(at)
+            });
+        }
+        self.last_front -= 1;
+        let position = self.last_front;
+        self.enter_phase(id, Phase::Queued, |job| {
+            job.position = position;
+            job.times.started = None;
+            job.requeue_count += 1;
+            match closing.cause {
+                StopCause::JobRequeued => {
+                    job.error = None;
+                    job.first_failure = None;
+                    job.fails_now = false;
+                    job.auto_requeue_count = 0;
+                    for task in 0..job.tasks.len() {
+                        requeue_instances(job, task, None, Outcome::reruns);
+                    }
+                    relink(job);
+                }
+                StopCause::SystemError => job.auto_requeue_count += 1,
+                StopCause::TaskCanceled
+                | StopCause::TaskFinished
+                | StopCause::TaskRequeued
+                | StopCause::RuntimeExpired
+                | StopCause::JobCanceled
+                | StopCause::JobFinished
+                | StopCause::JobRuntimeExpired
+                | StopCause::JobFailed
+                | StopCause::Preempted => {}
+            }
+        });
+    }
+
+    /// Moves a job into another phase, keeping queue and timers in step.
+    pub(super) fn enter_phase(&mut self, id: JobId, phase: Phase, change: impl FnOnce(&mut Job)) {
+        let job = self.jobs.get_mut(&id).expect("the event's job is there");
+        let was_queued = job.phase == Phase::Queued;
+        if was_queued {
+            self.queue.remove(&QueueKey::of(job));
+        }
+        for timer in job_timers(job, &self.parameters) {
+            self.timers.remove(&timer);
+        }
+        job.phase = phase;
+        change(job);
+        if job.phase == Phase::Queued {
+            self.queue.insert(QueueKey::of(job));
+        }
+        self.timers.extend(job_timers(job, &self.parameters));
+    }
+
+    pub(super) fn with_timers(&mut self, id: JobId, change: impl FnOnce(&mut Job)) {
+        let phase = self
+            .job(id)
+            .expect("the event's job is there")
+            .phase
+            .clone();
+        self.enter_phase(id, phase, change);
+    }
+
+    pub(super) fn set_parameters(&mut self, parameters: crate::Parameters) {
+        let ttl = parameters.ttl_completed_jobs;
+        if ttl != self.parameters.ttl_completed_jobs {
+            for job in self
+                .jobs
+                .values()
+                .filter(|j| matches!(j.phase, Phase::Ended(_)))
+            {
+                for timer in job_timers(job, &self.parameters) {
+                    self.timers.remove(&timer);
+                }
+                self.timers.extend(job_timers(job, &parameters));
+            }
+        }
+        self.parameters = parameters;
+    }
+}

@@ -1,0 +1,217 @@
+//! `apply`: the only writer of the state. Cannot fail; live run, recovery and simulation all go through it.
+//!
+//! It trusts its events: they were decided on this very state. What does not fit is our bug and panics. Here each event is sent to the
+//! function that knows it; [`jobs`], [`nodes`] and [`work`] are about one kind of thing each.
+
+mod jobs;
+mod nodes;
+mod work;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::depend::relink;
+use crate::instances::{conclude_queued, requeue_instances};
+use crate::{
+    CoreSet, Event, Execution, Fact, Job, JobError, JobId, JobShare, Node, NodeId, NodeState,
+    Outcome, Phase, Run, SharePhase, State, Stop, TaskId, TaskSpec,
+};
+
+impl State {
+    /// Makes the state what it is after the event.
+    ///
+    /// # Panics
+    /// When the event does not fit the state: it was decided on another one.
+    pub fn apply(&mut self, event: &Event) {
+        let at = event.at;
+        match &event.fact {
+            Fact::ParametersSet(parameters) => self.set_parameters(parameters.clone()),
+            Fact::NodeAdded { node, spec } => {
+                self.last_node = node.0;
+                self.nodes.insert(
+                    *node,
+                    Node {
+                        id: *node,
+                        spec: spec.clone(),
+                        state: NodeState::Online,
+                        free: CoreSet::first_n(spec.cores),
+                        free_gpus: CoreSet::first_n(spec.gpus),
+                        jobs: Default::default(),
+                        exclusive: None,
+                    },
+                );
+            }
+            Fact::NodeStateChanged { node, state } => self.node_mut(*node).state = *state,
+            Fact::JobAdded { job, spec, tasks } => self.job_added(at, *job, spec, tasks),
+            Fact::JobConfigured { job } => {
+                self.drop_candidates(*job);
+                self.enter_phase(*job, Phase::Configuring, |job| {
+                    job.requeue_count += u32::from(job.times.ended.is_some());
+                    job.waiting = None;
+                    job.reservation = None;
+                });
+            }
+            Fact::JobSubmitted { job, first } => self.job_submitted(at, *job, *first),
+            Fact::JobValidated {
+                job,
+                min,
+                max,
+                candidates,
+            } => {
+                self.job_validated(*job, *min, *max, candidates.as_deref());
+            }
+            Fact::JobInvalid { job, error } => {
+                self.job_invalid(at, *job, JobError::Invalid(error.clone()))
+            }
+            Fact::HoldSet { job, until } => self.with_timers(*job, |job| job.hold_until = *until),
+            Fact::WaitExplained { job, waiting } => {
+                self.job_mut(*job).waiting = Some(waiting.clone())
+            }
+            Fact::Reserved { job, reservation } => {
+                self.job_mut(*job).reservation = reservation.clone()
+            }
+            Fact::JobStarted { job, grants } => self.job_started(at, *job, grants),
+            Fact::JobGrown { job, grants } => self.grant(*job, grants),
+            Fact::CoresReturned { job, grant } => self.cores_returned(*job, grant),
+            Fact::ShareClosed { job, node } => {
+                self.share_mut(*job, *node).phase = SharePhase::Closing;
+                index_share(self.job_mut(*job), *node);
+            }
+            Fact::TaskRequested {
+                job,
+                task,
+                instance,
+                request,
+                message,
+                ..
+            } => self.task_requested(*job, *task, *instance, *request, message),
+            Fact::Dispatched { job, works } => self.dispatched(at, *job, works),
+            Fact::WorkStarted { execution } => self.work_started(at, *execution),
+            Fact::WorkEnded {
+                execution,
+                verdict,
+                code,
+                error,
+            } => {
+                self.work_ended(*execution, *verdict, *code, error.as_deref());
+            }
+            Fact::StopRequested {
+                job,
+                executions,
+                cause,
+                grace,
+            } => {
+                for &execution in executions {
+                    self.stop(
+                        execution,
+                        Stop {
+                            cause: *cause,
+                            grace: *grace,
+                        },
+                    );
+                }
+                // A stop of one task is not the job's own word to all that runs.
+                if let Phase::Ending(closing) = &mut self.job_mut(*job).phase {
+                    closing.told |= closing.cause == *cause;
+                }
+            }
+            Fact::InstancesCanceled {
+                job,
+                task,
+                instance,
+                cause,
+            } => {
+                let outcome = Outcome::Canceled { cause: *cause };
+                let job = self.job_mut(*job);
+                conclude_queued(job, index(*task), *instance, outcome);
+            }
+            Fact::InstancesFailed { job, task, cause } => {
+                let outcome = Outcome::Failed {
+                    cause: *cause,
+                    code: None,
+                };
+                let job = self.job_mut(*job);
+                conclude_queued(job, index(*task), None, outcome);
+            }
+            Fact::TaskRequeued {
+                job,
+                task,
+                instance,
+            } => {
+                let job = self.job_mut(*job);
+                requeue_instances(job, index(*task), *instance, |outcome| match outcome {
+                    Outcome::Finished { .. } => false,
+                    Outcome::Failed { .. } | Outcome::Canceled { .. } => true,
+                });
+                if job.counts.failed == 0 {
+                    job.first_failure = None;
+                }
+                relink(job);
+            }
+            Fact::JobEnding {
+                job,
+                closing,
+                error,
+            } => self.job_ending(*job, *closing, error.clone()),
+            Fact::SharesFreed { job, nodes } => {
+                nodes.iter().for_each(|&node| self.free_share(*job, node))
+            }
+            Fact::JobEnded { job } => self.job_ended(at, *job),
+            Fact::JobPurged { job } => {
+                self.with_timers(*job, |job| job.phase = Phase::Configuring);
+                self.drop_candidates(*job);
+                self.jobs.remove(job);
+            }
+        }
+    }
+
+    // ---- look-ups of what an event names ----
+
+    fn job_mut(&mut self, id: JobId) -> &mut Job {
+        self.jobs.get_mut(&id).expect("the event's job is there")
+    }
+
+    fn node_mut(&mut self, id: NodeId) -> &mut Node {
+        self.nodes.get_mut(&id).expect("the event's node is there")
+    }
+
+    fn share_mut(&mut self, job: JobId, node: NodeId) -> &mut JobShare {
+        self.job_mut(job)
+            .shares
+            .get_mut(&node)
+            .expect("the event's share is there")
+    }
+
+    fn run_mut(&mut self, execution: Execution) -> (Arc<TaskSpec>, &mut Run) {
+        let task = &mut self.job_mut(execution.job).tasks[index(execution.task)];
+        let run = task
+            .runs
+            .get_mut(&execution.instance)
+            .expect("the event's run is there");
+        assert_eq!(
+            run.attempt, execution.attempt,
+            "events are about the current attempt"
+        );
+        (task.spec.clone(), run)
+    }
+}
+
+/// A task's place in its job's list.
+pub(crate) fn index(task: TaskId) -> usize {
+    task.0 as usize - 1
+}
+
+/// Keeps the indices of shares in step after a change of one: what moves on, and where idle cores are.
+fn index_share(job: &mut Job, node: NodeId) {
+    let share = job.shares.get(&node);
+    let ready = share.is_some_and(|share| share.phase == SharePhase::Ready);
+    let put = |set: &mut BTreeSet<NodeId>, is: bool| match is {
+        true => set.insert(node),
+        false => set.remove(&node),
+    };
+    put(&mut job.unsettled, share.is_some() && !ready);
+    put(
+        &mut job.idle,
+        ready && share.is_some_and(|share| !share.free.is_empty()),
+    );
+}

@@ -1,0 +1,149 @@
+//! What can be asked of the kernel, by whom, and how it says no.
+
+mod actor;
+mod rejection;
+
+use std::sync::Arc;
+
+use crate::{
+    Decision, FromNode, JobId, JobSpec, NodeId, NodeSpec, NodeState, Parameters, TaskId, TaskSpec,
+    Timestamp,
+};
+
+pub use actor::{Actor, Role, Roles};
+pub use rejection::Rejection;
+
+/// How a job is canceled, gentlest first; a stronger manner may be asked for while a gentler one is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Manner {
+    /// What runs may run to its end; nothing new starts. Nodes are released as they become idle.
+    Graceful,
+    /// What runs is told to end and killed after `TaskCancelGracePeriod`; nodes are released.
+    Normal,
+    /// No grace period, no node release.
+    Forced,
+}
+
+/// A request to change the state. Imperative; what comes of it are events.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Set all of the cluster's parameters. The host's own, at its start: nobody is asked for.
+    SetParameters(Parameters),
+    /// Add a node to the pool, online. The host's own, as nodes join: nobody is asked for.
+    AddNode(NodeSpec),
+    /// Take a node offline, drain it, or bring it back.
+    SetNodeState {
+        /// Who asks: an administrator.
+        by: Actor,
+        /// Which.
+        node: NodeId,
+        /// What it shall be.
+        state: NodeState,
+    },
+    /// Add a job; it gets the next id.
+    AddJob {
+        /// Who asks; becomes the owner unless an administrator names another.
+        by: Actor,
+        /// The job.
+        spec: Arc<JobSpec>,
+        /// Its tasks.
+        tasks: Vec<Arc<TaskSpec>>,
+    },
+    /// Submit a job that is being configured.
+    SubmitJob {
+        /// Who asks.
+        by: Actor,
+        /// Which.
+        job: JobId,
+    },
+    /// Take a job out of the queue, or an ended one up again, to edit it.
+    ConfigureJob {
+        /// Who asks.
+        by: Actor,
+        /// Which.
+        job: JobId,
+    },
+    /// Cancel a job.
+    CancelJob {
+        /// Who asks.
+        by: Actor,
+        /// Which.
+        job: JobId,
+        /// At most 320 characters; becomes the job's error message.
+        message: String,
+        /// With or without grace.
+        how: Manner,
+    },
+    /// End a job as if it had finished.
+    FinishJob {
+        /// Who asks.
+        by: Actor,
+        /// Which.
+        job: JobId,
+        /// As for a cancel.
+        message: String,
+        /// What runs may run to its end; nothing new starts.
+        graceful: bool,
+    },
+    /// Queue a job again.
+    RequeueJob {
+        /// Who asks.
+        by: Actor,
+        /// Which.
+        job: JobId,
+    },
+    /// Hold a job until a time, or clear its hold.
+    HoldJob {
+        /// Who asks.
+        by: Actor,
+        /// Which.
+        job: JobId,
+        /// In the future, at most a year; none: clear it.
+        until: Option<Timestamp>,
+    },
+    /// Cancel a task or one instance of it.
+    CancelTask {
+        /// Who asks.
+        by: Actor,
+        /// Whose.
+        job: JobId,
+        /// Which.
+        task: TaskId,
+        /// One instance; none: the whole task.
+        instance: Option<u32>,
+        /// At most 320 characters; kept with the task.
+        message: String,
+        /// No grace period.
+        forced: bool,
+    },
+    /// End a running task as if it had finished.
+    FinishTask {
+        /// Who asks.
+        by: Actor,
+        /// Whose.
+        job: JobId,
+        /// Which.
+        task: TaskId,
+        /// One instance; none: all that run.
+        instance: Option<u32>,
+        /// As for a cancel.
+        message: String,
+    },
+    /// Run a task again.
+    RequeueTask {
+        /// Who asks.
+        by: Actor,
+        /// Whose.
+        job: JobId,
+        /// Which.
+        task: TaskId,
+        /// One instance; none: all that run, failed or were canceled.
+        instance: Option<u32>,
+    },
+    /// A policy proposes.
+    Propose(Decision),
+    /// A node reports.
+    Report(FromNode),
+    /// Time has passed: do what is due.
+    Tick,
+}

@@ -1,0 +1,154 @@
+//! `decide`: what a command comes to, or why it is refused. Changes nothing.
+//!
+//! Each function asks in a fixed order and returns the first reason: does it exist, may they, is the state right.
+//! Here each command is sent to the function that knows it; [`jobs`], [`tasks`] and [`nodes`] are about one kind of thing each,
+//! [`roles`] says who may, [`time`] what is due.
+
+mod jobs;
+mod nodes;
+mod roles;
+mod tasks;
+mod time;
+
+use crate::{Command, Fact, NodeId, Rejection, State, Timestamp, proposal, report, validate};
+use jobs::{
+    add_job, cancel_job, check_message, configure_job, finish_job, hold_job, requeue_job,
+    submit_job,
+};
+use nodes::set_node_state;
+use roles::{Right, may, may_administer};
+use tasks::{Which, cancel_task, finish_task, requeue_task};
+
+type Facts = Result<Vec<Fact>, Rejection>;
+
+/// What a command comes to at this moment, or why it is refused.
+///
+/// A pure function of the state, the command and the time. What the rules make of its result without being
+/// asked is [`crate::follow`]; [`crate::step`] does both.
+pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
+    match command {
+        Command::SetParameters(parameters) => Ok(vec![Fact::ParametersSet(parameters.clone())]),
+        Command::AddNode(spec) => {
+            validate::check_node(state, spec)?;
+            let node = state
+                .last_node
+                .checked_add(1)
+                .ok_or(Rejection::NoIdsLeft("node"))?;
+            Ok(vec![Fact::NodeAdded {
+                node: NodeId(node),
+                spec: spec.clone(),
+            }])
+        }
+        Command::SetNodeState {
+            by,
+            node,
+            state: wanted,
+        } => {
+            may_administer(by, "change the state of nodes")?;
+            set_node_state(state, *node, *wanted)
+        }
+        Command::AddJob { by, spec, tasks } => add_job(state, by, spec, tasks),
+        Command::SubmitJob { by, job } => {
+            submit_job(may(state, by, *job, "submit", Right::Modify)?)
+        }
+        Command::ConfigureJob { by, job } => {
+            configure_job(may(state, by, *job, "configure", Right::Modify)?)
+        }
+        Command::CancelJob {
+            by,
+            job,
+            message,
+            how,
+        } => cancel_job(state, by, *job, message, *how),
+        Command::FinishJob {
+            by,
+            job,
+            message,
+            graceful,
+        } => {
+            check_message(message)?;
+            finish_job(
+                state,
+                by,
+                may(state, by, *job, "finish", Right::Operate)?,
+                message,
+                *graceful,
+            )
+        }
+        Command::RequeueJob { by, job } => {
+            requeue_job(state, may(state, by, *job, "requeue", Right::Operate)?)
+        }
+        Command::HoldJob { by, job, until } => {
+            hold_job(may(state, by, *job, "hold", Right::Modify)?, *until, now)
+        }
+        Command::CancelTask {
+            by,
+            job,
+            task,
+            instance,
+            message,
+            forced,
+        } => {
+            check_message(message)?;
+            let job = may(state, by, *job, "cancel a task of", Right::Operate)?;
+            let which = Which::new(job, *task, *instance);
+            cancel_task(state, which, by, message, *forced)
+        }
+        Command::FinishTask {
+            by,
+            job,
+            task,
+            instance,
+            message,
+        } => {
+            check_message(message)?;
+            let job = may(state, by, *job, "finish a task of", Right::Operate)?;
+            finish_task(state, Which::new(job, *task, *instance), by, message)
+        }
+        Command::RequeueTask {
+            by,
+            job,
+            task,
+            instance,
+        } => {
+            let job = may(state, by, *job, "requeue a task of", Right::Operate)?;
+            requeue_task(state, Which::new(job, *task, *instance), by)
+        }
+        Command::Propose(decision) => Ok(proposal::decide(state, decision, now)?),
+        Command::Report(report) => report::decide(state, report),
+        Command::Tick => Ok(time::due(state, now)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{Actor, NodeSpec};
+
+    #[test]
+    fn ids_run_out_before_they_are_used_again() {
+        let state = State {
+            last_job: u32::MAX,
+            last_node: u32::MAX,
+            ..State::new()
+        };
+        let job = Command::AddJob {
+            by: Actor::administrator("root"),
+            spec: Arc::default(),
+            tasks: Vec::new(),
+        };
+        let refused = decide(&state, &job, Timestamp(0));
+        assert_eq!(refused, Err(Rejection::NoIdsLeft("job")));
+        let node = Command::AddNode(NodeSpec {
+            name: "n1".into(),
+            cores: 1,
+            sockets: 1,
+            gpus: 0,
+            memory_mb: 0,
+        });
+        let refused = decide(&state, &node, Timestamp(0));
+        assert_eq!(refused, Err(Rejection::NoIdsLeft("node")));
+    }
+}

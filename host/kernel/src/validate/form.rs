@@ -1,0 +1,230 @@
+//! Checks that need no cluster: sizes, names, what each kind of task may say.
+
+use super::Invalid;
+use super::graph::levels;
+use crate::limits::{
+    COMMAND_LINE_BYTES_MAX, ENVIRONMENT_BYTES_MAX, NAME_CHARS_MAX, PATH_BYTES_MAX, PRIORITY_MAX,
+    SWEEP_INSTANCES_MAX, TASKS_PER_JOB_MAX, UNITS_MAX,
+};
+use crate::{JobSpec, TaskKind, TaskSpec, Unit};
+
+/// Checks that need no cluster: sizes, names, dependencies. Done when a job is added.
+pub fn check_form(spec: &JobSpec, tasks: &[impl AsRef<TaskSpec>]) -> Result<(), Invalid> {
+    let short = |what: &str, text: &str| match text.chars().count() {
+        chars if chars > NAME_CHARS_MAX => Err(Invalid::TooLong {
+            what: what.into(),
+            chars,
+            max: NAME_CHARS_MAX,
+        }),
+        _ if text.contains('\0') => Err(Invalid::Nul { what: what.into() }),
+        _ => Ok(()),
+    };
+    short("the job's name", &spec.name)?;
+    short("the project's name", &spec.project)?;
+    short("the owner's name", &spec.owner)?;
+    if spec.priority > PRIORITY_MAX {
+        return Err(Invalid::Priority {
+            priority: spec.priority,
+        });
+    }
+    if spec.unit != Unit::Core {
+        return Err(Invalid::Unit(spec.unit));
+    }
+    let (min, max) = (
+        spec.min.unwrap_or(1),
+        spec.max.unwrap_or(spec.min.unwrap_or(1).max(1)),
+    );
+    check_min_max("the job", min, max)?;
+    if spec.runtime == Some(crate::Span::ZERO) {
+        return Err(Invalid::ZeroRuntime);
+    }
+    if spec.run_until_canceled && (spec.min.is_none() || spec.max.is_none()) {
+        return Err(Invalid::RunUntilCanceledAuto);
+    }
+    check_environment(&spec.environment)?;
+    if tasks.len() > TASKS_PER_JOB_MAX {
+        return Err(Invalid::TooManyTasks {
+            count: tasks.len(),
+            max: TASKS_PER_JOB_MAX,
+        });
+    }
+    for (index, task) in tasks.iter().enumerate() {
+        check_task(spec, index as u32 + 1, task.as_ref())?;
+    }
+    for (kind, name) in [
+        (TaskKind::NodePrepare, "node prepare"),
+        (TaskKind::NodeRelease, "node release"),
+    ] {
+        let count = tasks.iter().filter(|t| t.as_ref().kind == kind).count();
+        if count > 1 {
+            return Err(Invalid::TwoNodeTasks {
+                kind: name.into(),
+                count,
+            });
+        }
+    }
+    let ordinary = tasks.iter().any(|t| t.as_ref().kind.is_ordinary());
+    if !tasks.is_empty() && !ordinary && !spec.run_until_canceled {
+        return Err(Invalid::OnlyNodeTasks);
+    }
+    levels(tasks).map(drop)
+}
+
+fn check_task(job: &JobSpec, number: u32, task: &TaskSpec) -> Result<(), Invalid> {
+    let what = |part: &str| format!("task {number}: the {part}");
+    let chars = task.name.chars().count();
+    if chars > NAME_CHARS_MAX {
+        return Err(Invalid::TooLong {
+            what: what("name"),
+            chars,
+            max: NAME_CHARS_MAX,
+        });
+    }
+    if task.name.contains(',') {
+        return Err(Invalid::CommaInName {
+            task: number,
+            name: task.name.clone(),
+        });
+    }
+    let plugin = task.plugin.as_deref().unwrap_or("command");
+    if task.command_line.trim().is_empty() && plugin == "command" && task.kind.is_ordinary() {
+        return Err(Invalid::NoCommandLine { task: number });
+    }
+    let texts = [
+        (
+            "command line",
+            Some(task.command_line.as_str()),
+            COMMAND_LINE_BYTES_MAX,
+        ),
+        (
+            "working folder",
+            Some(task.working_folder.as_str()),
+            PATH_BYTES_MAX,
+        ),
+        (
+            "standard input",
+            task.standard_input.as_deref(),
+            PATH_BYTES_MAX,
+        ),
+        (
+            "standard output",
+            task.standard_output.as_deref(),
+            PATH_BYTES_MAX,
+        ),
+        (
+            "standard error",
+            task.standard_error.as_deref(),
+            PATH_BYTES_MAX,
+        ),
+    ];
+    for (part, text, max) in texts {
+        let text = text.unwrap_or_default();
+        if text.len() > max {
+            return Err(Invalid::TooBig {
+                what: what(part),
+                bytes: text.len(),
+                max,
+            });
+        }
+        if text.contains('\0') {
+            return Err(Invalid::Nul { what: what(part) });
+        }
+    }
+    check_min_max(&format!("task {number}"), task.min, task.max)?;
+    check_environment(&task.environment)?;
+    if let TaskKind::Sweep {
+        start,
+        end,
+        increment,
+    } = task.kind
+    {
+        if start > end || increment == 0 {
+            return Err(Invalid::EmptySweep {
+                task: number,
+                start,
+                end,
+                increment,
+            });
+        }
+        let instances = ((end - start) / increment).saturating_add(1);
+        if instances > SWEEP_INSTANCES_MAX {
+            return Err(Invalid::SweepTooLarge {
+                task: number,
+                instances,
+            });
+        }
+    }
+    if !task.kind.is_ordinary() {
+        let no = |what: &str| {
+            Err(Invalid::NotForNodeTask {
+                task: number,
+                what: what.into(),
+            })
+        };
+        match task {
+            t if !t.depends_on.is_empty() => no("dependencies")?,
+            t if (t.min, t.max) != (1, 1) => no("minimum or maximum of its own")?,
+            t if t.fail_job_on_failure_count.is_some() => no("failure count")?,
+            _ => {}
+        }
+    }
+    match (task.runtime, job.runtime) {
+        (Some(crate::Span::ZERO), _) => return Err(Invalid::ZeroRuntime),
+        (Some(limit), Some(job_limit)) if limit > job_limit => {
+            return Err(Invalid::RuntimeAboveJob {
+                task: number,
+                limit,
+                job_limit,
+            });
+        }
+        _ => {}
+    }
+    if let Some(job_max) = job.max.filter(|&max| task.min > max) {
+        return Err(Invalid::TaskAboveJob {
+            task: number,
+            task_min: task.min,
+            job_max,
+        });
+    }
+    if let Some(job_min) = job.min.filter(|&min| task.min > min) {
+        return Err(Invalid::TaskMinAboveJobMin {
+            task: number,
+            task_min: task.min,
+            job_min,
+        });
+    }
+    Ok(())
+}
+
+fn check_min_max(what: &str, min: u32, max: u32) -> Result<(), Invalid> {
+    match min >= 1 && min <= max && max <= UNITS_MAX {
+        true => Ok(()),
+        false => Err(Invalid::MinMax {
+            what: what.into(),
+            min,
+            max,
+        }),
+    }
+}
+
+fn check_environment(variables: &[(String, String)]) -> Result<(), Invalid> {
+    let bytes: usize = variables.iter().map(|(n, v)| n.len() + v.len() + 2).sum();
+    if bytes > ENVIRONMENT_BYTES_MAX {
+        return Err(Invalid::TooBig {
+            what: "the environment".into(),
+            bytes,
+            max: ENVIRONMENT_BYTES_MAX,
+        });
+    }
+    for (name, value) in variables {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            return Err(Invalid::VariableName { name: name.clone() });
+        }
+        if value.contains('\0') {
+            return Err(Invalid::Nul {
+                what: format!("environment variable \"{name}\""),
+            });
+        }
+    }
+    Ok(())
+}

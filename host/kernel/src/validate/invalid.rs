@@ -1,0 +1,115 @@
+//! Why a job or node cannot be taken, each case in words.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Unit;
+use crate::limits::{
+    DEPENDENCIES_PER_TASK_MAX, DEPENDENCY_DEPTH_MAX, PRIORITY_MAX, SWEEP_INSTANCES_MAX, UNITS_MAX,
+};
+
+/// Why a job or node cannot be taken as it is. `task` counts from 1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[expect(missing_docs, reason = "each message says what its case means")]
+pub enum Invalid {
+    #[error("{what} has {chars} characters; at most {max} are allowed")]
+    TooLong {
+        what: String,
+        chars: usize,
+        max: usize,
+    },
+    #[error("{what} has {bytes} bytes; at most {max} are allowed")]
+    TooBig {
+        what: String,
+        bytes: usize,
+        max: usize,
+    },
+    #[error("{what} contains a NUL character")]
+    Nul { what: String },
+    #[error("the job has {count} tasks; at most {max} are allowed")]
+    TooManyTasks { count: usize, max: usize },
+    #[error("priority {priority} is not from 0 to {PRIORITY_MAX}")]
+    Priority { priority: u32 },
+    #[error(
+        "{what}: minimum {min} and maximum {max} must be from 1 to {UNITS_MAX}, the minimum not above the maximum"
+    )]
+    MinMax { what: String, min: u32, max: u32 },
+    #[error("unit {unit} is not served yet; use core", unit = format!("{_0:?}").to_lowercase())]
+    Unit(Unit),
+    #[error("task {task} needs a command line")]
+    NoCommandLine { task: u32 },
+    #[error("task {task}: the name \"{name}\" has a comma, which separates names in lists")]
+    CommaInName { task: u32, name: String },
+    #[error(
+        "task {task}: a sweep from {start} to {end} by {increment} has no instances; the end must not be below the start, and the increment at least 1"
+    )]
+    EmptySweep {
+        task: u32,
+        start: u32,
+        end: u32,
+        increment: u32,
+    },
+    #[error(
+        "task {task}: the sweep has {instances} instances; at most {SWEEP_INSTANCES_MAX} are allowed"
+    )]
+    SweepTooLarge { task: u32, instances: u32 },
+    #[error("task {task} needs at least {task_min} cores, but the job asks for at most {job_max}")]
+    TaskAboveJob {
+        task: u32,
+        task_min: u32,
+        job_max: u32,
+    },
+    #[error(
+        "task {task} needs at least {task_min} cores, but the job may start with {job_min}; raise its minimum"
+    )]
+    TaskMinAboveJobMin {
+        task: u32,
+        task_min: u32,
+        job_min: u32,
+    },
+    #[error("task {task} depends on \"{name}\", but no task has that name")]
+    UnknownDependency { task: u32, name: String },
+    #[error("task {task} depends on others, so it needs a name of its own")]
+    DependsWithoutName { task: u32 },
+    #[error(
+        "task {task} depends on {count} names; at most {DEPENDENCIES_PER_TASK_MAX} are allowed"
+    )]
+    TooManyDependencies { task: u32, count: usize },
+    #[error("tasks depend on each other in a circle: {}", circle.join(" -> "))]
+    DependencyCycle { circle: Vec<String> },
+    #[error(
+        "dependencies between tasks are {depth} deep; at most {DEPENDENCY_DEPTH_MAX} are allowed"
+    )]
+    DependenciesTooDeep { depth: usize },
+    #[error("tasks named \"{name}\" depend on different tasks; tasks of one name form one group")]
+    GroupDiffers { name: String },
+    #[error("task {task}: a node prepare or node release task has no {what}")]
+    NotForNodeTask { task: u32, what: String },
+    #[error("the job has {count} {kind} tasks; it may have one")]
+    TwoNodeTasks { kind: String, count: usize },
+    #[error("a job with only node prepare and node release tasks must run until canceled")]
+    OnlyNodeTasks,
+    #[error("a job that runs until canceled must say its minimum and maximum")]
+    RunUntilCanceledAuto,
+    #[error("task {task}: its run-time limit of {limit} is above the job's of {job_limit}")]
+    RuntimeAboveJob {
+        task: u32,
+        limit: crate::Span,
+        job_limit: crate::Span,
+    },
+    #[error("a run-time limit must be above zero")]
+    ZeroRuntime,
+    #[error("there is no node named \"{name}\"; there are: {known}")]
+    UnknownNode { name: String, known: String },
+    #[error("{count} nodes are excluded; at most {max} may be (ExcludedNodesLimit)")]
+    TooManyExcluded { count: usize, max: u32 },
+    #[error(
+        "the job needs at least {min} cores, but there are {cores} on the {nodes} that it may run on"
+    )]
+    NotEnoughCores { min: u32, cores: u64, nodes: String },
+    #[error("the job needs at least {min} cores on one node, but the largest has {largest}")]
+    NoNodeLargeEnough { min: u32, largest: u32 },
+    #[error("environment variable \"{name}\" is not a name: it is empty, or has '=' or NUL in it")]
+    VariableName { name: String },
+    #[error("node \"{name}\": {what}")]
+    Node { name: String, what: String },
+}

@@ -1,0 +1,12 @@
+//! What can be said of a job before it is queued: is it well formed, can it ever run here?
+//!
+//! The rules are those of HPC Pack's validation (reference 6.5) as far as this kernel has what they are about.
+
+mod cluster;
+mod form;
+mod graph;
+mod invalid;
+
+pub use cluster::{Checked, check_job, check_node};
+pub use form::check_form;
+pub use invalid::Invalid;
