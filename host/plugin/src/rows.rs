@@ -105,7 +105,7 @@ pub(crate) trait Row: Send + Sync {
 const BATCH: usize = 16;
 
 /// A list of rows.
-pub(crate) struct Rows<R>(Vec<R>);
+pub(crate) struct Rows<R>(pub(crate) Vec<R>);
 
 impl<R: Row> Rows<R> {
     /// Writes the rows where the guest's allocator says: their address and number.
