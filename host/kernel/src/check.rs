@@ -23,6 +23,12 @@ impl State {
             &self.queue,
             &queued.map(QueueKey::of).collect(),
         )?;
+        let reserved = self.jobs.values().filter(|j| j.reservation.is_some());
+        same(
+            "jobs with a reservation",
+            &self.reserved,
+            &reserved.map(QueueKey::of).collect(),
+        )?;
         self.check_sets()?;
         self.check_nodes()?;
         self.jobs.values().try_for_each(|job| {
@@ -86,8 +92,16 @@ impl State {
         check_phase(job)?;
         check_tasks(job)?;
         check_shares(job)?;
-        for &node in job.shares.keys() {
-            ensure(self.is_candidate(job, node), || {
+        for (&node, share) in &job.shares {
+            // A node that was excluded leaves when what runs there, or prepares it, has ended.
+            let leaves = match share.phase {
+                SharePhase::Preparing(_)
+                | SharePhase::Closing
+                | SharePhase::Releasing(_)
+                | SharePhase::Released => true,
+                SharePhase::Added | SharePhase::Ready => false,
+            };
+            ensure(leaves || self.is_candidate(job, node), || {
                 format!("holds node {node}, which is not a candidate")
             })?;
         }
@@ -118,7 +132,8 @@ fn check_phase(job: &Job) -> Check {
     match &job.phase {
         Phase::Ended(then) => {
             told(*then != Then::Queued, "ended as queued")?;
-            told(job.counts.queued == 0, "has queued instances")?;
+            let left = job.counts.configuring + job.counts.queued;
+            told(left == 0, "has queued instances")?;
             told(job.candidates == SetId(0), "keeps its candidates")?;
             let failed = *then == Then::Failed;
             told(!failed || job.error.is_some(), "does not say why")?;
@@ -142,7 +157,10 @@ fn check_phase(job: &Job) -> Check {
             told(told_all, "runs what it has not told to end")?;
             told(!job.shares.is_empty(), "has nothing left to wait for")?;
         }
-        Phase::Configuring => told(job.candidates == SetId(0), "keeps its candidates")?,
+        Phase::Configuring => {
+            told(job.candidates == SetId(0), "keeps its candidates")?;
+            told(job.counts.configuring == 0, "has tasks apart")?;
+        }
         Phase::Submitted => told(false, "waits for validation, which is immediate")?,
         Phase::Queued => {
             let work = job.counts.queued > 0 || job.spec.run_until_canceled;
@@ -181,7 +199,13 @@ fn check_tasks(job: &Job) -> Check {
         if !task.spec.kind.is_ordinary() {
             continue;
         }
-        counts.queued += task.queued.len();
+        ensure(!task.draft || !task.queued.is_empty(), || {
+            format!("task {} is configured with nothing to run", index + 1)
+        })?;
+        match task.draft {
+            true => counts.configuring += task.queued.len(),
+            false => counts.queued += task.queued.len(),
+        }
         counts.running += task.runs.len() as u64;
         for (outcome, set) in &task.outcomes {
             match outcome {

@@ -105,6 +105,62 @@ pub enum Fact {
         /// Which.
         job: JobId,
     },
+    /// What a job asks for was changed.
+    JobModified {
+        /// Which.
+        job: JobId,
+        /// As it is asked for now.
+        spec: Arc<JobSpec>,
+    },
+    /// Where a job may run was changed while it runs.
+    CandidatesChanged {
+        /// Which.
+        job: JobId,
+        /// Where it may run; none: everywhere.
+        candidates: Option<Vec<NodeId>>,
+    },
+    /// What a job is given at most was changed while it runs, with its tasks.
+    MaximumChanged {
+        /// Which.
+        job: JobId,
+        /// Units.
+        max: u32,
+    },
+    /// A job that was never submitted was taken away. J27.
+    JobDeleted {
+        /// Which.
+        job: JobId,
+    },
+    /// Tasks were added to a job. T1.
+    TasksAdded {
+        /// Which.
+        job: JobId,
+        /// In order; they have the next ids.
+        tasks: Vec<Arc<TaskSpec>>,
+    },
+    /// A task that was being configured is queued. T3.
+    TaskSubmitted {
+        /// Whose.
+        job: JobId,
+        /// Which.
+        task: TaskId,
+    },
+    /// A task went back to be edited: what of it is not finished.
+    TaskConfigured {
+        /// Whose.
+        job: JobId,
+        /// Which.
+        task: TaskId,
+    },
+    /// What a task asks for was changed.
+    TaskModified {
+        /// Whose.
+        job: JobId,
+        /// Which.
+        task: TaskId,
+        /// As it is asked for now.
+        spec: Arc<TaskSpec>,
+    },
     /// A job was submitted. J3, J24: what may run again is queued again.
     JobSubmitted {
         /// Which.
@@ -303,6 +359,14 @@ impl Fact {
             | Fact::CoresReturned { job, .. }
             | Fact::ShareClosed { job, .. }
             | Fact::TaskRequested { job, .. }
+            | Fact::JobModified { job, .. }
+            | Fact::CandidatesChanged { job, .. }
+            | Fact::MaximumChanged { job, .. }
+            | Fact::JobDeleted { job }
+            | Fact::TasksAdded { job, .. }
+            | Fact::TaskSubmitted { job, .. }
+            | Fact::TaskConfigured { job, .. }
+            | Fact::TaskModified { job, .. }
             | Fact::Dispatched { job, .. }
             | Fact::StopRequested { job, .. }
             | Fact::InstancesCanceled { job, .. }

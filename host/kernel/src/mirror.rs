@@ -57,7 +57,8 @@ impl Mirror {
             | Fact::Reserved { .. }
             | Fact::WorkStarted { .. }
             | Fact::StopRequested { .. }
-            | Fact::TaskRequested { .. } => {}
+            | Fact::TaskRequested { .. }
+            | Fact::JobDeleted { .. } => {}
             Fact::JobValidated { job, .. } => {
                 self.arrivals.push(*job);
                 self.jobs.push((*job, Changed::All));
@@ -84,6 +85,13 @@ impl Mirror {
             | Fact::InstancesFailed { job, .. }
             | Fact::TaskRequeued { job, .. }
             | Fact::JobEnded { job }
+            | Fact::JobModified { job, .. }
+            | Fact::CandidatesChanged { job, .. }
+            | Fact::MaximumChanged { job, .. }
+            | Fact::TasksAdded { job, .. }
+            | Fact::TaskSubmitted { job, .. }
+            | Fact::TaskConfigured { job, .. }
+            | Fact::TaskModified { job, .. }
             | Fact::JobPurged { job } => self.job(*job, Changed::All),
             // Only a job's demand can change with its tasks; it matters to those that have less than their maximum.
             Fact::Dispatched { job, .. }

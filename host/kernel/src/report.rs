@@ -147,6 +147,9 @@ fn after_stop(task: &Task, goes_on: bool, cause: StopCause, code: Option<i32>) -
         StopCause::Preempted if goes_on && task.spec.rerunnable => {
             Verdict::Again(Again::Preemption)
         }
+        StopCause::NodeNotUsable if goes_on && task.spec.rerunnable => {
+            Verdict::Again(Again::Request)
+        }
         StopCause::SystemError if goes_on && task.spec.rerunnable => {
             Verdict::Again(Again::SystemError)
         }
@@ -158,6 +161,7 @@ fn after_stop(task: &Task, goes_on: bool, cause: StopCause, code: Option<i32>) -
         | StopCause::JobRuntimeExpired
         | StopCause::JobFailed
         | StopCause::Preempted
+        | StopCause::NodeNotUsable
         | StopCause::SystemError => failed(stopped(cause), code),
     }
 }
@@ -174,6 +178,7 @@ fn stopped(cause: StopCause) -> FailureCause {
         StopCause::JobRuntimeExpired => FailureCause::JobRuntimeExpired,
         StopCause::JobFailed => FailureCause::JobFailed,
         StopCause::Preempted => FailureCause::Preempted,
+        StopCause::NodeNotUsable => FailureCause::NodeNotUsable,
         StopCause::SystemError => FailureCause::System,
     }
 }

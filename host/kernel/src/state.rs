@@ -88,6 +88,8 @@ pub struct State {
     pub(crate) last_front: i64,
     /// Derived: queued jobs in queue order.
     pub(crate) queue: BTreeSet<QueueKey>,
+    /// Derived: queued jobs that the policy has reserved for, in queue order.
+    pub(crate) reserved: BTreeSet<QueueKey>,
     /// Derived: attempts of which a node has yet to confirm the start, or to report the end after a stop.
     pub(crate) owed: BTreeSet<Execution>,
     /// Derived: what is due when.

@@ -106,6 +106,15 @@ impl Times {
             | Fact::InstancesFailed { .. }
             | Fact::TaskRequeued { .. }
             | Fact::SharesFreed { .. }
+            | Fact::TaskRequested { .. }
+            | Fact::JobModified { .. }
+            | Fact::CandidatesChanged { .. }
+            | Fact::MaximumChanged { .. }
+            | Fact::JobDeleted { .. }
+            | Fact::TasksAdded { .. }
+            | Fact::TaskSubmitted { .. }
+            | Fact::TaskConfigured { .. }
+            | Fact::TaskModified { .. }
             | Fact::JobPurged { .. } => {}
         }
     }

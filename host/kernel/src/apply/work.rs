@@ -144,12 +144,15 @@ impl State {
             task.last_error = Some(error.to_string());
         }
         let node = run.places[0].0;
+        let set = self.sets.get(&job.candidates);
+        let usable = self.nodes[&node].state != NodeState::Offline
+            && set.is_none_or(|set| set.nodes.binary_search(&node).is_ok());
         match (task.spec.kind, verdict) {
             (TaskKind::NodePrepare, Verdict::Ended(outcome)) => {
                 let ok = matches!(outcome, Outcome::Finished { .. });
                 task.conclude(execution.instance, outcome);
                 let share = job.shares.get_mut(&node).expect("a prepared node is there");
-                share.phase = if ok && self.nodes[&node].state != NodeState::Offline {
+                share.phase = if ok && usable {
                     SharePhase::Ready
                 } else {
                     SharePhase::Closing

@@ -49,6 +49,83 @@ pub enum Command {
         /// Its tasks.
         tasks: Vec<Arc<TaskSpec>>,
     },
+    /// Add a copy of a job, as it was asked for, for whoever asks. Hold, state, times and errors are not copied.
+    CloneJob {
+        /// Who asks; becomes the owner.
+        by: Actor,
+        /// Which.
+        job: JobId,
+    },
+    /// Change what a job asks for. What may change in which state is in `decide/modify.rs`.
+    ModifyJob {
+        /// Who asks.
+        by: Actor,
+        /// Which.
+        job: JobId,
+        /// All of its properties, as they shall be; an empty owner or template keeps what is there.
+        spec: Arc<JobSpec>,
+    },
+    /// Take a job away that was never submitted.
+    DeleteJob {
+        /// Who asks.
+        by: Actor,
+        /// Which.
+        job: JobId,
+    },
+    /// Forget an ended job before its time.
+    PurgeJob {
+        /// Who asks: an administrator.
+        by: Actor,
+        /// Which.
+        job: JobId,
+    },
+    /// Forget all jobs that ended before a time.
+    PurgeJobs {
+        /// Who asks: an administrator.
+        by: Actor,
+        /// Jobs that ended at this time or later stay.
+        ended_before: Timestamp,
+    },
+    /// Add tasks to a job that has not finished. In a job that is in the queue or runs they wait to be submitted.
+    AddTasks {
+        /// Who asks.
+        by: Actor,
+        /// Whose they become.
+        job: JobId,
+        /// They get the next ids, in order.
+        tasks: Vec<Arc<TaskSpec>>,
+        /// Submit them at once, where the job is in the queue or runs.
+        submit: bool,
+    },
+    /// Submit a task that is being configured in a job that is in the queue or runs.
+    SubmitTask {
+        /// Who asks.
+        by: Actor,
+        /// Whose.
+        job: JobId,
+        /// Which.
+        task: TaskId,
+    },
+    /// Take a task of a queued or running job back to be edited: what of it is not finished runs only when it is submitted again.
+    ConfigureTask {
+        /// Who asks.
+        by: Actor,
+        /// Whose.
+        job: JobId,
+        /// Which.
+        task: TaskId,
+    },
+    /// Change a task that is being configured.
+    ModifyTask {
+        /// Who asks.
+        by: Actor,
+        /// Whose.
+        job: JobId,
+        /// Which.
+        task: TaskId,
+        /// All of its properties, as they shall be.
+        spec: Arc<TaskSpec>,
+    },
     /// Submit a job that is being configured.
     SubmitJob {
         /// Who asks.

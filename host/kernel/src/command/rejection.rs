@@ -77,6 +77,56 @@ pub enum Rejection {
         /// The way out, where there is one.
         hint: &'static str,
     },
+    /// Not in this state (TryToModifyInvalidProperty).
+    #[error("the {property} of job {job} cannot be changed: it is {state}{hint}")]
+    InvalidModify {
+        /// Which.
+        job: JobId,
+        /// What was to be changed.
+        property: &'static str,
+        /// What the job is.
+        state: JobState,
+        /// The way out, where there is one.
+        hint: &'static str,
+    },
+    /// JobDeletionForbidden.
+    #[error("job {job} was submitted and cannot be deleted; cancel it, it goes by itself later")]
+    JobDeletionForbidden {
+        /// Which.
+        job: JobId,
+    },
+    /// What was added or changed needs more than its running job is sure to have.
+    #[error("task {task} needs at least {needs} units, but job {job} runs with a minimum of {min}")]
+    TaskAboveRunningJob {
+        /// Which.
+        job: JobId,
+        /// The task.
+        task: TaskId,
+        /// Its minimum.
+        needs: u32,
+        /// The job's.
+        min: u32,
+    },
+    /// Excluding these nodes would leave a running job below its minimum.
+    #[error(
+        "job {job} runs with a minimum of {min} cores; without these nodes it would have {cores}"
+    )]
+    ExcludesTooMuch {
+        /// Which.
+        job: JobId,
+        /// Its minimum.
+        min: u32,
+        /// What it would keep.
+        cores: u32,
+    },
+    /// Node prepare and node release tasks are there from the start, what a task is does not change, and a job keeps one to run.
+    #[error("job {job}: {what}")]
+    TaskRule {
+        /// Which.
+        job: JobId,
+        /// What was tried.
+        what: &'static str,
+    },
     /// Not in this state.
     #[error("task {job}.{task} cannot be {what}: it is {state}")]
     InvalidTaskState {

@@ -58,23 +58,6 @@ pub(super) fn submit_job(job: &Job) -> Facts {
     }
 }
 
-/// From Queued, Failed and Canceled; a Finished job cannot change.
-pub(super) fn configure_job(job: &Job) -> Facts {
-    match job.state() {
-        JobState::Queued | JobState::Failed | JobState::Canceled => {
-            Ok(vec![Fact::JobConfigured { job: job.id }])
-        }
-        JobState::Finished => Err(wrong_state(job, "configured", "; clone it")),
-        JobState::Configuring
-        | JobState::Submitted
-        | JobState::Validating
-        | JobState::ExternalValidation
-        | JobState::Running
-        | JobState::Finishing
-        | JobState::Canceling => Err(wrong_state(job, "configured", "; cancel it first")),
-    }
-}
-
 pub(super) fn check_message(message: &str) -> Result<(), Rejection> {
     match message.chars().count() {
         chars if chars > CANCEL_MESSAGE_CHARS_MAX => Err(Rejection::MessageTooLong {

@@ -4,17 +4,18 @@
 //! Here each command is sent to the function that knows it; [`jobs`], [`tasks`] and [`nodes`] are about one kind of thing each,
 //! [`roles`] says who may, [`time`] what is due.
 
+mod added;
 mod jobs;
+mod modify;
 mod nodes;
 mod roles;
 mod tasks;
 mod time;
 
 use crate::{Command, Fact, NodeId, Rejection, State, Timestamp, proposal, report, validate};
-use jobs::{
-    add_job, cancel_job, check_message, configure_job, finish_job, hold_job, requeue_job,
-    submit_job,
-};
+use added::{add_tasks, configure_task, modify_task, submit_task};
+use jobs::{add_job, cancel_job, check_message, finish_job, hold_job, requeue_job, submit_job};
+use modify::{clone_job, configure_job, delete_job, modify_job, purge_job, purge_jobs};
 use nodes::set_node_state;
 use roles::{Right, may, may_administer};
 use tasks::{Which, cancel_task, finish_task, requeue_task};
@@ -48,6 +49,44 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
             set_node_state(state, *node, *wanted)
         }
         Command::AddJob { by, spec, tasks } => add_job(state, by, spec, tasks),
+        Command::CloneJob { by, job } => {
+            clone_job(state, by, may(state, by, *job, "clone", Right::Modify)?)
+        }
+        Command::ModifyJob { by, job, spec } => {
+            let job = may(state, by, *job, "modify", Right::Modify)?;
+            modify_job(state, by, job, spec)
+        }
+        Command::DeleteJob { by, job } => {
+            delete_job(may(state, by, *job, "delete", Right::Modify)?)
+        }
+        Command::PurgeJob { by, job } => purge_job(state, by, *job),
+        Command::PurgeJobs { by, ended_before } => purge_jobs(state, by, *ended_before),
+        Command::AddTasks {
+            by,
+            job,
+            tasks,
+            submit,
+        } => {
+            let job = may(state, by, *job, "add tasks to", Right::Modify)?;
+            add_tasks(state, job, tasks, *submit)
+        }
+        Command::SubmitTask { by, job, task } => {
+            let job = may(state, by, *job, "submit a task of", Right::Modify)?;
+            submit_task(state, job, *task)
+        }
+        Command::ConfigureTask { by, job, task } => {
+            let job = may(state, by, *job, "configure a task of", Right::Modify)?;
+            configure_task(job, *task)
+        }
+        Command::ModifyTask {
+            by,
+            job,
+            task,
+            spec,
+        } => {
+            let job = may(state, by, *job, "modify a task of", Right::Modify)?;
+            modify_task(job, *task, spec)
+        }
         Command::SubmitJob { by, job } => {
             submit_job(may(state, by, *job, "submit", Right::Modify)?)
         }

@@ -152,7 +152,10 @@ impl World {
                 if held {
                     let until = None;
                     let _ = self.act(Command::HoldJob { by, job, until });
-                } else if state == JobState::Running && counts.queued + counts.running == 0 {
+                } else if state == JobState::Running
+                    && counts.running == 0
+                    && (counts.queued == 0 || counts.configuring > 0)
+                {
                     let message = "enough".into();
                     let _ = self.act(Command::FinishJob {
                         by,
@@ -259,6 +262,15 @@ fn random_commands_keep_every_promise() {
         "SharesFreed",
         "JobEnded",
         "JobPurged",
+        "JobModified",
+        "CandidatesChanged",
+        "MaximumChanged",
+        "JobDeleted",
+        "TasksAdded",
+        "TaskSubmitted",
+        "TaskConfigured",
+        "TaskModified",
+        "TaskRequested",
         "ParametersSet",
         "NodeAdded",
         "NodeStateChanged",

@@ -144,11 +144,64 @@ impl Play {
             },
             "job" => Command::AddJob {
                 by,
-                spec: Arc::new(job_spec(args)?),
+                spec: Arc::new(job_spec(JobSpec::default(), args)?),
                 tasks: tasks
                     .map(|line| task_spec(line).map(Arc::new))
                     .collect::<Result<_, _>>()?,
             },
+            "clone" => Command::CloneJob {
+                by,
+                job: job(first)?,
+            },
+            "modify" => {
+                let job = job(first)?;
+                let spec = state.job(job).map(|job| (*job.spec).clone());
+                Command::ModifyJob {
+                    by,
+                    job,
+                    spec: Arc::new(job_spec(spec.unwrap_or_default(), rest)?),
+                }
+            }
+            "delete" => Command::DeleteJob {
+                by,
+                job: job(first)?,
+            },
+            "purge" => match args {
+                ["before", at] => Command::PurgeJobs {
+                    by,
+                    ended_before: Timestamp(span(at)?.0),
+                },
+                _ => Command::PurgeJob {
+                    by,
+                    job: job(first)?,
+                },
+            },
+            "add" => Command::AddTasks {
+                by,
+                job: job(first)?,
+                tasks: tasks
+                    .map(|line| task_spec(line).map(Arc::new))
+                    .collect::<Result<_, _>>()?,
+                submit: has("submitted"),
+            },
+            "submit-task" | "configure-task" => {
+                let (job, task, _) = ids(first)?;
+                match verb {
+                    "submit-task" => Command::SubmitTask { by, job, task },
+                    _ => Command::ConfigureTask { by, job, task },
+                }
+            }
+            "modify-task" => {
+                let (job, task, _) = ids(first)?;
+                let line = tasks.last().ok_or("the task as it shall be is missing")?;
+                let spec = Arc::new(task_spec(line)?);
+                Command::ModifyTask {
+                    by,
+                    job,
+                    task,
+                    spec,
+                }
+            }
             "submit" => Command::SubmitJob {
                 by,
                 job: job(first)?,
@@ -377,8 +430,8 @@ fn node_spec(name: &str, args: &[&str]) -> Result<NodeSpec, Wrong> {
     Ok(spec)
 }
 
-fn job_spec(args: &[&str]) -> Result<JobSpec, Wrong> {
-    let mut s = JobSpec::default();
+/// A job as it is, with these properties changed.
+fn job_spec(mut s: JobSpec, args: &[&str]) -> Result<JobSpec, Wrong> {
     for arg in args {
         let (key, value) = arg.split_once('=').unwrap_or((arg, ""));
         let yes = || match value {
@@ -388,7 +441,14 @@ fn job_spec(args: &[&str]) -> Result<JobSpec, Wrong> {
         };
         let names = || value.split(',').map(str::to_string).collect();
         match key {
+            "name" => s.name = value.into(),
+            "project" => s.project = value.into(),
             "owner" => s.owner = value.into(),
+            "env" => s.environment = vec![("X".into(), value.into())],
+            "min" if value == "auto" => s.min = None,
+            "max" if value == "auto" => s.max = None,
+            "runtime" if value == "none" => s.runtime = None,
+            "excluded-nodes" if value.is_empty() => s.excluded_nodes = Vec::new(),
             "command-job" => s.kind = JobKind::Command,
             "priority" => s.priority = number(value)?,
             "min" => s.min = Some(number(value)?),

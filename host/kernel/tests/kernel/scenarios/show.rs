@@ -27,10 +27,7 @@ pub(crate) fn event(state: &State, event: &Event) -> String {
             max,
             candidates,
         } => {
-            let on = candidates.as_ref().map_or(String::new(), |nodes| {
-                let names: Vec<_> = nodes.iter().map(|&n| name(state, n)).collect();
-                format!(" on {}", names.join(" "))
-            });
+            let on = on(state, candidates.as_deref());
             format!("JobValidated {job} min {min} max {max}{on}")
         }
         Fact::JobInvalid { job, error } => format!("JobInvalid {job}: {error}"),
@@ -139,9 +136,32 @@ pub(crate) fn event(state: &State, event: &Event) -> String {
             let names: Vec<_> = nodes.iter().map(|&n| name(state, n)).collect();
             format!("SharesFreed {job} {}", names.join(" "))
         }
+        Fact::JobModified { job, .. } => format!("JobModified {job}"),
+        Fact::CandidatesChanged { job, candidates } => {
+            format!(
+                "CandidatesChanged {job}{}",
+                on(state, candidates.as_deref())
+            )
+        }
+        Fact::MaximumChanged { job, max } => format!("MaximumChanged {job} to {max}"),
+        Fact::JobDeleted { job } => format!("JobDeleted {job}"),
+        Fact::TasksAdded { job, tasks } => {
+            format!("TasksAdded {job}: {}", count(tasks.len(), "task"))
+        }
+        Fact::TaskSubmitted { job, task } => format!("TaskSubmitted {job}.{task}"),
+        Fact::TaskConfigured { job, task } => format!("TaskConfigured {job}.{task}"),
+        Fact::TaskModified { job, task, .. } => format!("TaskModified {job}.{task}"),
         Fact::JobEnded { job } => format!("JobEnded {job}"),
         Fact::JobPurged { job } => format!("JobPurged {job}"),
     }
+}
+
+/// The nodes that a job may run on, if not all.
+fn on(state: &State, candidates: Option<&[NodeId]>) -> String {
+    candidates.map_or(String::new(), |nodes| {
+        let names: Vec<_> = nodes.iter().map(|&n| name(state, n)).collect();
+        format!(" on {}", names.join(" "))
+    })
 }
 
 fn count(n: usize, what: &str) -> String {
@@ -223,6 +243,7 @@ pub(crate) fn job(state: &State, id: JobId) -> Vec<String> {
     let c = job.counts;
     let mut line = format!("job {id}: {} ({})", job.state(), job.status() as u32);
     for (n, what) in [
+        (c.configuring, "configuring"),
         (c.queued, "queued"),
         (c.running, "running"),
         (c.finished, "finished"),
