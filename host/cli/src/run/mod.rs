@@ -216,7 +216,9 @@ impl Watch {
                 ));
             }
             Notice::PolicyLog(line) => self.progress.say(&format!("jobyard: policy: {line}")),
-            Notice::Stopped(error) => self.progress.say(&format!("jobyard: {error}")),
+            Notice::Stopped(error) | Notice::SnapshotFailed(error) => {
+                self.progress.say(&format!("jobyard: {error}"))
+            }
             Notice::Output { .. } => {}
         }
     }
