@@ -39,7 +39,8 @@ impl Caller {
             Role::JobAdministrator,
             Role::Administrator,
         ];
-        all.into_iter().any(|role| self.0.is(role)) || (self.0.is(Role::User) && owner == self.0.name)
+        all.into_iter().any(|role| self.0.is(role))
+            || (self.0.is(Role::User) && owner == self.0.name)
     }
 
     /// What they see of a job that others may own: of those not where it runs, why it waits and what it says.

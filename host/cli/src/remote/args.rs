@@ -140,6 +140,9 @@ pub(crate) struct Cancel {
     /// No grace period, no node release
     #[arg(long)]
     pub(crate) force: bool,
+    /// Let what runs run to its end, and start nothing new
+    #[arg(long, conflicts_with = "force")]
+    pub(crate) graceful: bool,
 }
 
 #[derive(Debug, Args)]
@@ -149,6 +152,9 @@ pub(crate) struct Finish {
     /// Why: at most 320 characters; becomes the job's error message
     #[arg(long, short, value_name = "TEXT", default_value = "")]
     pub(crate) message: String,
+    /// Let what runs run to its end, and start nothing new
+    #[arg(long)]
+    pub(crate) graceful: bool,
 }
 
 #[derive(Debug, Args)]
@@ -203,6 +209,9 @@ pub(crate) struct OneTask {
 pub(crate) struct CancelTask {
     #[command(flatten)]
     pub(crate) task: OneTask,
+    /// Why: at most 320 characters; kept with the task
+    #[arg(long, short, value_name = "TEXT", default_value = "")]
+    pub(crate) message: String,
     /// No grace period
     #[arg(long)]
     pub(crate) force: bool,

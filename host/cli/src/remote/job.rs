@@ -36,11 +36,23 @@ pub(crate) fn run(verb: JobVerb) -> impl AsyncFnOnce(Client) -> Result<ExitCode,
             JobVerb::View(args) => view(client, args).await,
             JobVerb::Wait(args) => wait(client, args).await,
             JobVerb::Cancel(args) => {
-                let (message, forced) = (args.message, args.force);
-                many(client, "cancel", args.jobs, message, forced).await
+                let order = Order {
+                    message: args.message,
+                    forced: args.force,
+                    graceful: args.graceful,
+                    ..Order::default()
+                };
+                many(client, "cancel", args.jobs, order).await
             }
-            JobVerb::Finish(args) => many(client, "finish", args.jobs, args.message, false).await,
-            JobVerb::Requeue(jobs) => many(client, "requeue", jobs, String::new(), false).await,
+            JobVerb::Finish(args) => {
+                let order = Order {
+                    message: args.message,
+                    graceful: args.graceful,
+                    ..Order::default()
+                };
+                many(client, "finish", args.jobs, order).await
+            }
+            JobVerb::Requeue(jobs) => many(client, "requeue", jobs, Order::default()).await,
             JobVerb::Output(args) => output(client, args).await,
         }
     }
@@ -49,7 +61,7 @@ pub(crate) fn run(verb: JobVerb) -> impl AsyncFnOnce(Client) -> Result<ExitCode,
 async fn submit(client: &Client, args: Submit) -> Result<ExitCode, Failure> {
     let (ids, show) = (args.ids, args.show);
     if !ids.is_empty() {
-        return many(client, "submit", Many { ids, show }, String::new(), false).await;
+        return many(client, "submit", Many { ids, show }, Order::default()).await;
     }
     new(client, &NewJob::read(&args.job, true)?, show.format).await
 }
@@ -194,17 +206,10 @@ fn is_ended(job: &JobView) -> bool {
 }
 
 /// The same for many jobs; exit code 2 if one of them was refused.
-async fn many(
-    client: &Client,
-    verb: &str,
-    jobs: Many,
-    message: String,
-    forced: bool,
-) -> Result<ExitCode, Failure> {
+async fn many(client: &Client, verb: &str, jobs: Many, order: Order) -> Result<ExitCode, Failure> {
     let order = Order {
         jobs: jobs.ids,
-        message,
-        forced,
+        ..order
     };
     let answer = client.post(&format!("/jobs/{verb}"), order).await?;
     answers(answer, jobs.show.format)

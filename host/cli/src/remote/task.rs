@@ -19,9 +19,16 @@ pub(crate) fn run(verb: TaskVerb) -> impl AsyncFnOnce(Client) -> Result<ExitCode
         match verb {
             TaskVerb::List(args) => list(client, args).await,
             TaskVerb::View(args) => view(client, args).await,
-            TaskVerb::Cancel(args) => act(client, "cancel", args.task, args.force).await,
-            TaskVerb::Finish(args) => act(client, "finish", args, false).await,
-            TaskVerb::Requeue(args) => act(client, "requeue", args, false).await,
+            TaskVerb::Cancel(args) => {
+                let words = TaskWords {
+                    message: args.message,
+                    forced: args.force,
+                    ..TaskWords::default()
+                };
+                act(client, "cancel", args.task, words).await
+            }
+            TaskVerb::Finish(args) => act(client, "finish", args, TaskWords::default()).await,
+            TaskVerb::Requeue(args) => act(client, "requeue", args, TaskWords::default()).await,
         }
     }
 }
@@ -60,11 +67,11 @@ async fn act(
     client: &Client,
     verb: &str,
     args: OneTask,
-    forced: bool,
+    words: TaskWords,
 ) -> Result<ExitCode, Failure> {
     let words = TaskWords {
         instance: args.id.instance,
-        forced,
+        ..words
     };
     let path = format!("{}/{verb}", path(args.id)?);
     let answer = client.post(&path, words).await?;
