@@ -142,6 +142,14 @@ impl State {
         self.jobs.values()
     }
 
+    /// Jobs with an id above this one, by id: to go through many of them in steps.
+    pub fn jobs_after(&self, id: JobId) -> impl Iterator<Item = &Job> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        self.jobs
+            .range((Excluded(id), Unbounded))
+            .map(|(_, job)| job)
+    }
+
     /// Queued jobs in queue order, held ones too.
     pub fn queue(&self) -> impl Iterator<Item = &Job> {
         self.queue.iter().filter_map(|key| self.jobs.get(&key.job))

@@ -1,6 +1,6 @@
 //! `jobyard run`: one job, on this machine, from its file to its table.
 
-mod command;
+pub(crate) mod command;
 mod progress;
 mod report;
 mod stream;

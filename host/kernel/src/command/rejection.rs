@@ -3,7 +3,9 @@
 use crate::{Execution, Invalid, JobId, JobState, NodeId, Refusal, TaskId, TaskState};
 
 /// Why a command was refused. Nothing changed.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+///
+/// As `&'static str` it is its code, the name of the case: programs rely on it, so a case is not renamed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error, strum::IntoStaticStr)]
 pub enum Rejection {
     /// There is no such job.
     #[error("there is no job {0}")]
