@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::remote::args as remote;
+
 /// A job scheduler whose brains are WebAssembly plugins.
 #[derive(Debug, Parser)]
 #[command(name = "jobyard", version, about, disable_help_subcommand = true)]
@@ -29,6 +31,16 @@ pub(crate) enum Verb {
     Run(Run),
     /// Run a workload trace through a policy in virtual time, and print the metrics of the field
     Simulate(Simulate),
+    /// Stay up: keep jobs, run them on this machine, and answer on a socket in the data folder
+    Serve(Serve),
+    /// Jobs of a `jobyard serve`: submit, list, view, wait for, cancel …
+    Job(remote::Job),
+    /// Tasks of such a job
+    Task(remote::Task),
+    /// Its nodes: list, take offline and online
+    Node(remote::Node),
+    /// Its cluster parameters
+    Param(remote::Param),
 }
 
 /// Which policy decides.
@@ -40,6 +52,29 @@ pub(crate) struct PolicyArgs {
     /// A setting of the policy; may be given again
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     pub(crate) settings: Vec<(String, String)>,
+}
+
+/// Which daemon.
+#[derive(Debug, Args)]
+pub(crate) struct Data {
+    /// The daemon's data folder [default: the user's state folder]
+    #[arg(long, global = true, value_name = "DIR", env = "JOBYARD_DATA")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+/// `jobyard serve`.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    /// Let this group's members use the daemon; their tasks run as the daemon's user
+    #[arg(long, value_name = "NAME")]
+    pub(crate) group: Option<String>,
+    /// Cores to use [default: all that this process may use]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub(crate) cores: Option<u32>,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
 }
 
 /// `jobyard run`.

@@ -1,4 +1,4 @@
-//! Where this program keeps its files: compiled components, and the output of runs.
+//! Where this program keeps its files: compiled components, the output of runs, the data of a daemon.
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -6,6 +6,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// The folder for compiled components; none when the user has no home and said nothing.
 pub(crate) fn cache(chosen: Option<&Path>) -> Option<PathBuf> {
     let folder = || Some(base("XDG_CACHE_HOME", ".cache")?.join("jobyard/code"));
+    chosen.map(Path::to_path_buf).or_else(folder)
+}
+
+/// The data folder of a daemon; none when the user has no home and said nothing.
+pub(crate) fn data(chosen: Option<&Path>) -> Option<PathBuf> {
+    let folder = || Some(base("XDG_STATE_HOME", ".local/state")?.join("jobyard/data"));
     chosen.map(Path::to_path_buf).or_else(folder)
 }
 

@@ -1,14 +1,18 @@
-//! The `jobyard` command line: reads arguments and files, calls the engine and the simulator, prints.
+//! The `jobyard` command line: reads arguments and files, calls the engine, the simulator or a daemon, prints.
 //!
-//! What it is not: a place for rules. Exit codes: 0 done, 1 the job failed or was canceled, 2 bad input, 130 and 143
-//! after Ctrl-C and SIGTERM.
+//! What it is not: a place for rules. Exit codes: 0 done, 1 the job failed or was canceled, 2 bad input or a refusal, 130 and 143
+//! after Ctrl-C and SIGTERM; 3 a wait was over
+//! before the job.
 
 mod args;
 mod failure;
 mod folders;
 mod policy;
+mod remote;
 mod run;
+mod serve;
 mod simulate;
+mod table;
 
 use std::process::ExitCode;
 
@@ -29,6 +33,11 @@ fn main() -> ExitCode {
     let result = match arguments.verb {
         Verb::Run(run) => run::main(run, &arguments.common),
         Verb::Simulate(simulate) => simulate::main(simulate, &arguments.common),
+        Verb::Serve(serve) => serve::main(serve, &arguments.common),
+        Verb::Job(job) => remote::main(&job.data, remote::job::run(job.verb)),
+        Verb::Task(task) => remote::main(&task.data, remote::task::run(task.verb)),
+        Verb::Node(node) => remote::main(&node.data, remote::node::run(node.verb)),
+        Verb::Param(param) => remote::main(&param.data, remote::param::run(param.verb)),
     };
     match result {
         Ok(code) => code,

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
-use jobyard_journal::{Journal, MemoryJournal, replay};
+use jobyard_journal::{Journal, MemoryJournal, SqliteJournal, replay};
 use jobyard_kernel::{
     Command, Ending, Event, Execution, FromNode, JobId, Mirror, NodeId, NodeSpec, Parameters,
     Phase, State, TaskId, run_on, step,
@@ -84,8 +85,14 @@ pub struct Builder {
     limits: Option<Limits>,
     plugins: Vec<(String, Plugin, Limits)>,
     nodes: Vec<LocalNode>,
-    parameters: Parameters,
-    journal: Box<dyn Journal>,
+    parameters: Option<Parameters>,
+    journal: Store,
+}
+
+/// Where events are kept.
+enum Store {
+    Given(Box<dyn Journal>),
+    Folder(PathBuf),
 }
 
 impl Default for Builder {
@@ -98,8 +105,8 @@ impl Default for Builder {
             limits: None,
             plugins: Vec::new(),
             nodes: Vec::new(),
-            parameters: Parameters::default(),
-            journal: Box::new(MemoryJournal::new()),
+            parameters: None,
+            journal: Store::Given(Box::new(MemoryJournal::new())),
         }
     }
 }
@@ -147,15 +154,22 @@ impl Builder {
         self
     }
 
-    /// The cluster's parameters.
+    /// The cluster's parameters, in the place of those that the journal has. A new journal begins with the defaults.
     pub fn parameters(mut self, parameters: Parameters) -> Self {
-        self.parameters = parameters;
+        self.parameters = Some(parameters);
         self
     }
 
     /// Where events are kept.
     pub fn journal(mut self, journal: impl Journal) -> Self {
-        self.journal = Box::new(journal);
+        self.journal = Store::Given(Box::new(journal));
+        self
+    }
+
+    /// Keeps everything in this folder, in a [`SqliteJournal`]: what was acknowledged survives the process and the machine.
+    /// The folder is made where it is not there.
+    pub fn data(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.journal = Store::Folder(folder.into());
         self
     }
 
@@ -176,9 +190,12 @@ impl Builder {
         }
 
         let mut clock = Clock::default();
-        let mut state = replay(self.journal.as_ref())?;
-        let sequence = self.journal.last();
-        let mut journal = self.journal;
+        let mut journal = match self.journal {
+            Store::Given(journal) => journal,
+            Store::Folder(folder) => Box::new(SqliteJournal::open(folder)?),
+        };
+        let mut state = replay(journal.as_ref())?;
+        let sequence = journal.last();
         let mut events = Vec::new();
         // Time goes on from the last event, even if the system's clock was set back meanwhile.
         if let Some(last) = journal.read(sequence, 1).unwrap_or_default().first() {
@@ -195,13 +212,14 @@ impl Builder {
         let (nodes, handles) = start_nodes(&state, self.nodes, &plugins, &reports_in)?;
         let (requests_in, requests) = mpsc::channel(REQUESTS_MAX);
         let (notices, _) = broadcast::channel(NOTICES_MAX);
+        let failure = Arc::new(OnceLock::new());
         let core = Core {
             state,
             mirror: Mirror::new(),
             clock,
             requests,
             reports,
-            committer: Committer::start(journal)?,
+            committer: Committer::start(journal, notices.clone())?,
             decider: Decider::start(slot)?,
             nodes,
             handles: handles.clone(),
@@ -211,6 +229,7 @@ impl Builder {
                 ..Stats::default()
             },
             sequence,
+            failure: failure.clone(),
         };
         // The loop holds a sender itself, so that it does not end where there is no node.
         let _keeps_open = reports_in;
@@ -218,7 +237,7 @@ impl Builder {
             let _keeps_open = _keeps_open;
             core.run().await;
         });
-        Ok(Engine::new(requests_in, notices, host, handles))
+        Ok(Engine::new(requests_in, notices, host, handles, failure))
     }
 }
 
@@ -251,14 +270,14 @@ fn slot(
 fn set_up(
     state: &mut State,
     clock: &mut Clock,
-    parameters: Parameters,
+    parameters: Option<Parameters>,
     nodes: Vec<NodeSpec>,
     events: &mut Vec<Event>,
 ) -> Result<(), BuildError> {
     let mut command = |state: &mut State, command: Command| {
         step(state, &command, clock.now(), events).map_err(BuildError::Pool)
     };
-    if *state.parameters() != parameters {
+    if let Some(parameters) = parameters.filter(|p| p != state.parameters()) {
         command(state, Command::SetParameters(parameters))?;
     }
     for spec in nodes {

@@ -5,12 +5,15 @@ use std::thread;
 
 use jobyard_journal::{Journal, JournalError, Sequence};
 use jobyard_kernel::{Event, State};
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 
-use crate::BuildError;
+use crate::{BuildError, Notice};
 
 /// Batches that may wait for the journal before the loop waits.
 const BATCHES_WAITING_MAX: usize = 256;
+
+/// Events after which a group takes no more batches: what waits behind it is not to wait for ever.
+const GROUP_MAX: usize = 16_384;
 
 /// What the loop hands to the journal.
 pub(crate) enum Write {
@@ -29,25 +32,15 @@ pub(crate) struct Committer {
 }
 
 impl Committer {
-    pub(crate) fn start(mut journal: Box<dyn Journal>) -> Result<Self, BuildError> {
+    pub(crate) fn start(
+        mut journal: Box<dyn Journal>,
+        notices: broadcast::Sender<Notice>,
+    ) -> Result<Self, BuildError> {
         let (writes, mut inbox) = mpsc::channel::<Write>(BATCHES_WAITING_MAX);
         let (outbox, durable) = mpsc::channel(BATCHES_WAITING_MAX);
         let work = move || {
             while let Some(first) = inbox.blocking_recv() {
-                let mut next = Some(first);
-                let mut group: Vec<Event> = Vec::new();
-                let mut snapshot = None;
-                while let Some(write) = next.take() {
-                    match write {
-                        Write::Events(events) => group.extend_from_slice(&events),
-                        Write::Snapshot(at, state) => snapshot = Some((at, state)),
-                    }
-                    next = if snapshot.is_none() {
-                        inbox.try_recv().ok()
-                    } else {
-                        None
-                    };
-                }
+                let (group, snapshot) = gather(first, &mut inbox);
                 if !group.is_empty() {
                     let result = journal.append(&group);
                     let failed = result.is_err();
@@ -55,11 +48,16 @@ impl Committer {
                         return;
                     }
                 }
-                if let Some((at, state)) = snapshot {
-                    // Without it a restart takes longer; nothing is lost.
-                    let _ = journal.save_snapshot(at, &state);
+                if let Some((at, state)) = snapshot
+                    && let Err(error) = journal.save_snapshot(at, *state)
+                {
+                    // Without it a restart takes longer; nothing is lost. An error means that nobody listens.
+                    let _ = notices.send(Notice::SnapshotFailed(error.to_string()));
                 }
             }
+            // Whoever waits for the end of `durable` may open the journal again.
+            drop(journal);
+            drop(outbox);
         };
         thread::Builder::new()
             .name("jobyard-journal".into())
@@ -67,4 +65,30 @@ impl Committer {
             .map_err(BuildError::Thread)?;
         Ok(Committer { writes, durable })
     }
+
+    /// Waits until the journal is closed.
+    pub(crate) async fn close(mut self) {
+        drop(self.writes);
+        while self.durable.recv().await.is_some() {}
+    }
+}
+
+/// All that waits, up to a snapshot: it is of the state after the events before it.
+fn gather(
+    first: Write,
+    inbox: &mut mpsc::Receiver<Write>,
+) -> (Vec<Event>, Option<(Sequence, Box<State>)>) {
+    let mut group: Vec<Event> = Vec::new();
+    let mut next = Some(first);
+    while let Some(write) = next {
+        match write {
+            Write::Events(events) => group.extend_from_slice(&events),
+            Write::Snapshot(at, state) => return (group, Some((at, state))),
+        }
+        next = match group.len() < GROUP_MAX {
+            true => inbox.try_recv().ok(),
+            false => None,
+        };
+    }
+    (group, None)
 }

@@ -2,7 +2,7 @@
 //! batch is durable it answers callers and tells the nodes.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jobyard_journal::{JournalError, Sequence};
@@ -36,7 +36,8 @@ type SwapReply = oneshot::Sender<Result<(), EngineError>>;
 type Reply = oneshot::Sender<Result<Vec<Event>, EngineError>>;
 /// Looks at once; what it returns gives the answer.
 type Look = Box<dyn FnOnce(&State, &Stats) -> Answering + Send>;
-type Answering = Box<dyn FnOnce() + Send>;
+/// Called when what it answers is durable, or with the reason why it will not be.
+pub(crate) type Answering = Box<dyn FnOnce(Result<(), &EngineError>) + Send>;
 
 /// What a handle asks of the loop.
 pub(crate) enum Request {
@@ -79,6 +80,8 @@ pub(crate) struct Core {
     pub(crate) notices: broadcast::Sender<Notice>,
     pub(crate) stats: Stats,
     pub(crate) sequence: Sequence,
+    /// Why the journal failed, for those who ask later.
+    pub(crate) failure: Arc<OnceLock<String>>,
 }
 
 /// What the loop remembers from turn to turn and nobody else sees.
@@ -137,7 +140,7 @@ impl Core {
                 Woken::Report(None) => return,
                 Woken::Report(Some(report)) => self.reports(report, &mut turn),
                 Woken::Durable(Some(Ok(last))) => self.durable(last, &mut turn),
-                Woken::Durable(Some(Err(error))) => return self.journal_failed(&error, turn),
+                Woken::Durable(Some(Err(error))) => return self.journal_failed(&error, turn).await,
                 Woken::Durable(None) | Woken::Policy(None) => return,
                 Woken::Policy(Some(answer)) => self.policy_answered(answer, &mut turn),
                 Woken::Room(node, permit) => self.send_next(node, permit),
@@ -145,7 +148,7 @@ impl Core {
             }
             self.tick(&mut turn);
             if self.commit(&mut turn).await.is_err() {
-                return;
+                return self.journal_gone(turn).await;
             }
             if let Some((grace, done)) = turn.shutdown.take() {
                 self.shut_down(grace, turn).await;
@@ -212,7 +215,9 @@ impl Core {
                 for (command, reply) in commands {
                     let from = self.step(&command, turn).map_err(EngineError::Rejected);
                     let answer = from.map(|from| turn.events[from..].to_vec());
-                    let answering = Box::new(move || drop(reply.send(answer)));
+                    let answering = Box::new(move |kept: Result<(), &EngineError>| {
+                        drop(reply.send(kept.map_err(EngineError::clone).and(answer)));
+                    });
                     turn.answers.push(answering);
                 }
             }
@@ -366,8 +371,9 @@ impl Core {
         }
         if let (Some(result), Some(reply)) = (answer.swap, turn.swapping.take()) {
             let result = result.map_err(|error| EngineError::Swap(error.to_string()));
-            turn.answers
-                .push(Box::new(move || drop(reply.send(result))));
+            turn.answers.push(Box::new(move |kept| {
+                drop(reply.send(kept.map_err(EngineError::clone).and(result)));
+            }));
         }
     }
 
@@ -386,7 +392,7 @@ impl Core {
                     last.forget.extend(forget);
                 }
                 None => {
-                    answers.into_iter().for_each(|answer| answer());
+                    answers.into_iter().for_each(|answer| answer(Ok(())));
                     self.forget(&forget);
                 }
             }
@@ -418,7 +424,7 @@ impl Core {
             let Some(batch) = turn.pending.pop_front() else {
                 return;
             };
-            batch.answers.into_iter().for_each(|answer| answer());
+            batch.answers.into_iter().for_each(|answer| answer(Ok(())));
             for event in batch.events.iter() {
                 if let Fact::Dispatched { works, .. } = &event.fact {
                     works.iter().for_each(|work| self.tell(work.execution));
@@ -496,21 +502,39 @@ impl Core {
             }
         }
         if self.commit(&mut turn).await.is_err() {
-            return;
+            return self.journal_gone(turn).await;
         }
         while !turn.pending.is_empty() {
             match self.committer.durable.recv().await {
                 Some(Ok(last)) => self.durable(last, &mut turn),
-                Some(Err(error)) => return self.journal_failed(&error, turn),
+                Some(Err(error)) => return self.journal_failed(&error, turn).await,
                 None => return,
+            }
+        }
+        self.committer.close().await;
+    }
+
+    /// The journal takes nothing more: its last word says why.
+    async fn journal_gone(mut self, mut turn: Turn) {
+        while let Some(word) = self.committer.durable.recv().await {
+            match word {
+                Ok(last) => self.durable(last, &mut turn),
+                Err(error) => return self.journal_failed(&error, turn).await,
             }
         }
     }
 
     /// Nothing that was not durable is acknowledged: those who wait learn that the engine has stopped.
-    fn journal_failed(self, error: &JournalError, turn: Turn) {
+    async fn journal_failed(self, error: &JournalError, turn: Turn) {
+        self.committer.close().await;
+        let text = error.to_string();
+        let _ = self.failure.set(text.clone());
+        let error = EngineError::Journal(text.clone());
+        let pending = turn.pending.into_iter().flat_map(|batch| batch.answers);
+        pending
+            .chain(turn.answers)
+            .for_each(|answer| answer(Err(&error)));
         // An error means that nobody listens.
-        let _ = self.notices.send(Notice::Stopped(error.to_string()));
-        drop(turn);
+        let _ = self.notices.send(Notice::Stopped(text));
     }
 }

@@ -24,8 +24,8 @@ pub enum BuildError {
     /// A node cannot join the pool.
     #[error(transparent)]
     Pool(Rejection),
-    /// The journal cannot be read.
-    #[error("the journal cannot be read: {0}")]
+    /// The journal cannot be opened, read or written.
+    #[error("the journal cannot be used: {0}")]
     Journal(#[from] JournalError),
     /// The system has no thread to give.
     #[error("cannot start a thread: {0}")]

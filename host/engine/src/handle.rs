@@ -1,19 +1,19 @@
 //! The handle that callers hold: commands in, answers and notices out.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jobyard_kernel::{
-    Actor, Command, Event, Execution, Fact, JobId, JobSpec, JobState, State, TaskId, TaskSpec,
-    Timestamp,
+    Actor, Command, Event, Execution, Fact, JobId, JobSpec, JobState, Manner, State, TaskId,
+    TaskSpec, Timestamp,
 };
 use jobyard_node::NodeHandle;
 use jobyard_plugin::recovery::PolicyChoice;
 use jobyard_plugin::{Limits, PluginHost, World};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use crate::core::Request;
+use crate::core::{Answering, Request};
 use crate::{Builder, EngineError, JobView, Notice, Notices, Stats};
 
 /// A running engine. May be cloned; when the last handle is dropped the engine stops and its nodes kill what runs.
@@ -23,6 +23,7 @@ pub struct Engine {
     notices: broadcast::Sender<Notice>,
     host: PluginHost,
     nodes: Vec<NodeHandle>,
+    failure: Arc<OnceLock<String>>,
 }
 
 impl Engine {
@@ -36,12 +37,22 @@ impl Engine {
         notices: broadcast::Sender<Notice>,
         host: PluginHost,
         nodes: Vec<NodeHandle>,
+        failure: Arc<OnceLock<String>>,
     ) -> Self {
         Engine {
             requests,
             notices,
             host,
             nodes,
+            failure,
+        }
+    }
+
+    /// Why there is no answer.
+    fn stopped(&self) -> EngineError {
+        match self.failure.get() {
+            Some(text) => EngineError::Journal(text.clone()),
+            None => EngineError::Stopped,
         }
     }
 
@@ -51,7 +62,7 @@ impl Engine {
     /// The kernel's refusal, or that the engine has stopped. A command whose answer was lost may have been carried out.
     pub async fn command(&self, command: Command) -> Result<Vec<Event>, EngineError> {
         let mut answers = self.commands(vec![command]).await;
-        answers.pop().unwrap_or(Err(EngineError::Stopped))
+        answers.pop().unwrap_or_else(|| Err(self.stopped()))
     }
 
     /// Carries many commands out, in order, with one answer each; a refused one does not stop the others.
@@ -66,7 +77,7 @@ impl Engine {
         // A failed send drops the replies, which shows below.
         let _ = self.requests.send(Request::Commands(asked)).await;
         for answer in answers {
-            results.push(answer.await.unwrap_or(Err(EngineError::Stopped)));
+            results.push(answer.await.unwrap_or_else(|_| Err(self.stopped())));
         }
         results
     }
@@ -138,7 +149,11 @@ impl Engine {
             by: by.clone(),
             job,
             message,
-            forced,
+            how: if forced {
+                Manner::Forced
+            } else {
+                Manner::Normal
+            },
         })
         .await
         .map(drop)
@@ -159,6 +174,7 @@ impl Engine {
             by: by.clone(),
             job,
             message,
+            graceful: false,
         })
         .await
         .map(drop)
@@ -213,6 +229,7 @@ impl Engine {
             job,
             task,
             instance,
+            message: String::new(),
             forced,
         })
         .await
@@ -230,14 +247,19 @@ impl Engine {
         let (reply, answer) = oneshot::channel();
         let look = Box::new(move |state: &State, stats: &Stats| {
             let seen = look(state, stats);
-            let send: Box<dyn FnOnce() + Send> = Box::new(move || drop(reply.send(seen)));
+            let send: Answering = Box::new(move |kept| {
+                // Without an answer, the one who asked learns that the engine has stopped.
+                if kept.is_ok() {
+                    drop(reply.send(seen));
+                }
+            });
             send
         });
         self.requests
             .send(Request::Look(look))
             .await
-            .map_err(|_| EngineError::Stopped)?;
-        answer.await.map_err(|_| EngineError::Stopped)
+            .map_err(|_| self.stopped())?;
+        answer.await.map_err(|_| self.stopped())
     }
 
     /// A job.

@@ -45,7 +45,7 @@
 //! # What it promises
 //! Transitions of a job or task are recorded exactly once and in order; a task is started at least once and has at most one live
 //! attempt; nothing is acknowledged before the [journal](jobyard_journal::Journal) has it; and no plugin can take the
-//! process down. With the journal in memory, which is the only one so far, "nothing is lost" ends with the process.
+//! process down. With `Builder::data` nothing that was acknowledged is lost; with the journal in memory that ends with the process.
 
 mod builder;
 pub mod builtin;
@@ -64,7 +64,9 @@ pub use error::{BuildError, EngineError};
 pub use handle::Engine;
 pub use jobyard_journal as journal;
 pub use jobyard_kernel as kernel;
-pub use jobyard_kernel::{Actor, JobId, JobSpec, Parameters, Role, TaskId, TaskSpec};
+pub use jobyard_kernel::{
+    Actor, JobId, JobSpec, Manner, Parameters, Role, Roles, TaskId, TaskSpec,
+};
 pub use jobyard_node as node;
 pub use jobyard_plugin as plugin;
 pub use notice::{Lagged, Notice, Notices, Stats};

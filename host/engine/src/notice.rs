@@ -32,6 +32,8 @@ pub enum Notice {
     ProposalRefused(Refusal),
     /// The journal failed and the engine has stopped.
     Stopped(String),
+    /// A snapshot could not be kept: nothing is lost, but the next restart takes longer.
+    SnapshotFailed(String),
 }
 
 /// What an engine counts since its start.

@@ -1,11 +1,11 @@
 //! A job as people and programs see it: plain data, ready for JSON.
 
 use jiff::Timestamp as Rfc3339;
-use jobyard_kernel::{Job, JobId, Phase, State, TaskKind, TaskState, Timestamp};
-use serde::Serialize;
+use jobyard_kernel::{Job, JobId, Phase, State, Task, TaskId, TaskKind, TaskState, Timestamp};
+use serde::{Deserialize, Serialize};
 
 /// A job.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobView {
     /// Its id.
     pub id: u32,
@@ -47,12 +47,13 @@ pub struct JobView {
     pub requeue_count: u32,
     /// Instances of its tasks by state.
     pub counts: CountsView,
-    /// Its tasks.
+    /// Its tasks; not there where they were not asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<TaskView>,
 }
 
 /// What a job holds of a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AllocationView {
     /// The node's name.
     pub node: String,
@@ -61,7 +62,7 @@ pub struct AllocationView {
 }
 
 /// Why a job waits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaitingView {
     /// The code: see `jobyard_kernel::waiting`.
     pub reason: u32,
@@ -70,7 +71,7 @@ pub struct WaitingView {
 }
 
 /// Instances by state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are the states")]
 pub struct CountsView {
     pub queued: u64,
@@ -81,7 +82,7 @@ pub struct CountsView {
 }
 
 /// A task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskView {
     /// Its id in the job.
     pub id: u32,
@@ -102,7 +103,7 @@ pub struct TaskView {
 }
 
 /// Instances that ended alike.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutcomeView {
     /// Finished, Failed or Canceled.
     pub state: String,
@@ -115,8 +116,19 @@ pub struct OutcomeView {
 }
 
 impl JobView {
-    /// A job as it stands in the state.
+    /// A job as it stands in the state, with its tasks.
     pub fn of(state: &State, id: JobId) -> Option<JobView> {
+        let job = state.job(id)?;
+        let all = job.tasks.iter().enumerate();
+        let tasks = all.map(|(index, task)| TaskView::new(job, index, task));
+        Some(JobView {
+            tasks: tasks.collect(),
+            ..JobView::without_tasks(state, id)?
+        })
+    }
+
+    /// A job as it stands in the state: for lists, and for jobs of very many tasks.
+    pub fn without_tasks(state: &State, id: JobId) -> Option<JobView> {
         let job = state.job(id)?;
         let time = |at: Option<Timestamp>| at.map(rfc3339);
         let node = |id| {
@@ -162,45 +174,52 @@ impl JobView {
                 failed: job.counts.failed,
                 canceled: job.counts.canceled,
             },
-            tasks: tasks(job),
+            tasks: Vec::new(),
         })
     }
 }
 
-fn tasks(job: &Job) -> Vec<TaskView> {
-    let configuring = job.phase == Phase::Configuring;
-    let view = |(index, task): (usize, &jobyard_kernel::Task)| TaskView {
-        id: index as u32 + 1,
-        name: task.spec.name.clone(),
-        kind: match task.spec.kind {
-            TaskKind::Basic => "basic",
-            TaskKind::Sweep { .. } => "sweep",
-            TaskKind::NodePrepare => "node-prepare",
-            TaskKind::NodeRelease => "node-release",
+impl TaskView {
+    /// A task as it stands in its job.
+    pub fn of(job: &Job, id: TaskId) -> Option<TaskView> {
+        let task = job.task(id)?;
+        Some(TaskView::new(job, id.0 as usize - 1, task))
+    }
+
+    fn new(job: &Job, index: usize, task: &Task) -> TaskView {
+        let configuring = job.phase == Phase::Configuring;
+        TaskView {
+            id: index as u32 + 1,
+            name: task.spec.name.clone(),
+            kind: match task.spec.kind {
+                TaskKind::Basic => "basic",
+                TaskKind::Sweep { .. } => "sweep",
+                TaskKind::NodePrepare => "node-prepare",
+                TaskKind::NodeRelease => "node-release",
+            }
+            .into(),
+            state: task.state(configuring).to_string(),
+            counts: CountsView {
+                queued: task.queued.len(),
+                running: task.runs.len() as u64,
+                finished: task.ended_in(TaskState::Finished),
+                failed: task.ended_in(TaskState::Failed),
+                canceled: task.ended_in(TaskState::Canceled),
+            },
+            outcomes: task
+                .outcomes
+                .iter()
+                .map(|(outcome, instances)| OutcomeView {
+                    state: outcome.state().to_string(),
+                    exit_code: outcome.exit_code(),
+                    text: outcome.to_string(),
+                    instances: instances.to_string(),
+                })
+                .collect(),
+            last_error: task.last_error.clone(),
+            command_line: task.spec.command_line.clone(),
         }
-        .into(),
-        state: task.state(configuring).to_string(),
-        counts: CountsView {
-            queued: task.queued.len(),
-            running: task.runs.len() as u64,
-            finished: task.ended_in(TaskState::Finished),
-            failed: task.ended_in(TaskState::Failed),
-            canceled: task.ended_in(TaskState::Canceled),
-        },
-        outcomes: task
-            .outcomes
-            .iter()
-            .map(|(outcome, instances)| OutcomeView {
-                state: outcome.state().to_string(),
-                exit_code: outcome.exit_code(),
-                text: outcome.to_string(),
-                instances: instances.to_string(),
-            })
-            .collect(),
-        last_error: task.last_error.clone(),
-        command_line: task.spec.command_line.clone(),
-    };
-    job.tasks.iter().enumerate().map(view).collect()
+    }
 }
 
 /// A time as the outside has it: RFC 3339 in UTC.

@@ -1,14 +1,19 @@
-//! Where events are kept: the [`Journal`] trait and its in-memory form.
+//! Where events are kept: the [`Journal`] trait, its SQLite form and its form in memory.
 //!
-//! A journal has one writer, numbers events from 1 without gaps, and knows nothing of what they mean. The engine appends on a
-//! thread of its own and acknowledges nothing before `append` has returned. A durable journal comes behind the same trait, so
-//! nothing in it may be true of memory only.
+//! A journal has one writer, numbers events from 1 without gaps, and knows of what they mean only what its history shows.
+//! The engine appends on a thread of its own and acknowledges nothing before `append` has returned. Nothing in the trait is
+//! true of SQLite only, or of memory only.
 
+mod error;
+pub mod format;
 mod memory;
+pub mod sqlite;
 
 use jobyard_kernel::{Event, State};
 
+pub use error::JournalError;
 pub use memory::MemoryJournal;
+pub use sqlite::SqliteJournal;
 
 /// The number of an event in its journal, from 1; 0 is before the first.
 pub type Sequence = u64;
@@ -18,53 +23,36 @@ pub trait Journal: Send + 'static {
     /// Appends a batch, all or nothing, and returns the number of its last event when it is durable.
     ///
     /// # Errors
-    /// Nothing of the batch was kept. The writer must not go on as if it was.
+    /// The writer must not go on as if any of it was kept; after a crash it may be there all the same.
     fn append(&mut self, batch: &[Event]) -> Result<Sequence, JournalError>;
 
-    /// Up to `limit` events from number `from` on, in order.
+    /// Events from number `from` on, in order: about `limit`, and at least one where there is one.
     ///
     /// # Errors
-    /// [`JournalError::Compacted`] when `from` is older than what is kept.
+    /// [`JournalError::Compacted`] when `from` is older than what is kept, or what is kept is damaged.
     fn read(&self, from: Sequence, limit: usize) -> Result<Vec<Event>, JournalError>;
 
     /// The number of the last event; 0 when there is none.
     fn last(&self) -> Sequence;
 
-    /// Keeps the state as it is after event `at`. Events up to there may be dropped.
+    /// Keeps the state as it is after event `at`; it may go on doing so after it has returned, see [`Journal::settle`].
+    /// Events up to there may be dropped when it is done.
     ///
     /// # Errors
     /// An older snapshot, if there was one, still holds.
-    fn save_snapshot(&mut self, at: Sequence, state: &State) -> Result<(), JournalError>;
+    fn save_snapshot(&mut self, at: Sequence, state: State) -> Result<(), JournalError>;
 
-    /// The latest snapshot and the number of the event that it follows.
+    /// Waits until no snapshot is being written any more.
     ///
     /// # Errors
-    /// It is there and cannot be read.
-    fn snapshot(&self) -> Result<Option<(Sequence, State)>, JournalError>;
-}
+    /// Why the last one was not kept; it is said once.
+    fn settle(&mut self) -> Result<(), JournalError>;
 
-/// Why a journal could not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalError {
-    /// Events that were asked for are covered by a snapshot and gone.
-    #[error("event {asked} is gone; the oldest that is kept is {oldest}")]
-    Compacted {
-        /// The number that was asked for.
-        asked: Sequence,
-        /// The oldest that there is.
-        oldest: Sequence,
-    },
-    /// A snapshot of a state that the journal has not reached.
-    #[error("a snapshot after event {at} cannot be kept: the last event is {last}")]
-    SnapshotAhead {
-        /// Where it was said to be.
-        at: Sequence,
-        /// The last event.
-        last: Sequence,
-    },
-    /// The place where events are kept failed; the text names it.
-    #[error("{0}")]
-    Storage(String),
+    /// The latest good snapshot and the number of the event that it follows.
+    ///
+    /// # Errors
+    /// None is good that must be: the events before it are gone.
+    fn snapshot(&self) -> Result<Option<(Sequence, State)>, JournalError>;
 }
 
 /// The state that a journal holds: its latest snapshot, and all events after it applied.

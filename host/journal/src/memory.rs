@@ -43,7 +43,7 @@ impl Journal for MemoryJournal {
         self.before + self.events.len() as Sequence
     }
 
-    fn save_snapshot(&mut self, at: Sequence, state: &State) -> Result<(), JournalError> {
+    fn save_snapshot(&mut self, at: Sequence, state: State) -> Result<(), JournalError> {
         if at > self.last() {
             return Err(JournalError::SnapshotAhead {
                 at,
@@ -53,7 +53,11 @@ impl Journal for MemoryJournal {
         let covered = at.saturating_sub(self.before) as usize;
         self.events.drain(..covered);
         self.before += covered as Sequence;
-        self.snapshot = Some((at, state.clone()));
+        self.snapshot = Some((at, state));
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<(), JournalError> {
         Ok(())
     }
 
@@ -102,11 +106,11 @@ mod tests {
         }
         assert_eq!(replay(&journal).unwrap(), state);
 
-        journal.save_snapshot(3, &state).unwrap();
+        journal.save_snapshot(3, state.clone()).unwrap();
         assert_eq!(replay(&journal).unwrap(), state);
         let gone = journal.read(3, 10).unwrap_err().to_string();
         assert_eq!(gone, "event 3 is gone; the oldest that is kept is 4");
-        let ahead = journal.save_snapshot(4, &state).unwrap_err().to_string();
+        let ahead = journal.save_snapshot(4, state).unwrap_err().to_string();
         assert_eq!(
             ahead,
             "a snapshot after event 4 cannot be kept: the last event is 3"

@@ -23,6 +23,12 @@ impl State {
             &queued.map(QueueKey::of).collect(),
         )?;
         same("children", &self.children, &self.derive_children())?;
+        let reserved = self.jobs.values().filter(|j| j.reservation.is_some());
+        same(
+            "jobs with a reservation",
+            &self.reserved,
+            &reserved.map(QueueKey::of).collect(),
+        )?;
         self.check_sets()?;
         self.check_nodes()?;
         self.jobs.values().try_for_each(|job| {
@@ -111,9 +117,15 @@ impl State {
         check_tasks(job)?;
         check_shares(job)?;
         for (&node, share) in &job.shares {
-            let leaving = job.phase != Phase::Running || share.phase.is_leaving();
-            let treated = matches!(share.phase, SharePhase::Preparing(_));
-            ensure(leaving || treated || self.is_candidate(job, node), || {
+            // A node that was excluded leaves when what runs there, or prepares it, has ended.
+            let leaves = match share.phase {
+                SharePhase::Preparing(_)
+                | SharePhase::Closing
+                | SharePhase::Releasing(_)
+                | SharePhase::Released => true,
+                SharePhase::Added | SharePhase::Ready => false,
+            };
+            ensure(leaves || self.is_candidate(job, node), || {
                 format!("holds node {node}, which is not a candidate")
             })?;
         }
@@ -144,7 +156,8 @@ fn check_phase(job: &Job) -> Check {
     match &job.phase {
         Phase::Ended(then) => {
             told(*then != Then::Queued, "ended as queued")?;
-            told(job.counts.queued == 0, "has queued instances")?;
+            let left = job.counts.configuring + job.counts.queued;
+            told(left == 0, "has queued instances")?;
             told(job.candidates == SetId(0), "keeps its candidates")?;
             let failed = *then == Then::Failed;
             told(!failed || job.error.is_some(), "does not say why")?;
@@ -159,15 +172,19 @@ fn check_phase(job: &Job) -> Check {
         }
         Phase::Ending(closing) => {
             let stopping = |kind: TaskKind| kind != TaskKind::NodeRelease || !closing.release;
-            let told_all = job
-                .tasks
-                .iter()
-                .filter(|t| stopping(t.spec.kind))
-                .all(|t| t.runs.values().all(|run| run.stop.is_some()));
+            let told_all = closing.grace.is_none()
+                || job
+                    .tasks
+                    .iter()
+                    .filter(|t| stopping(t.spec.kind))
+                    .all(|t| t.runs.values().all(|run| run.stop.is_some()));
             told(told_all, "runs what it has not told to end")?;
             told(!job.shares.is_empty(), "has nothing left to wait for")?;
         }
-        Phase::Configuring => told(job.candidates == SetId(0), "keeps its candidates")?,
+        Phase::Configuring => {
+            told(job.candidates == SetId(0), "keeps its candidates")?;
+            told(job.counts.configuring == 0, "has tasks apart")?;
+        }
         Phase::Submitted => told(false, "waits for validation, which is immediate")?,
         Phase::Queued if !job.open_parents.is_empty() => {}
         Phase::Queued => {
@@ -207,7 +224,13 @@ fn check_tasks(job: &Job) -> Check {
         if !task.spec.kind.is_ordinary() {
             continue;
         }
-        counts.queued += task.queued.len();
+        ensure(!task.draft || !task.queued.is_empty(), || {
+            format!("task {} is configured with nothing to run", index + 1)
+        })?;
+        match task.draft {
+            true => counts.configuring += task.queued.len(),
+            false => counts.queued += task.queued.len(),
+        }
         counts.running += task.runs.len() as u64;
         for (outcome, set) in &task.outcomes {
             match outcome {

@@ -25,6 +25,9 @@ pub(crate) struct Group {
 pub(crate) fn relink(job: &mut Job) {
     job.groups.clear();
     job.doomed.clear();
+    for task in &mut job.tasks {
+        (task.waiting_for, task.parent_failed, task.group) = (0, false, None);
+    }
     if job.tasks.iter().any(|t| !t.spec.depends_on.is_empty()) {
         link(job);
     }
@@ -34,7 +37,7 @@ pub(crate) fn relink(job: &mut Job) {
         if !task.spec.kind.is_ordinary() {
             continue;
         }
-        let ready = task.waiting_for == 0 && !task.queued.is_empty();
+        let ready = task.waiting_for == 0 && !task.queued.is_empty() && !task.draft;
         let queued = if ready { task.queued.len() } else { 0 };
         job.open_units += (task.runs.len() as u64 + queued) * u64::from(task.spec.max);
         if ready {
@@ -47,8 +50,6 @@ fn link(job: &mut Job) {
     let specs: Vec<Arc<TaskSpec>> = job.tasks.iter().map(|t| t.spec.clone()).collect();
     let mut by_name: BTreeMap<&str, u32> = BTreeMap::new();
     for (task, spec) in job.tasks.iter_mut().zip(&specs) {
-        task.waiting_for = 0;
-        task.parent_failed = false;
         task.group = (spec.kind.is_ordinary() && !spec.name.is_empty()).then(|| {
             *by_name.entry(&spec.name).or_insert_with(|| {
                 job.groups.push(Group::default());
@@ -84,7 +85,8 @@ fn ended_badly(task: &Task) -> bool {
 /// Notes that a task is to be failed, if a task that it depends on was and the job wants it so.
 pub(crate) fn doom(job: &mut Job, index: u32) {
     let task = &job.tasks[index as usize];
-    if job.spec.fail_dependent_tasks && task.parent_failed && !task.queued.is_empty() {
+    if job.spec.fail_dependent_tasks && task.parent_failed && !task.queued.is_empty() && !task.draft
+    {
         job.doomed.insert(index);
     }
 }
@@ -108,7 +110,7 @@ pub(crate) fn task_ended(job: &mut Job, index: usize) {
         let task = &mut job.tasks[next as usize];
         if done {
             task.waiting_for -= 1;
-            if task.waiting_for == 0 && !task.queued.is_empty() {
+            if task.waiting_for == 0 && !task.queued.is_empty() && !task.draft {
                 job.ready.insert(next);
                 job.open_units += task.queued.len() * u64::from(task.spec.max);
             }

@@ -39,6 +39,17 @@ pub struct Dispatch {
     pub places: Vec<Grant>,
 }
 
+/// What somebody asked for about a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TaskRequest {
+    /// That it is canceled.
+    Cancel,
+    /// That it ends as finished.
+    Finish,
+    /// That it runs again.
+    Requeue,
+}
+
 /// What the end of an attempt means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
@@ -100,6 +111,55 @@ pub enum Fact {
     JobConfigured {
         /// Which.
         job: JobId,
+    },
+    /// What a job asks for was changed.
+    JobModified {
+        /// Which.
+        job: JobId,
+        /// As it is asked for now.
+        spec: Arc<JobSpec>,
+    },
+    /// What a job is given at most was changed while it runs, with its tasks.
+    MaximumChanged {
+        /// Which.
+        job: JobId,
+        /// Units.
+        max: u32,
+    },
+    /// A job that was never submitted was taken away. J27.
+    JobDeleted {
+        /// Which.
+        job: JobId,
+    },
+    /// Tasks were added to a job. T1.
+    TasksAdded {
+        /// Which.
+        job: JobId,
+        /// In order; they have the next ids.
+        tasks: Vec<Arc<TaskSpec>>,
+    },
+    /// A task that was being configured is queued. T3.
+    TaskSubmitted {
+        /// Whose.
+        job: JobId,
+        /// Which.
+        task: TaskId,
+    },
+    /// A task went back to be edited: what of it is not finished.
+    TaskConfigured {
+        /// Whose.
+        job: JobId,
+        /// Which.
+        task: TaskId,
+    },
+    /// What a task asks for was changed.
+    TaskModified {
+        /// Whose.
+        job: JobId,
+        /// Which.
+        task: TaskId,
+        /// As it is asked for now.
+        spec: Arc<TaskSpec>,
     },
     /// A job was submitted. J3, J24: what may run again is queued again.
     JobSubmitted {
@@ -179,6 +239,21 @@ pub enum Fact {
         job: JobId,
         /// The node.
         node: NodeId,
+    },
+    /// Somebody asked for something to be done to a task; what comes of it follows.
+    TaskRequested {
+        /// Whose.
+        job: JobId,
+        /// Which task.
+        task: TaskId,
+        /// One instance, or the whole task.
+        instance: Option<u32>,
+        /// What they asked for.
+        request: TaskRequest,
+        /// Who.
+        by: String,
+        /// What they said; may be empty.
+        message: String,
     },
     /// Instances were sent to their nodes. T4.
     Dispatched {
@@ -291,6 +366,14 @@ impl Fact {
             | Fact::JobGrown { job, .. }
             | Fact::CoresReturned { job, .. }
             | Fact::ShareClosed { job, .. }
+            | Fact::TaskRequested { job, .. }
+            | Fact::JobModified { job, .. }
+            | Fact::MaximumChanged { job, .. }
+            | Fact::JobDeleted { job }
+            | Fact::TasksAdded { job, .. }
+            | Fact::TaskSubmitted { job, .. }
+            | Fact::TaskConfigured { job, .. }
+            | Fact::TaskModified { job, .. }
             | Fact::Dispatched { job, .. }
             | Fact::StopRequested { job, .. }
             | Fact::InstancesCanceled { job, .. }

@@ -3,8 +3,10 @@
 //! A pure function of the state: each call appends the next events, [`crate::step`] applies them and asks again until
 //! there are none. After a crash between two events, asking again goes on where it stopped.
 
+use std::collections::BTreeSet;
+
 use crate::limits::DISPATCH_BATCH_MAX;
-use crate::parents::{before_purge, check_parents};
+use crate::parents::{check_parents, purge};
 use crate::units::Room;
 use crate::{
     Closing, CoreSet, Dispatch, Execution, Fact, FailureCause, Grant, Job, JobError, JobId, NodeId,
@@ -41,8 +43,7 @@ pub fn follow(state: &State, job: JobId, facts: &mut Vec<Fact>) {
             facts.extend(children.map(|&job| Fact::ParentFinished { job, parent }));
         }
         Phase::Ended(_) if state.parameters.ttl_completed_jobs == Span::ZERO => {
-            facts.extend(before_purge(state, job.id));
-            facts.push(Fact::JobPurged { job: job.id });
+            purge(state, job.id, &mut BTreeSet::new(), facts);
         }
         Phase::Ended(_) => {}
     }
@@ -52,7 +53,7 @@ fn close(job: &Job, then: Then, cause: StopCause, grace: Span, error: Option<Job
     let closing = Closing {
         then,
         cause,
-        grace,
+        grace: Some(grace),
         release: true,
         told: false,
     };
@@ -155,7 +156,7 @@ fn ending(state: &State, job: &Job, closing: &Closing, facts: &mut Vec<Fact>) {
     };
     let any =
         job.counts.running > 0 || running(TaskKind::NodePrepare) || running(TaskKind::NodeRelease);
-    if !closing.told && any {
+    if let Some(grace) = closing.grace.filter(|_| !closing.told && any) {
         let mut executions = Vec::new();
         for (index, task) in job.tasks.iter().enumerate() {
             // A release goes on, unless the nodes are wanted back at once.
@@ -165,7 +166,7 @@ fn ending(state: &State, job: &Job, closing: &Closing, facts: &mut Vec<Fact>) {
             for (&instance, run) in &task.runs {
                 if run
                     .stop
-                    .is_none_or(|stop| stop.grace > closing.grace || stop.cause != closing.cause)
+                    .is_none_or(|stop| stop.grace > grace || stop.cause != closing.cause)
                 {
                     let task = TaskId(index as u32 + 1);
                     executions.push(Execution {
@@ -178,7 +179,7 @@ fn ending(state: &State, job: &Job, closing: &Closing, facts: &mut Vec<Fact>) {
             }
         }
         if !executions.is_empty() {
-            let (cause, grace) = (closing.cause, closing.grace);
+            let cause = closing.cause;
             return facts.push(Fact::StopRequested {
                 job: job.id,
                 executions,

@@ -1,7 +1,7 @@
 //! How instances of a task move between queued and ended, and what of it the job remembers. Called by `apply` alone.
 
 use crate::depend::task_ended;
-use crate::{Counts, FailureCause, Job, JobError, Outcome, RangeSet, TaskState, Tries};
+use crate::{Counts, Job, JobError, Outcome, RangeSet, Task, TaskState, Tries};
 
 pub(crate) fn count_outcome(counts: &mut Counts, outcome: Outcome, n: u64) {
     match outcome {
@@ -9,6 +9,23 @@ pub(crate) fn count_outcome(counts: &mut Counts, outcome: Outcome, n: u64) {
         Outcome::Failed { .. } => counts.failed += n,
         Outcome::Canceled { .. } => counts.canceled += n,
     }
+}
+
+/// Where instances of a task that are to run are counted.
+fn waiting<'a>(counts: &'a mut Counts, task: &Task) -> &'a mut u64 {
+    match task.draft {
+        true => &mut counts.configuring,
+        false => &mut counts.queued,
+    }
+}
+
+/// Takes a task out of what may run, or puts it there. Call `relink` afterwards.
+pub(crate) fn set_draft(job: &mut Job, index: usize, draft: bool) {
+    let task = &mut job.tasks[index];
+    let waiting_instances = task.queued.len();
+    *waiting(&mut job.counts, task) -= waiting_instances;
+    task.draft = draft && waiting_instances > 0;
+    *waiting(&mut job.counts, task) += waiting_instances;
 }
 
 fn uncount_outcome(counts: &mut Counts, outcome: Outcome, n: u64) {
@@ -37,10 +54,11 @@ pub(crate) fn conclude_queued(
             RangeSet::span(one, one)
         }
     };
-    if task.waiting_for == 0 {
+    if task.waiting_for == 0 && !task.draft {
         job.open_units -= gone.len() * u64::from(task.spec.max);
     }
-    job.counts.queued -= gone.len();
+    *waiting(&mut job.counts, task) -= gone.len();
+    task.draft &= !task.queued.is_empty();
     count_outcome(&mut job.counts, outcome, gone.len());
     if task.queued.is_empty() {
         job.ready.remove(&(index as u32));
@@ -83,6 +101,13 @@ pub(crate) fn note_failure(
     }
 }
 
+/// Forgets the first failure when nothing of the job has failed any more.
+pub(crate) fn forget_failure(job: &mut Job) {
+    if job.counts.failed == 0 {
+        job.first_failure = None;
+    }
+}
+
 /// Puts ended instances back into the queue: one, or all whose outcome says so. Call `relink` afterwards.
 pub(crate) fn requeue_instances(
     job: &mut Job,
@@ -110,15 +135,8 @@ pub(crate) fn requeue_instances(
         if set.is_empty() {
             task.outcomes.remove(&outcome);
         }
-        let ran = match outcome {
-            Outcome::Canceled { .. } => false,
-            Outcome::Failed {
-                cause: FailureCause::DependencyFailed | FailureCause::JobInvalid,
-                ..
-            } => false,
-            Outcome::Failed { .. } | Outcome::Finished { .. } => true,
-        };
-        if ran {
+        task.canceled = false;
+        if outcome.ran() {
             for instance in back.iter() {
                 let entry = task.tries.entry(instance).or_default();
                 *entry = Tries {
@@ -129,7 +147,7 @@ pub(crate) fn requeue_instances(
             }
         }
         uncount_outcome(&mut job.counts, outcome, back.len());
-        job.counts.queued += back.len();
+        *waiting(&mut job.counts, task) += back.len();
         task.queued.extend(&back);
     }
 }

@@ -123,8 +123,8 @@ pub struct Closing {
     pub then: Then,
     /// Why what still runs is stopped.
     pub cause: StopCause,
-    /// Between the request to end and the kill.
-    pub grace: Span,
+    /// Between the request to end and the kill; none: what runs may run to its end.
+    pub grace: Option<Span>,
     /// Whether node release tasks run.
     pub release: bool,
     /// Whether what runs has been told to end.
@@ -175,6 +175,8 @@ pub struct Job {
     pub tasks: Vec<Task>,
     /// What it holds.
     pub shares: BTreeMap<NodeId, JobShare>,
+    /// It started before a job that was ahead of it in the queue and had a promise of when it would start.
+    pub backfilled: bool,
     /// The policy's words on why it waits.
     pub waiting: Option<Waiting>,
     /// The policy's promise.
@@ -223,6 +225,8 @@ pub struct Times {
 /// Instances of ordinary tasks by state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
+    /// Of tasks that are being configured by themselves, in a job that is in the queue or runs.
+    pub configuring: u64,
     /// Not started, or to be run again.
     pub queued: u64,
     /// Dispatched or running.
@@ -238,7 +242,7 @@ pub struct Counts {
 impl Counts {
     /// All instances.
     pub fn total(&self) -> u64 {
-        self.queued + self.running + self.finished + self.failed + self.canceled
+        self.configuring + self.queued + self.running + self.finished + self.failed + self.canceled
     }
 }
 

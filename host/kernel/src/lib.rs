@@ -40,9 +40,9 @@ pub mod waiting;
 mod work;
 
 pub use changes::*;
-pub use command::{Actor, Command, Rejection, Role};
+pub use command::{Actor, Command, Manner, Rejection, Role, Roles};
 pub use decide::decide;
-pub use event::{Again, Dispatch, Event, Fact, Grant, Verdict};
+pub use event::{Again, Dispatch, Event, Fact, Grant, TaskRequest, Verdict};
 pub use exit_codes::{BadExitCodes, ExitCodes};
 pub use follow::follow;
 pub use id::{Execution, InstanceId, JobId, NodeId, SetId, TaskId};

@@ -60,7 +60,9 @@ impl Mirror {
             | Fact::WaitExplained { .. }
             | Fact::Reserved { .. }
             | Fact::WorkStarted { .. }
-            | Fact::StopRequested { .. } => {}
+            | Fact::StopRequested { .. }
+            | Fact::TaskRequested { .. }
+            | Fact::JobDeleted { .. } => {}
             Fact::JobValidated { job, .. } => {
                 self.arrivals.push(*job);
                 self.jobs.push((*job, Changed::All));
@@ -92,6 +94,12 @@ impl Mirror {
             | Fact::TaskRequeued { job, .. }
             | Fact::JobEnded { job }
             | Fact::ParentFinished { job, .. }
+            | Fact::JobModified { job, .. }
+            | Fact::MaximumChanged { job, .. }
+            | Fact::TasksAdded { job, .. }
+            | Fact::TaskSubmitted { job, .. }
+            | Fact::TaskConfigured { job, .. }
+            | Fact::TaskModified { job, .. }
             | Fact::JobPurged { job } => self.job(*job, Changed::All),
             // Only a job's demand can change with its tasks; it matters to those that have less than their maximum.
             Fact::Dispatched { job, .. }
@@ -361,7 +369,11 @@ mod tests {
                 act(
                     &mut state,
                     &mut mirror,
-                    Command::SetNodeState { node, state: now },
+                    Command::SetNodeState {
+                        by: Actor::administrator("root"),
+                        node,
+                        state: now,
+                    },
                 );
             }
         }
@@ -389,7 +401,11 @@ mod tests {
         act(
             &mut state,
             &mut mirror,
-            Command::SetNodeState { node, state: now },
+            Command::SetNodeState {
+                by: Actor::administrator("root"),
+                node,
+                state: now,
+            },
         );
         assert!(
             !mirror.only_arrivals_that_do_not_fit(&state),

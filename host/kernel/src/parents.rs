@@ -133,23 +133,29 @@ fn circle(state: &State, id: JobId, spec: &JobSpec) -> Option<Vec<JobId>> {
     None
 }
 
-/// A job is about to be forgotten. Where it did not finish, those that wait for it wait in vain: they are canceled.
-pub(crate) fn before_purge(state: &State, parent: JobId) -> Vec<Fact> {
-    if state.ended_as(parent) == Some(Then::Finished) {
-        return Vec::new();
+/// Forgets an ended job. Where it did not finish, those that wait for it wait in vain: they are canceled; `ending` has those
+/// that are already.
+pub(crate) fn purge(
+    state: &State,
+    job: JobId,
+    ending: &mut BTreeSet<JobId>,
+    facts: &mut Vec<Fact>,
+) {
+    if state.ended_as(job) != Some(Then::Finished) {
+        let closing = Closing {
+            then: Then::Canceled,
+            cause: StopCause::JobCanceled,
+            grace: Some(Span::ZERO),
+            release: false,
+            told: false,
+        };
+        let children = state.children.get(&job).into_iter().flatten();
+        let new = children.filter(|&&child| ending.insert(child));
+        facts.extend(new.map(|&child| Fact::JobEnding {
+            job: child,
+            closing,
+            error: Some(JobError::ParentDeleted { parent: job }),
+        }));
     }
-    let closing = Closing {
-        then: Then::Canceled,
-        cause: StopCause::JobCanceled,
-        grace: Span::ZERO,
-        release: false,
-        told: false,
-    };
-    let children = state.children.get(&parent).into_iter().flatten();
-    let end = |&job: &JobId| Fact::JobEnding {
-        job,
-        closing,
-        error: Some(JobError::ParentDeleted { parent }),
-    };
-    children.map(end).collect()
+    facts.push(Fact::JobPurged { job });
 }

@@ -192,7 +192,7 @@ pub(crate) fn decide(
             let closing = Closing {
                 then: Then::Queued,
                 cause: StopCause::Preempted,
-                grace: Span::ZERO,
+                grace: Some(Span::ZERO),
                 release: false,
                 told: false,
             };

@@ -2,8 +2,8 @@
 
 use crate::limits::ERROR_TEXT_BYTES_MAX;
 use crate::{
-    Again, Ending, Execution, Fact, FailureCause, FromNode, Job, Outcome, Rejection, Run, State,
-    StopCause, Task, TaskKind, Verdict,
+    Again, Ending, Execution, Fact, FailureCause, FromNode, Job, Outcome, Phase, Rejection, Run,
+    State, StopCause, Task, TaskKind, Then, Verdict,
 };
 
 /// Codes of `failure` in `wit/work.wit` that are the work's own fault: trying again would fail again.
@@ -85,7 +85,17 @@ fn verdict(
         .get(&execution.instance)
         .copied()
         .unwrap_or_default();
-    let system_error = || match task.spec.rerunnable
+    // A job that is being ended starts nothing again.
+    let goes_on = match &job.phase {
+        Phase::Ending(closing) => closing.then == Then::Queued,
+        Phase::Configuring
+        | Phase::Submitted
+        | Phase::Queued
+        | Phase::Running
+        | Phase::Ended(_) => true,
+    };
+    let system_error = || match goes_on
+        && task.spec.rerunnable
         && tries.after_system_error < state.parameters.task_retry_count
     {
         true => Verdict::Again(Again::SystemError),
@@ -103,15 +113,17 @@ fn verdict(
                 return Verdict::Ended(Outcome::Finished { code: Some(*code) });
             }
             match stop {
-                Some(stop) => after_stop(task, stop.cause, Some(*code)),
-                None if tries.after_failure < job.spec.task_retry_limit => {
+                Some(stop) => after_stop(task, goes_on, stop.cause, Some(*code)),
+                None if goes_on && tries.after_failure < job.spec.task_retry_limit => {
                     Verdict::Again(Again::Failure)
                 }
                 None => failed(FailureCause::ExitCode, Some(*code)),
             }
         }
-        (Ending::Stopped { code }, Some(stop)) => after_stop(task, stop.cause, *code),
-        (Ending::Failed { .. } | Ending::Lost, Some(stop)) => after_stop(task, stop.cause, None),
+        (Ending::Stopped { code }, Some(stop)) => after_stop(task, goes_on, stop.cause, *code),
+        (Ending::Failed { .. } | Ending::Lost, Some(stop)) => {
+            after_stop(task, goes_on, stop.cause, None)
+        }
         (Ending::Failed { code, .. }, None) if OWN_FAULT.contains(code) => {
             failed(FailureCause::System, None)
         }
@@ -124,23 +136,33 @@ fn failed(cause: FailureCause, code: Option<i32>) -> Verdict {
 }
 
 /// What a stopped instance becomes.
-fn after_stop(task: &Task, cause: StopCause, code: Option<i32>) -> Verdict {
+fn after_stop(task: &Task, goes_on: bool, cause: StopCause, code: Option<i32>) -> Verdict {
     match cause {
         StopCause::TaskFinished | StopCause::JobFinished => {
             Verdict::Ended(Outcome::Finished { code })
         }
-        StopCause::TaskRequeued | StopCause::JobRequeued => Verdict::Again(Again::Request),
-        StopCause::NodeNotUsable if task.spec.rerunnable => Verdict::Again(Again::Request),
-        StopCause::Preempted if task.spec.rerunnable => Verdict::Again(Again::Preemption),
-        StopCause::SystemError if task.spec.rerunnable => Verdict::Again(Again::SystemError),
+        StopCause::TaskRequeued | StopCause::JobRequeued if goes_on => {
+            Verdict::Again(Again::Request)
+        }
+        StopCause::Preempted if goes_on && task.spec.rerunnable => {
+            Verdict::Again(Again::Preemption)
+        }
+        StopCause::NodeNotUsable if goes_on && task.spec.rerunnable => {
+            Verdict::Again(Again::Request)
+        }
+        StopCause::SystemError if goes_on && task.spec.rerunnable => {
+            Verdict::Again(Again::SystemError)
+        }
         StopCause::TaskCanceled
+        | StopCause::TaskRequeued
         | StopCause::RuntimeExpired
         | StopCause::JobCanceled
+        | StopCause::JobRequeued
         | StopCause::JobRuntimeExpired
         | StopCause::JobFailed
         | StopCause::Preempted
-        | StopCause::SystemError
-        | StopCause::NodeNotUsable => failed(stopped(cause), code),
+        | StopCause::NodeNotUsable
+        | StopCause::SystemError => failed(stopped(cause), code),
     }
 }
 
@@ -156,6 +178,7 @@ fn stopped(cause: StopCause) -> FailureCause {
         StopCause::JobRuntimeExpired => FailureCause::JobRuntimeExpired,
         StopCause::JobFailed => FailureCause::JobFailed,
         StopCause::Preempted => FailureCause::Preempted,
-        StopCause::SystemError | StopCause::NodeNotUsable => FailureCause::System,
+        StopCause::NodeNotUsable => FailureCause::NodeNotUsable,
+        StopCause::SystemError => FailureCause::System,
     }
 }

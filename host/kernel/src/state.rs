@@ -130,6 +130,8 @@ pub struct State {
     pub(crate) queue: BTreeSet<QueueKey>,
     /// Derived: queued jobs by the parents that they wait for.
     pub(crate) children: BTreeMap<JobId, BTreeSet<JobId>>,
+    /// Derived: queued jobs that the policy has reserved for, in queue order.
+    pub(crate) reserved: BTreeSet<QueueKey>,
     /// Derived: attempts of which a node has yet to confirm the start, or to report the end after a stop.
     pub(crate) owed: BTreeSet<Execution>,
     /// Derived: what is due when.
@@ -180,6 +182,14 @@ impl State {
     /// All jobs, by id.
     pub fn jobs(&self) -> impl Iterator<Item = &Job> {
         self.jobs.values()
+    }
+
+    /// Jobs with an id above this one, by id: to go through many of them in steps.
+    pub fn jobs_after(&self, id: JobId) -> impl Iterator<Item = &Job> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        self.jobs
+            .range((Excluded(id), Unbounded))
+            .map(|(_, job)| job)
     }
 
     /// Queued jobs in queue order, held ones too.
@@ -285,9 +295,7 @@ pub(crate) fn job_timers(job: &Job, parameters: &Parameters) -> Vec<(Timestamp, 
     let mut timers = Vec::new();
     match &job.phase {
         Phase::Running => {
-            if let (Some(started), Some(limit)) = (job.times.started, job.spec.runtime) {
-                timers.push((started + limit, Timer::JobRuntime(job.id)));
-            }
+            timers.extend(job_runtime(job));
             timers.extend(job.hold_until.map(|at| (at, Timer::Hold(job.id))));
         }
         Phase::Queued => timers.extend(job.hold_until.map(|at| (at, Timer::Hold(job.id)))),
@@ -298,9 +306,16 @@ pub(crate) fn job_timers(job: &Job, parameters: &Parameters) -> Vec<(Timestamp, 
                     .map(|at| (at + parameters.ttl_completed_jobs, Timer::Purge(job.id))),
             );
         }
+        // Ended gracefully: the limit holds for what may still run.
+        Phase::Ending(closing) if closing.grace.is_none() => timers.extend(job_runtime(job)),
         Phase::Configuring | Phase::Submitted | Phase::Ending(_) => {}
     }
     timers
+}
+
+fn job_runtime(job: &Job) -> Option<(Timestamp, Timer)> {
+    let (started, limit) = (job.times.started?, job.spec.runtime?);
+    Some((started + limit, Timer::JobRuntime(job.id)))
 }
 
 /// The run-time limit of an attempt: from its start, until it is stopped.

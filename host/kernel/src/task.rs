@@ -89,6 +89,8 @@ pub enum FailureCause {
     JobFailed,
     /// It was preempted and may not be run again.
     Preempted,
+    /// Its job may not use its node any more, and it may not be run again.
+    NodeNotUsable,
     /// A task that it depends on failed or was canceled (`FailDependentTasks`).
     DependencyFailed,
     /// Its job was refused by validation.
@@ -119,6 +121,9 @@ impl fmt::Display for FailureCause {
             FailureCause::JobRuntimeExpired => "its job ran longer than its limit",
             FailureCause::JobFailed => "its job failed",
             FailureCause::Preempted => "preempted, and not rerunnable",
+            FailureCause::NodeNotUsable => {
+                "its job may not use its node any more, and it is not rerunnable"
+            }
             FailureCause::DependencyFailed => "a task that it depends on failed or was canceled",
             FailureCause::JobInvalid => "its job was refused",
         })
@@ -150,7 +155,7 @@ pub enum StopCause {
     Preempted,
     /// The job lost its nodes, or none could be prepared.
     SystemError,
-    /// The job may no longer use the node.
+    /// The job may not use the node any more: it was excluded, or left a group.
     NodeNotUsable,
 }
 
@@ -206,6 +211,13 @@ pub struct Task {
     pub tries: BTreeMap<u32, Tries>,
     /// The last error that a node reported for an instance of this task.
     pub last_error: Option<String>,
+    /// Being configured by itself, in a job that is in the queue or runs: it runs only when it is submitted.
+    pub draft: bool,
+    /// What the one said who canceled or finished it, or an instance of it, last.
+    pub message: Option<String>,
+    /// The whole of it was canceled, and nothing of it has been queued again since: the master of a sweep is Canceled then,
+    /// whatever its instances are.
+    pub canceled: bool,
     /// Derived: groups of tasks that this one waits for, of which some have not ended.
     pub(crate) waiting_for: u32,
     /// Derived: a task that this one depends on failed or was canceled.
@@ -226,6 +238,9 @@ impl Task {
             outcomes: BTreeMap::new(),
             tries: BTreeMap::new(),
             last_error: None,
+            draft: false,
+            message: None,
+            canceled: false,
             waiting_for: 0,
             parent_failed: false,
             group: None,
@@ -251,6 +266,11 @@ impl Task {
             .map(|(&o, _)| o)
     }
 
+    /// Whether any instance of it was ever sent to a node.
+    pub fn has_run(&self) -> bool {
+        !self.runs.is_empty() || !self.tries.is_empty() || self.outcomes.keys().any(|o| o.ran())
+    }
+
     /// Whether there is such an instance.
     pub fn has(&self, instance: u32) -> bool {
         self.queued.contains(instance)
@@ -269,7 +289,7 @@ impl Task {
             });
         }
         if self.queued.contains(instance) {
-            return Some(if configuring {
+            return Some(if configuring || self.draft {
                 TaskState::Configuring
             } else {
                 TaskState::Queued
@@ -281,17 +301,18 @@ impl Task {
     /// The state of the whole: of the one instance, or of a sweep's master.
     pub fn state(&self, configuring: bool) -> TaskState {
         let any = |state| self.outcomes.keys().any(|o| o.state() == state);
+        let sweep = self.made > 0;
+        if let Some(&one) = self.runs.keys().next() {
+            return match self.instance_state(one, false) {
+                Some(state) if !sweep => state,
+                _ if self.canceled => TaskState::Canceling,
+                _ => TaskState::Running,
+            };
+        }
         match () {
-            () if !self.runs.is_empty() => {
-                let one = self.runs.keys().next().copied().unwrap_or_default();
-                match (self.made > 0, self.instance_state(one, false)) {
-                    (false, Some(state)) => state,
-                    _ => TaskState::Running,
-                }
-            }
-            () if !self.queued.is_empty() && configuring => TaskState::Configuring,
-            () if !self.queued.is_empty() && self.outcomes.is_empty() => TaskState::Queued,
+            () if !self.queued.is_empty() && (configuring || self.draft) => TaskState::Configuring,
             () if !self.queued.is_empty() => TaskState::Queued,
+            () if sweep && self.canceled => TaskState::Canceled,
             () if any(TaskState::Failed) => TaskState::Failed,
             () if any(TaskState::Canceled) => TaskState::Canceled,
             () => TaskState::Finished,
@@ -333,6 +354,18 @@ impl Outcome {
         match self {
             Outcome::Finished { code } | Outcome::Failed { code, .. } => code,
             Outcome::Canceled { .. } => None,
+        }
+    }
+
+    /// Whether the instance was sent to a node before it ended so.
+    pub fn ran(self) -> bool {
+        match self {
+            Outcome::Canceled { .. } => false,
+            Outcome::Failed {
+                cause: FailureCause::DependencyFailed | FailureCause::JobInvalid,
+                ..
+            } => false,
+            Outcome::Failed { .. } | Outcome::Finished { .. } => true,
         }
     }
 

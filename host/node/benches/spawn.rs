@@ -3,7 +3,7 @@
 //! Both in one run, in alternating rounds, so that whatever else the machine does hits both. Prints the rates, the ratio of the
 //! rates, and that of the CPU time (bare to node, children's included), which other load disturbs less; then the medians.
 //! `cargo bench -p jobyard-node` takes about half a minute. `-- --pinned` gives each task a core, `-- --threads` lets the
-//! node start processes on threads of its own, which is its default, instead of the runtime's.
+//! node start processes on threads of its own instead of the runtime's, which is its default.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -120,8 +120,8 @@ impl Yard {
         plugins.insert("command", plugin, Limits::for_world(World::TaskExecutor));
         let mut config = NodeConfig::new("bench", folder);
         config.subreaper = true;
-        if !std::env::args().any(|argument| argument == "--threads") {
-            config.spawn_threads = 0;
+        if std::env::args().any(|argument| argument == "--threads") {
+            config.spawn_threads = threads;
         }
         let (node, reports) = Node::start(config, plugins).expect("a node");
         Yard {

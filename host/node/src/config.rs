@@ -40,17 +40,18 @@ pub struct NodeConfig {
     /// Whether to raise this process's soft limit of open files to its hard limit. A running process takes one
     /// file here, three in its first moments. Processes of the work inherit the limit.
     pub raise_file_limit: bool,
-    /// Threads of the node's own that start processes; more than cores help only where programs are on a slow file system.
-    /// 0: processes are started on the runtime's threads, which is faster, but a program on a file system that hangs takes a
-    /// thread of the runtime with it.
+    /// Threads of the node's own that start processes. 0, the default: processes are started on the runtime's threads, because to hand a
+    /// start over and to wait for its answer are two switches between threads, which costs short tasks an eighth of their rate. The price:
+    /// a program or folder on a file system that hangs takes a thread of the runtime with it. Where work has its programs on such file
+    /// systems, a few threads here (as many as cores; more help only where loading is slow) keep the runtime free.
     pub spawn_threads: usize,
     /// The lowest layer of the work's environment, below what the job says.
     pub environment: Vec<(String, String)>,
 }
 
 impl NodeConfig {
-    /// A node with default limits that keeps all its files below `folder`; no subreaper, the file limit raised, as many spawn
-    /// threads as cores, and of the environment of this process what a login has: `PATH`, `HOME`, `USER`, `LOGNAME`, `SHELL`,
+    /// A node with default limits that keeps all its files below `folder`; no subreaper, the file limit raised, processes
+    /// started on the runtime's threads, and of the environment of this process what a login has: `PATH`, `HOME`, `USER`, `LOGNAME`, `SHELL`,
     /// `LANG`, `TZ`, `TMPDIR`.
     pub fn new(name: impl Into<String>, folder: impl Into<PathBuf>) -> NodeConfig {
         let folder = folder.into();
@@ -71,7 +72,7 @@ impl NodeConfig {
             output_bytes_max: OUTPUT_BYTES_MAX,
             subreaper: false,
             raise_file_limit: true,
-            spawn_threads: std::thread::available_parallelism().map_or(2, |n| n.get()),
+            spawn_threads: 0,
             environment: environment
                 .into_iter()
                 .map(|(n, v)| (n.to_owned(), v))

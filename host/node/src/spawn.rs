@@ -13,6 +13,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 use jobyard_plugin::ProcessCommand;
 use rustix::fs::OFlags;
@@ -78,7 +79,10 @@ pub(crate) fn start(
         });
     }
     let program = resolve(command, folder)?;
-    let stdio = |file: Option<File>| file.map_or_else(Stdio::null, Stdio::from);
+    let stdio = |file: Option<File>| match file.map_or_else(nothing, Ok) {
+        Ok(file) => Stdio::from(file),
+        Err(_) => Stdio::null(),
+    };
     let mut native = Command::new(&program);
     native
         .args(&command.arguments)
@@ -110,6 +114,18 @@ pub(crate) fn start(
                 source: errno.into(),
             })
         }
+    }
+}
+
+/// `/dev/null`, which is opened once and not for each process.
+fn nothing() -> io::Result<File> {
+    static NOTHING: LazyLock<Option<File>> = LazyLock::new(|| {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).open("/dev/null").ok()
+    });
+    match &*NOTHING {
+        Some(nothing) => nothing.try_clone(),
+        None => Err(io::ErrorKind::NotFound.into()),
     }
 }
 

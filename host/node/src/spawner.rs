@@ -11,10 +11,10 @@
 //! - The kernel files a child under the thread that spawned it, and moves it to the main thread when that thread ends. Threads that
 //!   live as long as the node keep the main thread's list of children free for adopted orphans (see `leftovers`).
 //!
-//! # Why may it be the caller's all the same?
+//! # Why is it the caller's all the same, unless it is asked for?
 //! To hand a spawn over and wait for the answer is two switches between threads; where tasks are shorter than a millisecond that
-//! is a tenth of their rate. A host that starts programs from local disks only may prefer the rate
-//! ([`spawn_threads`](crate::NodeConfig::spawn_threads) 0).
+//! is an eighth of their rate. A host whose work has programs on file systems that may hang asks for threads
+//! ([`spawn_threads`](crate::NodeConfig::spawn_threads)).
 
 use std::collections::VecDeque;
 use std::io;

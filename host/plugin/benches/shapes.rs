@@ -1,11 +1,13 @@
-//! Two shapes for the jobs of a pass: a list of records, or a record of columns. The fields are those of
-//! `wit/policy.wit`; the guest sums three of them. What it showed is in `wit/RATIONALE.md`.
+//! Two shapes for the jobs of a pass: a list of records, or a record of columns; and the records twice, as the generated types
+//! lower them and as the host does. The fields are those of `wit/policy.wit`; the guest sums three of them. What
+//! it showed is in `wit/RATIONALE.md`.
 
 use std::path::Path;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use wasmtime::component::{Component, Linker};
+use jobyard_kernel::{JobId, JobRow, SetId};
+use wasmtime::component::{Component, Linker, TypedFunc};
 use wasmtime::{Config, Engine, Store};
 
 mod bindings {
@@ -13,18 +15,14 @@ mod bindings {
         inline: "
             package bench:shapes;
             interface shapes {
-                record share { node: u32, cores: u32, gpus: u32 }
                 record job {
-                    id: u32, state: u8, %flags: u32, priority: u32, position: f64, submitted: f64,
-                    started: f64, walltime: f64, unit: u8, min: u32, max: u32, demand: u32,
-                    candidates: u32, shares: list<share>,
+                    id: u32, %flags: u32, priority: u32, unit: u32, min: u32, max: u32, demand: u32,
+                    candidates: u32, position: f64, submitted: f64, walltime: f64,
                 }
                 record jobs {
-                    id: list<u32>, state: list<u8>, %flags: list<u32>, priority: list<u32>,
-                    position: list<f64>, submitted: list<f64>, started: list<f64>,
-                    walltime: list<f64>, unit: list<u8>, min: list<u32>, max: list<u32>,
-                    demand: list<u32>, candidates: list<u32>, share-count: list<u32>,
-                    share-node: list<u32>, share-cores: list<u32>, share-gpus: list<u32>,
+                    id: list<u32>, %flags: list<u32>, priority: list<u32>, unit: list<u32>,
+                    min: list<u32>, max: list<u32>, demand: list<u32>, candidates: list<u32>,
+                    position: list<f64>, submitted: list<f64>, walltime: list<f64>,
                 }
                 records: func(jobs: list<job>) -> f64;
                 columns: func(jobs: jobs) -> f64;
@@ -33,8 +31,12 @@ mod bindings {
     });
 }
 
+#[path = "../src/rows.rs"]
+mod rows_of_the_host;
+
 use bindings::Bench;
 use bindings::exports::bench::shapes::shapes::{Job, Jobs};
+use rows_of_the_host::Rows;
 
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
 
@@ -44,7 +46,7 @@ fn main() {
 
 #[divan::bench(args = SIZES, sample_count = 50)]
 fn records(bencher: Bencher<'_, '_>, size: usize) {
-    let (mut store, bench) = instance();
+    let (mut store, bench, _) = instance();
     let jobs = many_records(size);
     let expected = sum(&jobs);
     bencher.counter(ItemsCount::new(size)).bench_local(|| {
@@ -53,9 +55,24 @@ fn records(bencher: Bencher<'_, '_>, size: usize) {
     });
 }
 
+/// The same function of the guest, with rows as the host writes them.
+#[divan::bench(args = SIZES, sample_count = 50)]
+fn rows(bencher: Bencher<'_, '_>, size: usize) {
+    let (mut store, _, records) = instance();
+    let jobs = many_records(size);
+    let expected = sum(&jobs);
+    let jobs = jobs.iter().map(row).collect::<Vec<_>>();
+    bencher
+        .counter(ItemsCount::new(size))
+        .with_inputs(|| Rows(jobs.clone()))
+        .bench_local_values(|rows| {
+            assert_eq!(records.call(&mut store, (rows,)).unwrap(), (expected,));
+        });
+}
+
 #[divan::bench(args = SIZES, sample_count = 50)]
 fn columns(bencher: Bencher<'_, '_>, size: usize) {
-    let (mut store, bench) = instance();
+    let (mut store, bench, _) = instance();
     let records = many_records(size);
     let (jobs, expected) = (many_columns(&records), sum(&records));
     bencher.counter(ItemsCount::new(size)).bench_local(|| {
@@ -68,19 +85,16 @@ fn many_records(size: usize) -> Vec<Job> {
     (0..size as u32)
         .map(|n| Job {
             id: n,
-            state: 0,
             flags: n % 32,
             priority: n % 4001,
-            position: n.into(),
-            submitted: 1e15 + f64::from(n),
-            started: 0.0,
-            walltime: f64::from(n % 86_400) * 1e6,
             unit: 0,
             min: 1 + n % 64,
             max: 64,
             demand: 1 + n % 64,
             candidates: 0,
-            shares: Vec::new(),
+            position: n.into(),
+            submitted: 1e15 + f64::from(n),
+            walltime: f64::from(n % 86_400) * 1e6,
         })
         .collect()
 }
@@ -93,22 +107,32 @@ fn many_columns(jobs: &[Job]) -> Jobs {
     }
     Jobs {
         id: column!(id),
-        state: column!(state),
         flags: column!(flags),
         priority: column!(priority),
-        position: column!(position),
-        submitted: column!(submitted),
-        started: column!(started),
-        walltime: column!(walltime),
         unit: column!(unit),
         min: column!(min),
         max: column!(max),
         demand: column!(demand),
         candidates: column!(candidates),
-        share_count: vec![0; jobs.len()],
-        share_node: Vec::new(),
-        share_cores: Vec::new(),
-        share_gpus: Vec::new(),
+        position: column!(position),
+        submitted: column!(submitted),
+        walltime: column!(walltime),
+    }
+}
+
+fn row(job: &Job) -> JobRow {
+    JobRow {
+        id: JobId(job.id),
+        flags: job.flags,
+        priority: job.priority,
+        unit: job.unit,
+        min: job.min,
+        max: job.max,
+        demand: job.demand,
+        candidates: SetId(job.candidates),
+        position: job.position,
+        submitted: job.submitted,
+        walltime: job.walltime,
     }
 }
 
@@ -117,7 +141,9 @@ fn sum(jobs: &[Job]) -> f64 {
     jobs.iter().fold(0.0, |sum, job| sum + of(job))
 }
 
-fn instance() -> (Store<()>, Bench) {
+type Records = TypedFunc<(Rows<JobRow>,), (f64,)>;
+
+fn instance() -> (Store<()>, Bench, Records) {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
@@ -127,6 +153,14 @@ fn instance() -> (Store<()>, Bench) {
     let component = Component::from_binary(&engine, &wat::parse_file(guest).unwrap()).unwrap();
     let mut store = Store::new(&engine, ());
     store.set_epoch_deadline(u64::MAX / 2);
-    let bench = Bench::instantiate(&mut store, &component, &Linker::new(&engine)).unwrap();
-    (store, bench)
+    let instance = Linker::new(&engine)
+        .instantiate(&mut store, &component)
+        .unwrap();
+    let bench = Bench::new(&mut store, &instance).unwrap();
+    let shapes = instance.get_export_index(&mut store, None, "bench:shapes/shapes");
+    let records = instance.get_export_index(&mut store, shapes.as_ref(), "records");
+    let records = instance
+        .get_typed_func(&mut store, records.unwrap())
+        .unwrap();
+    (store, bench, records)
 }

@@ -1,4 +1,4 @@
-;; Sums priority, walltime and min of all jobs, in both shapes. Reads records where the host put them, which no language's
+;; Sums priority, walltime and min of all jobs, in two shapes. Reads records where the host put them, which no language's
 ;; bindings do: they copy each into an object first. So the records look better here than they ever are.
 (component
   (core module $guest
@@ -21,10 +21,10 @@
         (loop $more
           (br_if $done (i32.eqz (local.get $count)))
           (local.set $sum (f64.add (local.get $sum) (f64.add (f64.add
-            (f64.convert_i32_u (i32.load offset=12 (local.get $job)))
-            (f64.load offset=40 (local.get $job)))
-            (f64.convert_i32_u (i32.load offset=52 (local.get $job))))))
-          (local.set $job (i32.add (local.get $job) (i32.const 80)))
+            (f64.convert_i32_u (i32.load offset=8 (local.get $job)))
+            (f64.load offset=48 (local.get $job)))
+            (f64.convert_i32_u (i32.load offset=16 (local.get $job))))))
+          (local.set $job (i32.add (local.get $job) (i32.const 56)))
           (local.set $count (i32.sub (local.get $count) (i32.const 1)))
           (br $more)))
       (local.get $sum))
@@ -32,9 +32,9 @@
       (local $sum f64) (local $count i32) (local $priority i32) (local $walltime i32) (local $min i32)
       (global.set $next (i32.const 65536))
       (local.set $count (i32.load offset=4 (local.get $jobs)))
-      (local.set $priority (i32.load offset=24 (local.get $jobs)))
-      (local.set $walltime (i32.load offset=56 (local.get $jobs)))
-      (local.set $min (i32.load offset=72 (local.get $jobs)))
+      (local.set $priority (i32.load offset=16 (local.get $jobs)))
+      (local.set $walltime (i32.load offset=80 (local.get $jobs)))
+      (local.set $min (i32.load offset=32 (local.get $jobs)))
       (block $done
         (loop $more
           (br_if $done (i32.eqz (local.get $count)))
@@ -50,21 +50,16 @@
       (local.get $sum)))
   (core instance $guest (instantiate $guest))
   (alias core export $guest "memory" (core memory $memory))
-  (type $share-type (record (field "node" u32) (field "cores" u32) (field "gpus" u32)))
-  (export $share "share" (type $share-type))
   (type $job-type (record
-    (field "id" u32) (field "state" u8) (field "flags" u32) (field "priority" u32)
-    (field "position" f64) (field "submitted" f64) (field "started" f64) (field "walltime" f64)
-    (field "unit" u8) (field "min" u32) (field "max" u32) (field "demand" u32)
-    (field "candidates" u32) (field "shares" (list $share))))
+    (field "id" u32) (field "flags" u32) (field "priority" u32) (field "unit" u32)
+    (field "min" u32) (field "max" u32) (field "demand" u32) (field "candidates" u32)
+    (field "position" f64) (field "submitted" f64) (field "walltime" f64)))
   (export $job "job" (type $job-type))
   (type $jobs-type (record
-    (field "id" (list u32)) (field "state" (list u8)) (field "flags" (list u32))
-    (field "priority" (list u32)) (field "position" (list f64)) (field "submitted" (list f64))
-    (field "started" (list f64)) (field "walltime" (list f64)) (field "unit" (list u8))
-    (field "min" (list u32)) (field "max" (list u32)) (field "demand" (list u32))
-    (field "candidates" (list u32)) (field "share-count" (list u32))
-    (field "share-node" (list u32)) (field "share-cores" (list u32)) (field "share-gpus" (list u32))))
+    (field "id" (list u32)) (field "flags" (list u32)) (field "priority" (list u32))
+    (field "unit" (list u32)) (field "min" (list u32)) (field "max" (list u32))
+    (field "demand" (list u32)) (field "candidates" (list u32)) (field "position" (list f64))
+    (field "submitted" (list f64)) (field "walltime" (list f64))))
   (export $jobs "jobs" (type $jobs-type))
   (func $records (param "jobs" (list $job)) (result f64)
     (canon lift (core func $guest "records")

@@ -1,4 +1,4 @@
-//! Between the kernel's plain data and the generated types, field by field; for changes see [`crate::rows`].
+//! Between the kernel's plain data and the generated types, field by field; for changes see [`crate::changes`].
 
 use std::path::Path;
 

@@ -13,12 +13,13 @@ use crate::digest::{hex, sha256};
 use crate::error::{HostError, LoadError};
 use crate::inspect::{check_bytes, check_names, check_types, one_line};
 use crate::limits::{
-    POLICY_STACK_BYTES, WORK_FIBER_BYTES, WORK_MEMORY_GROWTH_BYTES, WORK_MEMORY_RESERVATION_BYTES,
-    WORK_STACK_BYTES,
+    POLICY_STACK_BYTES, SPARES_PER_THREAD, WORK_FIBER_BYTES, WORK_MEMORY_GROWTH_BYTES,
+    WORK_MEMORY_RESERVATION_BYTES, WORK_STACK_BYTES,
 };
 use crate::policy::PolicyState;
 use crate::ticker::Ticker;
 use crate::work::WorkState;
+use crate::work::spare::{Creator, Spares};
 use crate::world::World;
 
 /// Loads components. Cheap to clone; clones share everything. Make one a process.
@@ -263,6 +264,10 @@ fn node_side() -> wasmtime::Result<Side<WorkState>> {
         .guard_before_linear_memory(false)
         .memory_may_move(true)
         .memory_init_cow(false);
+    let creator = Arc::new(Creator(Spares::new(spares_max())));
+    config
+        .with_host_memory(creator.clone())
+        .with_host_stack(creator);
     let engine = Engine::new(&config)?;
     let mut linker = Linker::new(&engine);
     executor::TaskExecutor::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
@@ -271,6 +276,11 @@ fn node_side() -> wasmtime::Result<Side<WorkState>> {
         engine,
         linker,
     })
+}
+
+/// How many memories and stacks of ended instances are kept: as many as short pieces of work overlap.
+fn spares_max() -> usize {
+    SPARES_PER_THREAD * std::thread::available_parallelism().map_or(1, |n| n.get())
 }
 
 fn wrong_types(name: &str, world: World, error: &wasmtime::Error) -> LoadError {

@@ -19,6 +19,7 @@
 
 mod bindings;
 mod cache;
+mod changes;
 mod convert;
 mod digest;
 mod error;

@@ -66,6 +66,9 @@ pub(crate) const WORK_MEMORY_RESERVATION_BYTES: u64 = 4 << 20;
 /// Address space on top, once a guest outgrows that and its memory has to move: enough for the default limit.
 pub(crate) const WORK_MEMORY_GROWTH_BYTES: u64 = 64 << 20;
 
+/// Memories and stacks of ended instances on a node that are kept for the next, for each thread of the machine.
+pub(crate) const SPARES_PER_THREAD: usize = 4;
+
 /// Limits of one call of a plugin: memory, time, words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {

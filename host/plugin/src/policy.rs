@@ -10,6 +10,7 @@ use wasmtime::component::TypedFunc;
 use crate::bindings::policy::exports::jobyard::plugin::policy as wit;
 use crate::bindings::policy::jobyard::plugin::log;
 use crate::bindings::policy::{SchedulingPolicy, SchedulingPolicyPre};
+use crate::changes::LoweredChanges;
 use crate::convert;
 use crate::error::ConfigureError;
 use crate::fault::{Fault, FaultKind, FaultReport, diagnose};
@@ -18,7 +19,6 @@ use crate::limits::TEXT_BYTES_MAX;
 use crate::limits::{DECISIONS_MAX, Limits, POLICY_ANSWER_BYTES_MAX, SHARES_MAX, TRAITS_MAX};
 use crate::log::{LogBudget, LogLevel, LogLine, last_lines};
 use crate::memory::MemoryBudget;
-use crate::rows::LoweredChanges;
 use crate::text::cut;
 use crate::world::{PACKAGE, PACKAGE_VERSION, World};
 

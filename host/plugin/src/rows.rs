@@ -1,106 +1,34 @@
-//! The argument of `schedule` on its way into a guest: the kernel's rows, written the way the guest will read them.
+//! Rows on their way into a guest, written the way it will read them.
 //!
 //! The generated types would do, but for two things. They lower a record field by field, each with its own look at
-//! the memory: 90 ns a job. A row here is put together first and written at once: a few. And they ask the guest's allocator
-//! for room for each list, also for an empty one. Most lists of a pass are empty.
+//! the memory: 50 ns a job. Rows here are put together first and written many at once: 5 ns. And they ask the guest's allocator
+//! for room for each list, also for an empty one. Most lists of a pass are empty. Used by `changes`.
 
 use std::mem::MaybeUninit;
 
-use jobyard_kernel::{
-    AllocationRow, Changes, Column, ColumnValues, JobId, JobRow, NodeId, NodeRow, SetRow, Share,
-};
+use jobyard_kernel::{AllocationRow, JobId, JobRow, NodeRow, Share};
 use wasmtime::ValRaw;
 use wasmtime::component::__internal::{
     CanonicalAbiInfo, InstanceType, InterfaceType, LowerContext,
 };
 use wasmtime::component::{ComponentType, Lower};
 
-/// `changes` of `wit/policy.wit`.
-#[derive(ComponentType, Lower)]
-#[component(record)]
-pub(crate) struct LoweredChanges {
-    #[component(name = "removed-jobs")]
-    removed_jobs: Rows<JobId>,
-    nodes: Rows<NodeRow>,
-    sets: Seldom<LoweredSet>,
-    jobs: Rows<JobRow>,
-    allocations: Rows<AllocationRow>,
-    shares: Rows<Share>,
-    columns: Seldom<LoweredColumn>,
-}
-
-#[derive(ComponentType, Lower)]
-#[component(record)]
-pub(crate) struct LoweredSet {
-    id: u32,
-    nodes: Vec<u32>,
-}
-
-#[derive(ComponentType, Lower)]
-#[component(record)]
-pub(crate) struct LoweredColumn {
-    name: String,
-    values: LoweredValues,
-}
-
-#[derive(ComponentType, Lower)]
-#[component(variant)]
-pub(crate) enum LoweredValues {
-    #[component(name = "numbers")]
-    Numbers(Vec<f64>),
-    #[component(name = "texts")]
-    Texts(Vec<String>),
-}
-
-impl From<Changes> for LoweredChanges {
-    fn from(changes: Changes) -> Self {
-        let Changes {
-            removed_jobs,
-            nodes,
-            sets,
-            jobs,
-            allocations,
-            shares,
-            columns,
-        } = changes;
-        Self {
-            removed_jobs: Rows(removed_jobs),
-            nodes: Rows(nodes),
-            sets: Seldom(sets.into_iter().map(set).collect()),
-            jobs: Rows(jobs),
-            allocations: Rows(allocations),
-            shares: Rows(shares),
-            columns: Seldom(columns.into_iter().map(column).collect()),
-        }
-    }
-}
-
-fn set(SetRow { id, nodes }: SetRow) -> LoweredSet {
-    LoweredSet {
-        id: id.0,
-        nodes: nodes.into_iter().map(|NodeId(id)| id).collect(),
-    }
-}
-
-fn column(Column { name, values }: Column) -> LoweredColumn {
-    let values = match values {
-        ColumnValues::Numbers(numbers) => LoweredValues::Numbers(numbers),
-        ColumnValues::Texts(texts) => LoweredValues::Texts(texts),
-    };
-    LoweredColumn { name, values }
-}
-
 /// A row of numbers: in memory it is its fields in their order, little-endian, without gaps.
 pub(crate) trait Row: Send + Sync {
     /// The type by the component model's rules.
     type Wire: ComponentType;
 
-    /// Writes the row; `offset` is within the memory and aligned.
-    fn write<U>(&self, context: &mut LowerContext<'_, U>, offset: usize);
+    /// Writes rows, one after the other; there is room for them at `address`.
+    fn write<U>(rows: &[Self], context: &mut LowerContext<'_, U>, address: usize)
+    where
+        Self: Sized;
 }
 
+/// So many rows are written at a time: each time asks where the memory is and how large.
+const BATCH: usize = 16;
+
 /// A list of rows.
-pub(crate) struct Rows<R>(Vec<R>);
+pub(crate) struct Rows<R>(pub(crate) Vec<R>);
 
 impl<R: Row> Rows<R> {
     /// Writes the rows where the guest's allocator says: their address and number.
@@ -116,9 +44,7 @@ impl<R: Row> Rows<R> {
             .checked_mul(rows.len())
             .ok_or_else(|| wasmtime::Error::msg("a list is longer than any memory"))?;
         let address = context.realloc(0, 0, R::Wire::ALIGN32, bytes)?;
-        for (at, row) in (address..).step_by(size).zip(rows) {
-            row.write(context, at);
-        }
+        R::write(rows, context, address);
         Ok((address, rows.len()))
     }
 }
@@ -161,47 +87,6 @@ unsafe impl<R: Row> Lower for Rows<R> {
     }
 }
 
-/// A list that is nearly always empty, and then costs nothing; otherwise it is lowered as any other.
-pub(crate) struct Seldom<T>(Vec<T>);
-
-// SAFETY: all of it is what `[T]` says of itself.
-unsafe impl<T: ComponentType> ComponentType for Seldom<T> {
-    type Lower = <[T] as ComponentType>::Lower;
-
-    const ABI: CanonicalAbiInfo = <[T] as ComponentType>::ABI;
-
-    fn typecheck(ty: &InterfaceType, types: &InstanceType<'_>) -> wasmtime::Result<()> {
-        <[T] as ComponentType>::typecheck(ty, types)
-    }
-}
-
-// SAFETY: as `[T]` does it, and an empty one as `Rows` does.
-unsafe impl<T: Lower> Lower for Seldom<T> {
-    fn linear_lower_to_flat<U>(
-        &self,
-        context: &mut LowerContext<'_, U>,
-        ty: InterfaceType,
-        place: &mut MaybeUninit<Self::Lower>,
-    ) -> wasmtime::Result<()> {
-        if self.0.is_empty() {
-            place.write([ValRaw::i64(T::ALIGN32.into()), ValRaw::i64(0)]);
-            return Ok(());
-        }
-        self.0.as_slice().linear_lower_to_flat(context, ty, place)
-    }
-
-    fn linear_lower_to_memory<U>(
-        &self,
-        context: &mut LowerContext<'_, U>,
-        ty: InterfaceType,
-        offset: usize,
-    ) -> wasmtime::Result<()> {
-        self.0
-            .as_slice()
-            .linear_lower_to_memory(context, ty, offset)
-    }
-}
-
 /// A row's type on the wire, and how it is written: each field with its name in the WIT and its value.
 macro_rules! row {
     ($row:ident as $wire:ident: $($field:ident $name:literal $type:ty = $value:expr),+ $(,)?) => {
@@ -215,19 +100,30 @@ macro_rules! row {
         impl Row for $row {
             type Wire = $wire;
 
-            fn write<U>(&self, context: &mut LowerContext<'_, U>, offset: usize) {
+            fn write<U>(rows: &[Self], context: &mut LowerContext<'_, U>, address: usize) {
                 const SIZE: usize = 0 $(+ size_of::<$type>())+;
                 const { assert!(SIZE == $wire::SIZE32, "fields leave gaps") };
-                let mut bytes = [0; SIZE];
-                let mut rest = &mut bytes[..];
-                $(
-                    let value: $type = $value(self);
-                    let (place, others) = rest.split_at_mut(size_of::<$type>());
-                    place.copy_from_slice(&value.to_le_bytes());
-                    rest = others;
-                )+
-                debug_assert!(rest.is_empty());
-                *context.get(offset) = bytes;
+                let put = |row: &Self, mut rest: &mut [u8]| {
+                    $(
+                        let value: $type = $value(row);
+                        let (place, others) = rest.split_at_mut(size_of::<$type>());
+                        place.copy_from_slice(&value.to_le_bytes());
+                        rest = others;
+                    )+
+                    debug_assert!(rest.is_empty());
+                };
+                let (batches, last) = rows.as_chunks::<BATCH>();
+                let mut at = address;
+                for batch in batches {
+                    let places: &mut [u8; BATCH * SIZE] = context.get(at);
+                    let (places, _) = places.as_chunks_mut::<SIZE>();
+                    batch.iter().zip(places).for_each(|(row, place)| put(row, place));
+                    at += BATCH * SIZE;
+                }
+                for row in last {
+                    put(row, context.get::<SIZE>(at));
+                    at += SIZE;
+                }
             }
         }
     };
@@ -275,7 +171,9 @@ row!(Share as WireShare:
 impl Row for JobId {
     type Wire = u32;
 
-    fn write<U>(&self, context: &mut LowerContext<'_, U>, offset: usize) {
-        *context.get(offset) = self.0.to_le_bytes();
+    fn write<U>(rows: &[Self], context: &mut LowerContext<'_, U>, address: usize) {
+        for (at, JobId(id)) in (address..).step_by(4).zip(rows) {
+            *context.get(at) = id.to_le_bytes();
+        }
     }
 }

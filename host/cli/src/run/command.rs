@@ -40,7 +40,7 @@ pub(crate) fn job(command: &[OsString]) -> Result<JobFile, Failure> {
 }
 
 /// As a POSIX shell would read it back.
-fn quote(word: &str) -> String {
+pub(crate) fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
     match !word.is_empty() && word.chars().all(plain) {
         true => word.to_string(),

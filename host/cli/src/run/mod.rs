@@ -1,6 +1,6 @@
 //! `jobyard run`: one job, on this machine, from its file to its table.
 
-mod command;
+pub(crate) mod command;
 mod progress;
 mod report;
 mod stream;
@@ -216,7 +216,9 @@ impl Watch {
                 ));
             }
             Notice::PolicyLog(line) => self.progress.say(&format!("jobyard: policy: {line}")),
-            Notice::Stopped(error) => self.progress.say(&format!("jobyard: {error}")),
+            Notice::Stopped(error) | Notice::SnapshotFailed(error) => {
+                self.progress.say(&format!("jobyard: {error}"))
+            }
             Notice::Output { .. } => {}
         }
     }

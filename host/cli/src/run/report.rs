@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use comfy_table::{Cell, CellAlignment, LineStyle, Table, TableStyle};
+use comfy_table::{Cell, CellAlignment};
 use jobyard::kernel::{Event, Fact, Outcome, Span, TaskId, Then, Timestamp, Verdict};
 use jobyard::{JobView, TaskView};
 use serde::Serialize;
+
+use crate::table::{self, exit_codes, instances};
 
 /// Read off the events: counts as they stand, and when each task began and ended.
 #[derive(Debug, Default)]
@@ -106,8 +108,17 @@ impl Times {
             | Fact::StopRequested { .. }
             | Fact::InstancesCanceled { .. }
             | Fact::InstancesFailed { .. }
+            | Fact::TaskRequested { .. }
             | Fact::TaskRequeued { .. }
             | Fact::SharesFreed { .. }
+            | Fact::TaskRequested { .. }
+            | Fact::JobModified { .. }
+            | Fact::MaximumChanged { .. }
+            | Fact::JobDeleted { .. }
+            | Fact::TasksAdded { .. }
+            | Fact::TaskSubmitted { .. }
+            | Fact::TaskConfigured { .. }
+            | Fact::TaskModified { .. }
             | Fact::JobPurged { .. } => {}
         }
     }
@@ -199,11 +210,7 @@ impl Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.line())?;
-        let mut table = Table::new();
-        table.load_style(
-            TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')),
-        );
-        table.set_header([
+        let mut table = table::new(&[
             "task",
             "name",
             "kind",
@@ -227,59 +234,12 @@ impl fmt::Display for Summary {
             ]);
         }
         write!(f, "{table}")?;
-        for task in &self.job.tasks {
-            for bad in task.outcomes.iter().filter(|o| o.state != "Finished") {
-                let error = task
-                    .last_error
-                    .as_ref()
-                    .map_or(String::new(), |e| format!(": {e}"));
-                let of = if bad.instances == "0" {
-                    String::new()
-                } else {
-                    format!(" instances {}", bad.instances)
-                };
-                write!(
-                    f,
-                    "\ntask {}{of}: {}, {}{error}",
-                    task.id, bad.state, bad.text
-                )?;
-            }
-        }
+        f.write_str(&table::endings(&self.job.tasks))?;
         match &self.output {
             Some(folder) => write!(f, "\noutput: {}", folder.display()),
             None => write!(f, "\noutput: none was captured"),
         }
     }
-}
-
-/// `200 finished, 3 failed`.
-fn instances(task: &TaskView) -> String {
-    let counts = task.counts;
-    let all = [
-        (counts.finished, "finished"),
-        (counts.failed, "failed"),
-        (counts.canceled, "canceled"),
-        (counts.running, "running"),
-        (counts.queued, "queued"),
-    ];
-    let some = all
-        .iter()
-        .filter(|(n, _)| *n > 0)
-        .map(|(n, what)| format!("{n} {what}"));
-    some.collect::<Vec<_>>().join(", ")
-}
-
-/// The different ones, each once.
-fn exit_codes(task: &TaskView) -> String {
-    let mut codes: Vec<i32> = task.outcomes.iter().filter_map(|o| o.exit_code).collect();
-    codes.sort_unstable();
-    codes.dedup();
-    let (shown, more) = (codes.iter().take(8), codes.len().saturating_sub(8));
-    let mut text = shown.map(i32::to_string).collect::<Vec<_>>().join(", ");
-    if more > 0 {
-        text.push_str(&format!(" and {more} more"));
-    }
-    if text.is_empty() { "-".into() } else { text }
 }
 
 fn time(seconds: f64) -> String {

@@ -115,6 +115,15 @@ impl JobFile {
     /// One line that names the file, the line and column, the value and what would be right. Also when the
     /// file is missing, a folder, empty, not UTF-8, or larger than [`JOB_FILE_BYTES_MAX`].
     pub fn read(path: &Path) -> Result<JobFile, JobFileError> {
+        let (text, format) = JobFile::read_text(path)?;
+        JobFile::parse(&path.display().to_string(), &text, format)
+    }
+
+    /// Reads a job file for somebody else to [`JobFile::parse`].
+    ///
+    /// # Errors
+    /// As [`JobFile::read`], for what is not in the text.
+    pub fn read_text(path: &Path) -> Result<(String, Format), JobFileError> {
         let name = path.display().to_string();
         let fail = |problem| Err(JobFileError::new(&name, None, problem));
         let bytes = match read_limited(path) {
@@ -122,7 +131,10 @@ impl JobFile {
             Err(problem) => return fail(problem),
         };
         match String::from_utf8(bytes) {
-            Ok(text) => JobFile::parse(&name, &text, Format::of(path, &text)),
+            Ok(text) => {
+                let format = Format::of(path, &text);
+                Ok((text, format))
+            }
             Err(error) => {
                 let good = error.utf8_error().valid_up_to();
                 let (good, rest) = error.as_bytes().split_at(good);

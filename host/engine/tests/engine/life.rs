@@ -1,7 +1,7 @@
 //! Jobs through the handle: submit, look, cancel, requeue, hold, many at once.
 
 use jobyard::kernel::{Command, Execution, JobState, TaskId};
-use jobyard::{Actor, Engine, EngineError, JobId, JobSpec, Notice};
+use jobyard::{Actor, Engine, EngineError, JobId, JobSpec, Manner, Notice};
 
 use crate::{ends, named, node, task};
 
@@ -85,7 +85,7 @@ async fn a_full_node_makes_jobs_wait_and_say_why() {
         by: by.clone(),
         job,
         message: "no more".into(),
-        forced: false,
+        how: Manner::Normal,
     };
     let answers = engine
         .commands(vec![

@@ -1,5 +1,6 @@
 //! The engine with real components, real processes and a policy that misbehaves.
 
+mod durable;
 mod faults;
 mod life;
 mod recovery;

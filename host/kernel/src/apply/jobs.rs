@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::depend::relink;
-use crate::instances::{conclude_queued, requeue_instances};
+use crate::instances::{conclude_queued, forget_failure, requeue_instances, set_draft};
 use crate::state::job_timers;
 use crate::{
     CancelCause, Closing, Counts, FailureCause, Grant, Job, JobError, JobId, JobSpec, Outcome,
-    Phase, QueueKey, SetId, State, StopCause, Task, TaskKind, TaskSpec, Then, Times, Timestamp,
+    Phase, QueueKey, SetId, State, StopCause, Task, TaskKind, TaskSpec, TaskState, Then, Times,
+    Timestamp,
 };
 
 impl State {
@@ -49,6 +50,7 @@ impl State {
             candidates: SetId(0),
             tasks,
             shares: Default::default(),
+            backfilled: false,
             waiting: None,
             reservation: None,
             open_parents: Default::default(),
@@ -91,6 +93,7 @@ impl State {
             job.auto_requeue_count = 0;
             if job.counts.queued < job.counts.total() {
                 for task in 0..job.tasks.len() {
+                    set_draft(job, task, false);
                     requeue_instances(job, task, None, Outcome::reruns);
                 }
                 relink(job);
@@ -100,6 +103,7 @@ impl State {
 
     pub(super) fn job_validated(&mut self, id: JobId, min: u32, max: u32) {
         self.choose_candidates(id);
+        self.forget_parents(id);
         let parents = self.unfinished_parents(&self.jobs[&id].spec);
         for parent in &parents {
             self.children.entry(*parent).or_default().insert(id);
@@ -126,8 +130,91 @@ impl State {
         });
     }
 
+    pub(super) fn job_modified(&mut self, id: JobId, spec: &Arc<JobSpec>) {
+        self.with_timers(id, |job| {
+            if job.spec.hold_until != spec.hold_until {
+                job.hold_until = spec.hold_until;
+            }
+            job.spec = spec.clone();
+            relink(job);
+        });
+        // Nodes that it may not use any more leave it. In the queue it is validated again.
+        if self.jobs[&id].phase == Phase::Running {
+            self.choose_candidates(id);
+        }
+    }
+
+    /// Forgets a job.
+    pub(super) fn job_gone(&mut self, id: JobId) {
+        if let Some(then) = self.ended_as(id) {
+            self.gone.remember(id, then);
+        }
+        self.with_timers(id, |job| job.phase = Phase::Configuring);
+        self.drop_candidates(id);
+        self.jobs.remove(&id);
+    }
+
+    pub(super) fn tasks_added(&mut self, id: JobId, tasks: &[Arc<TaskSpec>]) {
+        let job = self.job_mut(id);
+        let draft = job.phase != Phase::Configuring;
+        for spec in tasks {
+            let index = job.tasks.len() as u32;
+            match spec.kind {
+                TaskKind::NodePrepare => job.node_prepare = Some(index),
+                TaskKind::NodeRelease => job.node_release = Some(index),
+                TaskKind::Basic | TaskKind::Sweep { .. } => {}
+            }
+            let task = Task::new(spec.clone());
+            job.counts.queued += task.queued.len();
+            job.tasks.push(task);
+            set_draft(job, index as usize, draft);
+        }
+        relink(job);
+    }
+
+    pub(super) fn task_submitted(&mut self, id: JobId, index: usize) {
+        let job = self.job_mut(id);
+        set_draft(job, index, false);
+        relink(job);
+    }
+
+    pub(super) fn task_configured(&mut self, id: JobId, index: usize) {
+        let job = self.job_mut(id);
+        requeue_instances(job, index, None, |outcome| match outcome {
+            Outcome::Finished { .. } => false,
+            Outcome::Failed { .. } | Outcome::Canceled { .. } => true,
+        });
+        set_draft(job, index, true);
+        forget_failure(job);
+        relink(job);
+    }
+
+    /// A sweep that counts otherwise than before has never run: its instances are made anew.
+    pub(super) fn task_modified(&mut self, id: JobId, index: usize, spec: &Arc<TaskSpec>) {
+        let job = self.job_mut(id);
+        let task = &mut job.tasks[index];
+        let recounted = task.spec.kind != spec.kind;
+        task.spec = spec.clone();
+        if recounted {
+            let draft = task.draft;
+            set_draft(job, index, false);
+            let task = &job.tasks[index];
+            job.counts.queued -= task.queued.len();
+            job.counts.failed -= task.ended_in(TaskState::Failed);
+            job.counts.canceled -= task.ended_in(TaskState::Canceled);
+            forget_failure(job);
+            job.tasks[index] = Task::new(spec.clone());
+            job.counts.queued += job.tasks[index].queued.len();
+            set_draft(job, index, draft);
+        }
+        relink(job);
+    }
+
     pub(super) fn job_started(&mut self, at: Timestamp, id: JobId, grants: &[Grant]) {
+        let own = QueueKey::of(self.job_mut(id));
+        let backfilled = self.reserved.first().is_some_and(|first| *first < own);
         self.enter_phase(id, Phase::Running, |job| {
+            job.backfilled = backfilled;
             job.times.started = Some(at);
             job.error = None;
             job.node_trouble = None;
@@ -150,7 +237,7 @@ impl State {
                 Then::Failed => CancelCause::JobFailed,
                 Then::Queued => return,
             };
-            if job.counts.queued > 0 {
+            if job.counts.queued + job.counts.configuring > 0 {
                 for task in 0..job.tasks.len() {
                     conclude_queued(job, task, None, Outcome::Canceled { cause });
                 }
@@ -194,10 +281,16 @@ impl State {
                 | StopCause::JobFinished
                 | StopCause::JobRuntimeExpired
                 | StopCause::JobFailed
-                | StopCause::Preempted
-                | StopCause::NodeNotUsable => {}
+                | StopCause::NodeNotUsable
+                | StopCause::Preempted => {}
             }
         });
+    }
+
+    fn forget_parents(&mut self, id: JobId) {
+        for parent in std::mem::take(&mut self.job_mut(id).open_parents) {
+            forget_child(&mut self.children, parent, id);
+        }
     }
 
     pub(super) fn parent_finished(&mut self, id: JobId, parent: JobId) {
@@ -207,15 +300,14 @@ impl State {
 
     /// Moves a job into another phase, keeping queue and timers in step.
     pub(super) fn enter_phase(&mut self, id: JobId, phase: Phase, change: impl FnOnce(&mut Job)) {
+        if phase != Phase::Queued {
+            self.forget_parents(id);
+        }
         let job = self.jobs.get_mut(&id).expect("the event's job is there");
         let was_queued = job.phase == Phase::Queued;
         if was_queued {
             self.queue.remove(&QueueKey::of(job));
-        }
-        if was_queued && phase != Phase::Queued {
-            for parent in std::mem::take(&mut job.open_parents) {
-                forget_child(&mut self.children, parent, id);
-            }
+            self.reserved.remove(&QueueKey::of(job));
         }
         for timer in job_timers(job, &self.parameters) {
             self.timers.remove(&timer);
@@ -224,6 +316,9 @@ impl State {
         change(job);
         if job.phase == Phase::Queued {
             self.queue.insert(QueueKey::of(job));
+            if job.reservation.is_some() {
+                self.reserved.insert(QueueKey::of(job));
+            }
         }
         self.timers.extend(job_timers(job, &self.parameters));
     }

@@ -11,10 +11,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::depend::relink;
-use crate::instances::{conclude_queued, requeue_instances};
+use crate::instances::{conclude_queued, forget_failure, requeue_instances, set_draft};
 use crate::{
     CoreSet, Event, Execution, Fact, Job, JobError, JobId, JobShare, Node, NodeId, NodeState,
-    Outcome, Phase, Run, SharePhase, State, Stop, TaskId, TaskSpec,
+    Outcome, Phase, QueueKey, Run, SharePhase, State, Stop, TaskId, TaskSpec,
 };
 
 impl State {
@@ -54,7 +54,19 @@ impl State {
                     job.requeue_count += u32::from(job.times.ended.is_some());
                     job.waiting = None;
                     job.reservation = None;
+                    if job.counts.configuring > 0 {
+                        (0..job.tasks.len()).for_each(|task| set_draft(job, task, false));
+                        relink(job);
+                    }
                 });
+            }
+            Fact::JobModified { job, spec } => self.job_modified(*job, spec),
+            Fact::MaximumChanged { job, max } => self.job_mut(*job).max = *max,
+            Fact::TasksAdded { job, tasks } => self.tasks_added(*job, tasks),
+            Fact::TaskSubmitted { job, task } => self.task_submitted(*job, index(*task)),
+            Fact::TaskConfigured { job, task } => self.task_configured(*job, index(*task)),
+            Fact::TaskModified { job, task, spec } => {
+                self.task_modified(*job, index(*task), spec);
             }
             Fact::JobSubmitted { job, first } => self.job_submitted(at, *job, *first),
             Fact::JobValidated { job, min, max } => self.job_validated(*job, *min, *max),
@@ -67,7 +79,13 @@ impl State {
                 self.job_mut(*job).waiting = Some(waiting.clone())
             }
             Fact::Reserved { job, reservation } => {
-                self.job_mut(*job).reservation = reservation.clone()
+                let job = self.job_mut(*job);
+                job.reservation.clone_from(reservation);
+                let key = QueueKey::of(job);
+                match reservation {
+                    Some(_) => self.reserved.insert(key),
+                    None => self.reserved.remove(&key),
+                };
             }
             Fact::JobStarted { job, grants } => self.job_started(at, *job, grants),
             Fact::JobGrown { job, grants } => self.grant(*job, grants),
@@ -76,6 +94,14 @@ impl State {
                 self.share_mut(*job, *node).phase = SharePhase::Closing;
                 index_share(self.job_mut(*job), *node);
             }
+            Fact::TaskRequested {
+                job,
+                task,
+                instance,
+                request,
+                message,
+                ..
+            } => self.task_requested(*job, *task, *instance, *request, message),
             Fact::Dispatched { job, works } => self.dispatched(at, *job, works),
             Fact::WorkStarted { execution } => self.work_started(at, *execution),
             Fact::WorkEnded {
@@ -134,9 +160,7 @@ impl State {
                     Outcome::Finished { .. } => false,
                     Outcome::Failed { .. } | Outcome::Canceled { .. } => true,
                 });
-                if job.counts.failed == 0 {
-                    job.first_failure = None;
-                }
+                forget_failure(job);
                 relink(job);
             }
             Fact::JobEnding {
@@ -148,14 +172,7 @@ impl State {
                 nodes.iter().for_each(|&node| self.free_share(*job, node))
             }
             Fact::JobEnded { job } => self.job_ended(at, *job),
-            Fact::JobPurged { job } => {
-                if let Some(then) = self.ended_as(*job) {
-                    self.gone.remember(*job, then);
-                }
-                self.with_timers(*job, |job| job.phase = Phase::Configuring);
-                self.drop_candidates(*job);
-                self.jobs.remove(job);
-            }
+            Fact::JobPurged { job } | Fact::JobDeleted { job } => self.job_gone(*job),
         }
     }
 

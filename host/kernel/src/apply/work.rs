@@ -6,7 +6,7 @@ use crate::instances::{count_outcome, note_failure};
 use crate::state::run_timer;
 use crate::{
     Again, Dispatch, Execution, JobError, JobId, NodeState, Outcome, Phase, Run, SharePhase, State,
-    Stop, TaskKind, Timestamp, Tries, Verdict,
+    Stop, TaskId, TaskKind, TaskRequest, Timestamp, Tries, Verdict,
 };
 
 impl State {
@@ -69,6 +69,24 @@ impl State {
             );
             self.owed.insert(execution);
         }
+    }
+
+    pub(super) fn task_requested(
+        &mut self,
+        job: JobId,
+        task: TaskId,
+        instance: Option<u32>,
+        request: TaskRequest,
+        message: &str,
+    ) {
+        let task = &mut self.job_mut(job).tasks[index(task)];
+        let whole = instance.is_none();
+        match request {
+            TaskRequest::Cancel => task.canceled |= whole,
+            TaskRequest::Finish => {}
+            TaskRequest::Requeue => task.canceled &= !whole,
+        }
+        task.message = Some(message.to_string()).filter(|said| !said.is_empty());
     }
 
     pub(super) fn work_started(&mut self, at: Timestamp, execution: Execution) {
@@ -134,13 +152,15 @@ impl State {
             task.last_error = Some(error.to_string());
         }
         let node = run.places[0].node;
+        let set = self.sets.get(&job.candidates);
+        let usable = self.nodes[&node].state != NodeState::Offline
+            && set.is_none_or(|set| set.sorted.binary_search(&node).is_ok());
         match (task.spec.kind, verdict) {
             (TaskKind::NodePrepare, Verdict::Ended(outcome)) => {
                 let ok = matches!(outcome, Outcome::Finished { .. });
                 task.conclude(execution.instance, outcome);
                 let share = job.shares.get_mut(&node).expect("a prepared node is there");
-                let stays = run.stop.is_none() && self.nodes[&node].state != NodeState::Offline;
-                share.phase = if ok && stays {
+                share.phase = if ok && usable {
                     SharePhase::Ready
                 } else {
                     SharePhase::Closing

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::Facts;
-use super::roles::{Right, may};
+use super::roles::{Right, may, may_add};
 use crate::limits::{CANCEL_MESSAGE_CHARS_MAX, HOLD_SECONDS_MAX};
 use crate::{
-    Actor, Closing, Fact, Job, JobError, JobId, JobKind, JobSpec, JobState, Phase, Rejection, Role,
-    Span, State, StopCause, TaskSpec, Then, Timestamp, validate,
+    Actor, Closing, Fact, Job, JobError, JobId, JobSpec, JobState, Manner, Phase, Rejection, Span,
+    State, StopCause, TaskSpec, Then, Timestamp, validate,
 };
 
 pub(super) fn add_job(
@@ -16,23 +16,7 @@ pub(super) fn add_job(
     spec: &Arc<JobSpec>,
     tasks: &[Arc<TaskSpec>],
 ) -> Facts {
-    let deny = |what| {
-        Err(Rejection::MayNotAdd {
-            by: by.name.clone(),
-            what,
-        })
-    };
-    match by.role {
-        Role::Administrator => {}
-        Role::JobOperator => return deny("jobs"),
-        Role::User | Role::JobAdministrator if spec.kind == JobKind::Command => {
-            return deny("command jobs");
-        }
-        Role::User if !spec.owner.is_empty() && spec.owner != by.name => {
-            return deny("jobs of others");
-        }
-        Role::User | Role::JobAdministrator => {}
-    }
+    may_add(by, spec)?;
     validate::check_form(spec, tasks)?;
     let job = state
         .last_job
@@ -74,23 +58,6 @@ pub(super) fn submit_job(job: &Job) -> Facts {
     }
 }
 
-/// From Queued, Failed and Canceled; a Finished job cannot change.
-pub(super) fn configure_job(job: &Job) -> Facts {
-    match job.state() {
-        JobState::Queued | JobState::Failed | JobState::Canceled => {
-            Ok(vec![Fact::JobConfigured { job: job.id }])
-        }
-        JobState::Finished => Err(wrong_state(job, "configured", "; clone it")),
-        JobState::Configuring
-        | JobState::Submitted
-        | JobState::Validating
-        | JobState::ExternalValidation
-        | JobState::Running
-        | JobState::Finishing
-        | JobState::Canceling => Err(wrong_state(job, "configured", "; cancel it first")),
-    }
-}
-
 pub(super) fn check_message(message: &str) -> Result<(), Rejection> {
     match message.chars().count() {
         chars if chars > CANCEL_MESSAGE_CHARS_MAX => Err(Rejection::MessageTooLong {
@@ -107,7 +74,7 @@ pub(super) fn cancel_job(
     by: &Actor,
     id: JobId,
     message: &str,
-    forced: bool,
+    how: Manner,
 ) -> Facts {
     check_message(message)?;
     let job = may(state, by, id, "cancel", Right::Operate)?;
@@ -115,16 +82,11 @@ pub(super) fn cancel_job(
         by: by.name.clone(),
         message: message.into(),
     });
-    let grace = if forced {
-        Span::ZERO
-    } else {
-        state.parameters.task_cancel_grace
-    };
     let closing = Closing {
         then: Then::Canceled,
         cause: StopCause::JobCanceled,
-        grace,
-        release: !forced,
+        grace: grace(state, how),
+        release: how != Manner::Forced,
         told: false,
     };
     let ending = Ok(vec![Fact::JobEnding {
@@ -134,16 +96,12 @@ pub(super) fn cancel_job(
     }]);
     match &job.phase {
         Phase::Configuring | Phase::Submitted | Phase::Queued | Phase::Running => ending,
-        // On its way back into the queue: an ordinary cancel still counts.
+        // On its way back into the queue: any cancel still counts.
         Phase::Ending(Closing {
             then: Then::Queued, ..
         }) => ending,
         // Escalation: what was asked for gently is done at once.
-        Phase::Ending(Closing {
-            then: Then::Finished | Then::Failed | Then::Canceled,
-            release,
-            ..
-        }) if forced && *release => ending,
+        Phase::Ending(closing) if how > manner(closing) => ending,
         Phase::Ending(_) | Phase::Ended(_) => Err(Rejection::InvalidCancelJobState {
             job: id,
             state: job.state(),
@@ -151,26 +109,55 @@ pub(super) fn cancel_job(
     }
 }
 
-pub(super) fn finish_job(state: &State, by: &Actor, job: &Job, message: &str) -> Facts {
-    match job.phase {
-        Phase::Queued | Phase::Running => {
-            let closing = Closing {
-                then: Then::Finished,
-                cause: StopCause::JobFinished,
-                grace: state.parameters.task_cancel_grace,
-                release: true,
-                told: false,
-            };
-            let error = Some(JobError::FinishedByUser {
-                by: by.name.clone(),
-                message: message.into(),
-            });
-            Ok(vec![Fact::JobEnding {
-                job: job.id,
-                closing,
-                error,
-            }])
-        }
+/// How a job is being ended already.
+fn manner(closing: &Closing) -> Manner {
+    match (closing.grace, closing.release) {
+        (_, false) => Manner::Forced,
+        (Some(_), true) => Manner::Normal,
+        (None, true) => Manner::Graceful,
+    }
+}
+
+fn grace(state: &State, how: Manner) -> Option<Span> {
+    match how {
+        Manner::Graceful => None,
+        Manner::Normal => Some(state.parameters.task_cancel_grace),
+        Manner::Forced => Some(Span::ZERO),
+    }
+}
+
+/// From Queued and Running; what was finished gracefully can be finished at once.
+pub(super) fn finish_job(
+    state: &State,
+    by: &Actor,
+    job: &Job,
+    message: &str,
+    graceful: bool,
+) -> Facts {
+    let how = if graceful {
+        Manner::Graceful
+    } else {
+        Manner::Normal
+    };
+    let closing = Closing {
+        then: Then::Finished,
+        cause: StopCause::JobFinished,
+        grace: grace(state, how),
+        release: true,
+        told: false,
+    };
+    let error = Some(JobError::FinishedByUser {
+        by: by.name.clone(),
+        message: message.into(),
+    });
+    let ending = Ok(vec![Fact::JobEnding {
+        job: job.id,
+        closing,
+        error,
+    }]);
+    match &job.phase {
+        Phase::Queued | Phase::Running => ending,
+        Phase::Ending(closing) if closing.then == Then::Finished && how > manner(closing) => ending,
         Phase::Configuring | Phase::Submitted | Phase::Ending(_) | Phase::Ended(_) => Err(
             wrong_state(job, "finished", "; only a queued or running job can"),
         ),
@@ -184,7 +171,7 @@ pub(super) fn requeue_job(state: &State, job: &Job) -> Facts {
             let closing = Closing {
                 then: Then::Queued,
                 cause: StopCause::JobRequeued,
-                grace: state.parameters.task_cancel_grace,
+                grace: Some(state.parameters.task_cancel_grace),
                 release: true,
                 told: false,
             };

@@ -4,20 +4,21 @@
 //! Here each command is sent to the function that knows it; [`jobs`], [`tasks`] and [`nodes`] are about one kind of thing each,
 //! [`roles`] says who may, [`time`] what is due.
 
+mod added;
 mod jobs;
+mod modify;
 mod nodes;
 mod roles;
 mod tasks;
 mod time;
 
-use crate::{Command, Fact, NodeId, Rejection, Span, State, Timestamp, proposal, report, validate};
-use jobs::{
-    add_job, cancel_job, check_message, configure_job, finish_job, hold_job, requeue_job,
-    submit_job,
-};
+use crate::{Command, Fact, NodeId, Rejection, State, Timestamp, proposal, report, validate};
+use added::{add_tasks, configure_task, modify_task, submit_task};
+use jobs::{add_job, cancel_job, check_message, finish_job, hold_job, requeue_job, submit_job};
+use modify::{clone_job, configure_job, delete_job, modify_job, purge_job, purge_jobs};
 use nodes::{set_node_groups, set_node_state};
-use roles::{Right, may};
-use tasks::{cancel_task, finish_task, requeue_task};
+use roles::{Right, may, may_administer};
+use tasks::{Which, cancel_task, finish_task, requeue_task};
 
 type Facts = Result<Vec<Fact>, Rejection>;
 
@@ -40,11 +41,56 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
             }])
         }
         Command::SetNodeState {
+            by,
             node,
             state: wanted,
-        } => set_node_state(state, *node, *wanted),
-        Command::SetNodeGroups { node, groups } => set_node_groups(state, *node, groups),
+        } => {
+            may_administer(by, "change the state of nodes")?;
+            set_node_state(state, *node, *wanted)
+        }
+        Command::SetNodeGroups { by, node, groups } => {
+            may_administer(by, "change the groups of nodes")?;
+            set_node_groups(state, *node, groups)
+        }
         Command::AddJob { by, spec, tasks } => add_job(state, by, spec, tasks),
+        Command::CloneJob { by, job } => {
+            clone_job(state, by, may(state, by, *job, "clone", Right::Modify)?)
+        }
+        Command::ModifyJob { by, job, spec } => {
+            let job = may(state, by, *job, "modify", Right::Modify)?;
+            modify_job(state, by, job, spec)
+        }
+        Command::DeleteJob { by, job } => {
+            delete_job(may(state, by, *job, "delete", Right::Modify)?)
+        }
+        Command::PurgeJob { by, job } => purge_job(state, by, *job),
+        Command::PurgeJobs { by, ended_before } => purge_jobs(state, by, *ended_before),
+        Command::AddTasks {
+            by,
+            job,
+            tasks,
+            submit,
+        } => {
+            let job = may(state, by, *job, "add tasks to", Right::Modify)?;
+            add_tasks(state, job, tasks, *submit)
+        }
+        Command::SubmitTask { by, job, task } => {
+            let job = may(state, by, *job, "submit a task of", Right::Modify)?;
+            submit_task(state, job, *task)
+        }
+        Command::ConfigureTask { by, job, task } => {
+            let job = may(state, by, *job, "configure a task of", Right::Modify)?;
+            configure_task(job, *task)
+        }
+        Command::ModifyTask {
+            by,
+            job,
+            task,
+            spec,
+        } => {
+            let job = may(state, by, *job, "modify a task of", Right::Modify)?;
+            modify_task(job, *task, spec)
+        }
         Command::SubmitJob { by, job } => {
             submit_job(may(state, by, *job, "submit", Right::Modify)?)
         }
@@ -55,15 +101,21 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
             by,
             job,
             message,
-            forced,
-        } => cancel_job(state, by, *job, message, *forced),
-        Command::FinishJob { by, job, message } => {
+            how,
+        } => cancel_job(state, by, *job, message, *how),
+        Command::FinishJob {
+            by,
+            job,
+            message,
+            graceful,
+        } => {
             check_message(message)?;
             finish_job(
                 state,
                 by,
                 may(state, by, *job, "finish", Right::Operate)?,
                 message,
+                *graceful,
             )
         }
         Command::RequeueJob { by, job } => {
@@ -77,24 +129,24 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
             job,
             task,
             instance,
+            message,
             forced,
         } => {
+            check_message(message)?;
             let job = may(state, by, *job, "cancel a task of", Right::Operate)?;
-            let grace = if *forced {
-                Span::ZERO
-            } else {
-                state.parameters.task_cancel_grace
-            };
-            cancel_task(job, *task, *instance, grace)
+            let which = Which::new(job, *task, *instance);
+            cancel_task(state, which, by, message, *forced)
         }
         Command::FinishTask {
             by,
             job,
             task,
             instance,
+            message,
         } => {
+            check_message(message)?;
             let job = may(state, by, *job, "finish a task of", Right::Operate)?;
-            finish_task(job, *task, *instance, state.parameters.task_cancel_grace)
+            finish_task(state, Which::new(job, *task, *instance), by, message)
         }
         Command::RequeueTask {
             by,
@@ -103,7 +155,7 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
             instance,
         } => {
             let job = may(state, by, *job, "requeue a task of", Right::Operate)?;
-            requeue_task(job, *task, *instance, state.parameters.task_cancel_grace)
+            requeue_task(state, Which::new(job, *task, *instance), by)
         }
         Command::Propose(decision) => Ok(proposal::decide(state, decision, now)?),
         Command::Report(report) => report::decide(state, report),

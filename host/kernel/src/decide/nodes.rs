@@ -1,10 +1,12 @@
 //! What is asked of nodes.
 
+use std::collections::BTreeSet;
+
 use super::Facts;
 use crate::validate::check_groups;
 use crate::{
     Execution, Fact, Job, NodeId, NodeState, Phase, Rejection, SharePhase, Span, State, StopCause,
-    TaskId,
+    TaskId, TaskKind,
 };
 
 /// A node that goes offline leaves its jobs: what runs there may end, nothing new starts there. Draining keeps both.
@@ -63,43 +65,51 @@ pub(super) fn set_node_groups(state: &State, id: NodeId, groups: &[String]) -> F
     for job in node.jobs.iter().filter_map(|&job| state.job(job)) {
         let selector = state.sets.get(&job.candidates).map(|set| &set.selector);
         if selector.is_some_and(|selector| !selector.allows(&spec)) {
-            facts.extend(leave_node(job, id, state.parameters.task_cancel_grace));
+            let left = BTreeSet::from([id]);
+            facts.extend(leave_nodes(job, &left, state.parameters.task_cancel_grace));
         }
     }
     Ok(facts)
 }
 
-/// A running job may no longer use a node: it gives the node back, and what runs there is stopped.
-pub(super) fn leave_node(job: &Job, node: NodeId, grace: Span) -> Vec<Fact> {
-    let mut facts = Vec::new();
-    let share = job.shares.get(&node);
-    let Some(share) = share.filter(|_| job.phase == Phase::Running) else {
-        return facts;
-    };
-    match share.phase {
-        SharePhase::Added | SharePhase::Ready => {
-            facts.push(Fact::ShareClosed { job: job.id, node });
-        }
-        // The node is closed when its prepare task has ended badly, which being stopped is.
-        SharePhase::Preparing(_) | SharePhase::Closing => {}
-        SharePhase::Releasing(_) | SharePhase::Released => return facts,
+/// A running job may not use some nodes any more: what runs there is stopped and runs elsewhere.
+pub(super) fn leave_nodes(job: &Job, left: &BTreeSet<NodeId>, grace: Span) -> Vec<Fact> {
+    if job.phase != Phase::Running {
+        return Vec::new();
     }
-    let executions: Vec<Execution> = (1..)
-        .zip(&job.tasks)
-        .flat_map(|(task, t)| {
-            t.runs
-                .iter()
-                .map(move |(&instance, run)| (task, instance, run))
+    let closes = |node: &&NodeId| {
+        let share = job.shares.get(node);
+        share.is_some_and(|share| match share.phase {
+            SharePhase::Added | SharePhase::Ready => true,
+            // A node that is being prepared is closed when that has ended.
+            SharePhase::Preparing(_)
+            | SharePhase::Closing
+            | SharePhase::Releasing(_)
+            | SharePhase::Released => false,
         })
-        .filter(|(_, _, run)| run.stop.is_none())
-        .filter(|(_, _, run)| run.places.iter().any(|place| place.node == node))
-        .map(|(task, instance, run)| Execution {
-            job: job.id,
-            task: TaskId(task),
-            instance,
-            attempt: run.attempt,
-        })
+    };
+    let closed = left.iter().filter(closes);
+    let mut facts: Vec<Fact> = closed
+        .map(|&node| Fact::ShareClosed { job: job.id, node })
         .collect();
+    let mut executions = Vec::new();
+    for (index, task) in job.tasks.iter().enumerate() {
+        // A release goes on: it is how the node leaves.
+        if task.spec.kind == TaskKind::NodeRelease {
+            continue;
+        }
+        for (&instance, run) in &task.runs {
+            let there = run.places.iter().any(|place| left.contains(&place.node));
+            if there && run.stop.is_none() {
+                executions.push(Execution {
+                    job: job.id,
+                    task: TaskId(index as u32 + 1),
+                    instance,
+                    attempt: run.attempt,
+                });
+            }
+        }
+    }
     if !executions.is_empty() {
         facts.push(Fact::StopRequested {
             job: job.id,

@@ -3,147 +3,186 @@
 use super::Facts;
 use crate::apply::index;
 use crate::{
-    CancelCause, Execution, Fact, Job, Phase, Rejection, Span, StopCause, Task, TaskId, TaskState,
+    Actor, CancelCause, Execution, Fact, Job, Phase, Rejection, Span, State, StopCause, Task,
+    TaskId, TaskRequest, TaskState,
 };
 
-/// The task and the instances that are meant, or why not.
-fn find<'a>(
+/// The task, or the one instance of it, that somebody means; it need not be there.
+#[derive(Clone, Copy)]
+pub(super) struct Which<'a> {
     job: &'a Job,
-    id: TaskId,
+    task: TaskId,
     instance: Option<u32>,
-    what: &'static str,
-) -> Result<&'a Task, Rejection> {
-    let task = job.task(id).ok_or(Rejection::UnknownTask {
-        job: job.id,
-        task: id,
-    })?;
-    if !task.spec.kind.is_ordinary() {
-        return Err(Rejection::NotForNodeTasks {
-            job: job.id,
-            task: id,
+}
+
+impl<'a> Which<'a> {
+    pub(super) fn new(job: &'a Job, task: TaskId, instance: Option<u32>) -> Self {
+        Which {
+            job,
+            task,
+            instance,
+        }
+    }
+
+    /// The task, or why it cannot be meant.
+    fn find(self, what: &'static str) -> Result<&'a Task, Rejection> {
+        let (job, id) = (self.job.id, self.task);
+        let task = self
+            .job
+            .task(id)
+            .ok_or(Rejection::UnknownTask { job, task: id })?;
+        if !task.spec.kind.is_ordinary() {
+            return Err(Rejection::NotForNodeTasks {
+                job,
+                task: id,
+                what,
+            });
+        }
+        match self.instance {
+            Some(n) if !task.has(n) => Err(Rejection::UnknownInstance {
+                job,
+                task: id,
+                instance: n,
+            }),
+            _ => Ok(task),
+        }
+    }
+
+    fn wrong_state(self, what: &'static str) -> Rejection {
+        let configuring = self.job.phase == Phase::Configuring;
+        let task = &self.job.tasks[index(self.task)];
+        let state = self
+            .instance
+            .and_then(|n| task.instance_state(n, configuring))
+            .unwrap_or_else(|| task.state(configuring));
+        Rejection::InvalidTaskState {
+            job: self.job.id,
+            task: self.task,
             what,
-        });
+            state,
+        }
     }
-    match instance {
-        Some(n) if !task.has(n) => Err(Rejection::UnknownInstance {
-            job: job.id,
-            task: id,
-            instance: n,
-        }),
-        _ => Ok(task),
-    }
-}
 
-fn wrong_task_state(job: &Job, id: TaskId, instance: Option<u32>, what: &'static str) -> Rejection {
-    let configuring = job.phase == Phase::Configuring;
-    let task = &job.tasks[index(id)];
-    let state = instance
-        .and_then(|n| task.instance_state(n, configuring))
-        .unwrap_or_else(|| task.state(configuring));
-    Rejection::InvalidTaskState {
-        job: job.id,
-        task: id,
-        what,
-        state,
+    /// Runs that a stop would reach: one or all, less those that are stopped as fast already.
+    fn stop(self, cause: StopCause, grace: Span) -> Option<Fact> {
+        let runs = self.job.tasks[index(self.task)].runs.iter();
+        let executions: Vec<Execution> = runs
+            .filter(|(n, run)| {
+                self.instance.is_none_or(|one| one == **n)
+                    && run.stop.is_none_or(|stop| stop.grace > grace)
+            })
+            .map(|(&n, run)| Execution {
+                job: self.job.id,
+                task: self.task,
+                instance: n,
+                attempt: run.attempt,
+            })
+            .collect();
+        (!executions.is_empty()).then_some(Fact::StopRequested {
+            job: self.job.id,
+            executions,
+            cause,
+            grace,
+        })
     }
-}
 
-/// Runs of a task that a stop would reach: one or all, less those that are stopped as fast already.
-fn stoppable(job: &Job, id: TaskId, instance: Option<u32>, grace: Span) -> Vec<Execution> {
-    let runs = job.tasks[index(id)].runs.iter();
-    runs.filter(|(n, run)| {
-        instance.is_none_or(|one| one == **n) && run.stop.is_none_or(|stop| stop.grace > grace)
-    })
-    .map(|(&n, run)| Execution {
-        job: job.id,
-        task: id,
-        instance: n,
-        attempt: run.attempt,
-    })
-    .collect()
+    /// That somebody asked, and with it what comes of it; a refusal if nothing does.
+    fn asked(
+        self,
+        by: &Actor,
+        request: TaskRequest,
+        message: &str,
+        what: &'static str,
+        effects: impl IntoIterator<Item = Fact>,
+    ) -> Facts {
+        let asked = Fact::TaskRequested {
+            job: self.job.id,
+            task: self.task,
+            instance: self.instance,
+            request,
+            by: by.name.clone(),
+            message: message.into(),
+        };
+        let mut facts = vec![asked];
+        facts.extend(effects);
+        match facts.len() {
+            1 => Err(self.wrong_state(what)),
+            _ => Ok(facts),
+        }
+    }
 }
 
 /// Running instances end Failed, waiting ones Canceled, and stay so when the job is queued again.
-pub(super) fn cancel_task(job: &Job, id: TaskId, instance: Option<u32>, grace: Span) -> Facts {
-    let task = find(job, id, instance, "canceled")?;
-    let mut facts = Vec::new();
-    if !matches!(job.phase, Phase::Ended(_)) {
-        if task.queued.first().is_some() && instance.is_none_or(|n| task.queued.contains(n)) {
-            let cause = CancelCause::Explicit;
-            facts.push(Fact::InstancesCanceled {
-                job: job.id,
-                task: id,
-                instance,
-                cause,
-            });
-        }
-        let executions = stoppable(job, id, instance, grace);
-        if !executions.is_empty() {
-            let cause = StopCause::TaskCanceled;
-            facts.push(Fact::StopRequested {
-                job: job.id,
-                executions,
-                cause,
-                grace,
-            });
-        }
-    }
-    match facts.is_empty() {
-        true => Err(wrong_task_state(job, id, instance, "canceled")),
-        false => Ok(facts),
-    }
+pub(super) fn cancel_task(
+    state: &State,
+    which: Which<'_>,
+    by: &Actor,
+    message: &str,
+    forced: bool,
+) -> Facts {
+    let task = which.find("canceled")?;
+    let ended = matches!(which.job.phase, Phase::Ended(_));
+    let queued = which
+        .instance
+        .map_or(!task.queued.is_empty(), |n| task.queued.contains(n));
+    let canceled = Fact::InstancesCanceled {
+        job: which.job.id,
+        task: which.task,
+        instance: which.instance,
+        cause: CancelCause::Explicit,
+    };
+    let canceled = (queued && !ended).then_some(canceled);
+    let grace = match forced {
+        true => Span::ZERO,
+        false => state.parameters.task_cancel_grace,
+    };
+    let stopped = which.stop(StopCause::TaskCanceled, grace);
+    let effects = canceled.into_iter().chain(stopped);
+    which.asked(by, TaskRequest::Cancel, message, "canceled", effects)
 }
 
-pub(super) fn finish_task(job: &Job, id: TaskId, instance: Option<u32>, grace: Span) -> Facts {
-    find(job, id, instance, "finished")?;
-    let executions = stoppable(job, id, instance, grace);
-    match executions.is_empty() || job.phase != Phase::Running {
-        true => Err(wrong_task_state(job, id, instance, "finished")),
-        false => Ok(vec![Fact::StopRequested {
-            job: job.id,
-            executions,
-            cause: StopCause::TaskFinished,
-            grace,
-        }]),
-    }
+/// What runs is stopped with grace and counts as finished.
+pub(super) fn finish_task(state: &State, which: Which<'_>, by: &Actor, message: &str) -> Facts {
+    which.find("finished")?;
+    // While the job is being ended, its own word to what runs stands.
+    let runs = match &which.job.phase {
+        Phase::Running => true,
+        Phase::Ending(closing) => closing.grace.is_none(),
+        Phase::Configuring | Phase::Submitted | Phase::Queued | Phase::Ended(_) => false,
+    };
+    let stopped = runs
+        .then(|| which.stop(StopCause::TaskFinished, state.parameters.task_cancel_grace))
+        .flatten();
+    which.asked(by, TaskRequest::Finish, message, "finished", stopped)
 }
 
-/// In a running job: what runs is stopped and, like what failed or was canceled, queued again.
-pub(super) fn requeue_task(job: &Job, id: TaskId, instance: Option<u32>, grace: Span) -> Facts {
-    let task = find(job, id, instance, "queued again")?;
+/// What runs is stopped and, like what failed or was canceled, queued again. Not in a job that has ended or is ending.
+pub(super) fn requeue_task(state: &State, which: Which<'_>, by: &Actor) -> Facts {
+    let task = which.find("queued again")?;
     if !task.spec.rerunnable {
         return Err(Rejection::NotRerunnable {
-            job: job.id,
-            task: id,
+            job: which.job.id,
+            task: which.task,
         });
     }
-    let mut facts = Vec::new();
-    if job.phase == Phase::Running {
-        let bad = |state| state == TaskState::Failed || state == TaskState::Canceled;
-        let ended = match instance {
-            Some(n) => task.outcome(n).is_some_and(|o| bad(o.state())),
-            None => task.outcomes.keys().any(|o| bad(o.state())),
-        };
-        if ended {
-            facts.push(Fact::TaskRequeued {
-                job: job.id,
-                task: id,
-                instance,
-            });
-        }
-        let executions = stoppable(job, id, instance, grace);
-        if !executions.is_empty() {
-            let cause = StopCause::TaskRequeued;
-            facts.push(Fact::StopRequested {
-                job: job.id,
-                executions,
-                cause,
-                grace,
-            });
-        }
-    }
-    match facts.is_empty() {
-        true => Err(wrong_task_state(job, id, instance, "queued again")),
-        false => Ok(facts),
-    }
+    let goes_on = match which.job.phase {
+        Phase::Configuring | Phase::Queued | Phase::Running => true,
+        Phase::Submitted | Phase::Ending(_) | Phase::Ended(_) => false,
+    };
+    let bad = |state| state == TaskState::Failed || state == TaskState::Canceled;
+    let ended = match which.instance {
+        Some(n) => task.outcome(n).is_some_and(|o| bad(o.state())),
+        None => task.outcomes.keys().any(|o| bad(o.state())),
+    };
+    let requeued = Fact::TaskRequeued {
+        job: which.job.id,
+        task: which.task,
+        instance: which.instance,
+    };
+    let requeued = (ended && goes_on).then_some(requeued);
+    let stopped = goes_on
+        .then(|| which.stop(StopCause::TaskRequeued, state.parameters.task_cancel_grace))
+        .flatten();
+    let effects = requeued.into_iter().chain(stopped);
+    which.asked(by, TaskRequest::Requeue, "", "queued again", effects)
 }

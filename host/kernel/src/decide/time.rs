@@ -1,6 +1,6 @@
 //! What is due without anybody asking.
 
-use crate::parents::before_purge;
+use crate::parents::purge;
 use crate::{Closing, Fact, JobError, JobId, State, StopCause, Then, Timer, Timestamp};
 
 /// What is due by now, oldest first; each timer goes with what it causes.
@@ -14,7 +14,7 @@ pub(super) fn due(state: &State, now: Timestamp) -> Vec<Fact> {
                 let closing = Closing {
                     then: Then::Canceled,
                     cause: StopCause::JobRuntimeExpired,
-                    grace: state.parameters.task_cancel_grace,
+                    grace: Some(state.parameters.task_cancel_grace),
                     release: true,
                     told: false,
                 };
@@ -39,12 +39,7 @@ pub(super) fn due(state: &State, now: Timestamp) -> Vec<Fact> {
                 facts.push(Fact::HoldSet { job, until: None });
             }
             Timer::Hold(_) => {}
-            Timer::Purge(job) => {
-                let children = before_purge(state, job).into_iter();
-                facts
-                    .extend(children.filter(|fact| fact.job().is_some_and(|id| ending.insert(id))));
-                facts.push(Fact::JobPurged { job });
-            }
+            Timer::Purge(job) => purge(state, job, &mut ending, &mut facts),
         }
     }
     facts

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use jobyard_kernel::{
-    Actor, Command, Decision, Ending, Event, FromNode, JobId, JobState, Mirror, NodeSpec,
+    Actor, Command, Decision, Ending, Event, FromNode, JobId, JobState, Manner, Mirror, NodeSpec,
     NodeState, Parameters, Rejection, SetId, Span, State, Timestamp, step,
 };
 
@@ -159,8 +159,8 @@ impl World {
             }));
         }
         for node in self.state.nodes().map(|n| n.id).collect::<Vec<_>>() {
-            let state = NodeState::Online;
-            let _ = self.act(Command::SetNodeState { node, state });
+            let (by, state) = (Actor::administrator("root"), NodeState::Online);
+            let _ = self.act(Command::SetNodeState { by, node, state });
         }
         for _ in 0..10_000 {
             let live: Vec<_> = self
@@ -177,20 +177,28 @@ impl World {
                 if held {
                     let until = None;
                     let _ = self.act(Command::HoldJob { by, job, until });
-                } else if state == JobState::Running && counts.queued + counts.running == 0 {
+                } else if state == JobState::Running
+                    && counts.running == 0
+                    && (counts.queued == 0 || counts.configuring > 0)
+                {
                     let message = "enough".into();
-                    let _ = self.act(Command::FinishJob { by, job, message });
+                    let _ = self.act(Command::FinishJob {
+                        by,
+                        job,
+                        message,
+                        graceful: false,
+                    });
                 } else if state == JobState::Queued
                     && let Some(start) = random::start(&self.state, job)
                 {
                     self.act(Command::Propose(start)).expect("it fits");
                 } else if state == JobState::Queued && self.waits_in_vain(job) {
-                    let (message, forced) = ("its nodes are gone".into(), false);
+                    let message = "its nodes are gone".into();
                     let _ = self.act(Command::CancelJob {
                         by,
                         job,
                         message,
-                        forced,
+                        how: Manner::Normal,
                     });
                 }
             }
@@ -287,6 +295,14 @@ fn random_commands_keep_every_promise() {
         "SharesFreed",
         "JobEnded",
         "JobPurged",
+        "JobModified",
+        "MaximumChanged",
+        "JobDeleted",
+        "TasksAdded",
+        "TaskSubmitted",
+        "TaskConfigured",
+        "TaskModified",
+        "TaskRequested",
         "ParametersSet",
         "NodeAdded",
         "NodeStateChanged",

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use jobyard_kernel::{
     Actor, Command, Decision, Ending, Execution, FromNode, GroupOp, Job, JobId, JobKind, JobSpec,
-    JobState, Node, NodeId, NodeProperty, NodeSpec, NodeState, OrderBy, Parameters, Role, Share,
-    Span, State, TaskId, TaskKind, TaskSpec, Timestamp, Unit,
+    JobState, Manner, Node, NodeId, NodeProperty, NodeSpec, NodeState, OrderBy, Parameters, Role,
+    Roles, Share, Span, State, TaskId, TaskKind, TaskSpec, Timestamp, Unit,
 };
 
 use crate::numbers::Numbers;
 
 /// Any command at all.
 pub(crate) fn command(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
-    match n.below(40) {
+    match n.below(43) {
         0..5 if state.jobs().filter(|j| !j.state().is_ended()).count() < 12 => add_job(state, n),
         0..7 => Command::SubmitJob {
             by: actor(n),
@@ -21,21 +21,22 @@ pub(crate) fn command(state: &State, now: Timestamp, n: &mut Numbers) -> Command
         7..17 => Command::Propose(proposal(state, now, n)),
         17..29 => Command::Report(report(state, n)),
         29..33 => task_command(state, n),
-        33..37 => job_command(state, now, n),
-        37 => node_command(state, n),
+        33..36 => job_command(state, now, n),
+        36..40 => edit_command(state, now, n),
+        40 => node_command(state, n),
         _ => Command::Tick,
     }
 }
 
 fn actor(n: &mut Numbers) -> Actor {
-    let role = match n.below(30) {
-        0 => Role::User,
-        1 => Role::JobOperator,
-        2 => Role::JobAdministrator,
-        _ => Role::Administrator,
+    let roles = match n.below(30) {
+        0 => Role::User.into(),
+        1 => Role::JobOperator.into(),
+        2 => Role::JobAdministrator.into(),
+        3 => Roles::NONE.with(Role::User).with(Role::JobOperator),
+        _ => Role::Administrator.into(),
     };
-    let name = ["ann", "bob"][n.below(2) as usize].to_string();
-    Actor { name, role }
+    Actor::new(["ann", "bob"][n.below(2) as usize], roles)
 }
 
 /// The name of a job: one in this state if there is one, now and then of none.
@@ -180,12 +181,13 @@ fn job_command(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
             by,
             job: job_in(state, n, wanted),
             message,
-            forced: n.once_in(3),
+            how: [Manner::Graceful, Manner::Normal, Manner::Forced][n.below(3) as usize],
         },
         1 => Command::FinishJob {
             by,
             job: job_in(state, n, wanted),
             message,
+            graceful: n.once_in(3),
         },
         2 => Command::RequeueJob {
             by,
@@ -211,6 +213,77 @@ fn job_command(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
     }
 }
 
+/// What a person changes of a job, or adds to it.
+fn edit_command(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
+    let by = actor(n);
+    let wanted = [
+        JobState::Running,
+        JobState::Queued,
+        JobState::Configuring,
+        JobState::Failed,
+    ][n.below(4) as usize];
+    let job = job_in(state, n, wanted);
+    let id = TaskId(1 + n.below(6));
+    let drafts: Vec<TaskId> = state.job(job).map_or_else(Vec::new, |job| {
+        let ids = (1..).map(TaskId).zip(&job.tasks);
+        ids.filter(|(_, task)| task.draft)
+            .map(|(id, _)| id)
+            .collect()
+    });
+    let draft = n.pick(&drafts).copied().unwrap_or(id);
+    match n.below(12) {
+        0 => Command::CloneJob { by, job },
+        1 => Command::DeleteJob { by, job },
+        2 => Command::PurgeJob { by, job },
+        3 if n.once_in(4) => Command::PurgeJobs {
+            by,
+            ended_before: now,
+        },
+        3 | 4 => Command::ConfigureTask { by, job, task: id },
+        5 | 6 => Command::SubmitTask {
+            by,
+            job,
+            task: draft,
+        },
+        7 | 8 => Command::AddTasks {
+            by,
+            job,
+            tasks: (0..1 + n.below(2)).map(|_| Arc::new(task(n))).collect(),
+            submit: n.once_in(2),
+        },
+        9 => {
+            let old = state.job(job).and_then(|job| job.task(draft));
+            let mut spec = task(n);
+            spec.kind = old.map_or(spec.kind, |task| match (task.spec.kind, spec.kind) {
+                (TaskKind::Sweep { .. }, TaskKind::Sweep { .. }) => spec.kind,
+                (kind, _) => kind,
+            });
+            Command::ModifyTask {
+                by,
+                job,
+                task: draft,
+                spec: Arc::new(spec),
+            }
+        }
+        _ => {
+            let old = state.job(job).map(|job| (*job.spec).clone());
+            let mut spec = old.unwrap_or_default();
+            match n.below(8) {
+                0 => spec.priority = 1_000 + n.below(3) * 1_000,
+                1 => spec.runtime = Some(Span::from_secs(20)),
+                2..6 => {
+                    let names = (0..n.below(2)).map(|_| format!("n{}", 1 + n.below(3)));
+                    spec.excluded_nodes = names.collect();
+                }
+                6 => spec.run_until_canceled = n.once_in(2),
+                _ => (spec.min, spec.max) = (Some(1 + n.below(2)), Some(3 + n.below(3))),
+            }
+            let spec = Arc::new(spec);
+            Command::ModifyJob { by, job, spec }
+        }
+    }
+}
+
 fn task_command(state: &State, n: &mut Numbers) -> Command {
     let by = actor(n);
     let job = job_in(state, n, JobState::Running);
@@ -222,6 +295,7 @@ fn task_command(state: &State, n: &mut Numbers) -> Command {
             job,
             task,
             instance,
+            message: ["", "not needed"][n.below(2) as usize].into(),
             forced: n.once_in(2),
         },
         1 => Command::FinishTask {
@@ -229,6 +303,7 @@ fn task_command(state: &State, n: &mut Numbers) -> Command {
             job,
             task,
             instance,
+            message: String::new(),
         },
         _ => Command::RequeueTask {
             by,
@@ -252,6 +327,7 @@ fn node_command(state: &State, n: &mut Numbers) -> Command {
         }),
         1 => Command::AddNode(node(1 + n.below(5), 1 + n.below(6))),
         2 | 3 => Command::SetNodeGroups {
+            by: actor(n),
             node: n.pick(&nodes).copied().unwrap_or(NodeId(9)),
             groups: [&[][..], &["odd"], &["even"], &["odd", "even"]][n.below(4) as usize]
                 .iter()
@@ -259,6 +335,7 @@ fn node_command(state: &State, n: &mut Numbers) -> Command {
                 .collect(),
         },
         _ => Command::SetNodeState {
+            by: actor(n),
             node: n.pick(&nodes).copied().unwrap_or(NodeId(9)),
             state: match n.below(4) {
                 0 => NodeState::Offline,

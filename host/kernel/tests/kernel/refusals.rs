@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jobyard_kernel::{
-    Actor, Command, Decision, GroupOp, Invalid, JobId, JobKind, JobSpec, NodeProperty, NodeSpec,
-    OrderBy, Refusal, Rejection, Span, State, TaskKind, TaskSpec, Timestamp, Unit, check_form,
-    check_job, check_node, check_parents, limits, step,
+    Actor, Command, Decision, GroupOp, Invalid, JobId, JobKind, JobSpec, Manner, NodeProperty,
+    NodeSpec, OrderBy, Refusal, Rejection, Span, State, TaskKind, TaskSpec, Timestamp, Unit,
+    check_form, check_job, check_node, check_parents, limits, step,
 };
 
 /// Names the cases of an enum; a new case does not compile until it is listed here.
@@ -473,6 +473,27 @@ fn rows() -> Vec<(&'static str, &'static str, Request)> {
             with_job(|j| j.licences = "x".repeat(limits::LICENCES_CHARS_MAX + 1)),
         ),
         (
+            "TooManyParents",
+            "1001 others",
+            with_job(|j| j.parent_jobs = vec![JobId(1); limits::PARENT_JOBS_MAX + 1]),
+        ),
+        (
+            "CommandJobDepends",
+            "other jobs",
+            with_job(|j| (j.kind, j.parent_jobs) = (JobKind::Command, vec![JobId(1)])),
+        ),
+        (
+            "CommandJobDepends",
+            "tasks for each other",
+            (
+                JobSpec {
+                    kind: JobKind::Command,
+                    ..job()
+                },
+                vec![named("a", &[]), named("b", &["a"])],
+            ),
+        ),
+        (
             "Licence",
             "\"a\" has no count",
             with_job(|j| j.licences = "a".into()),
@@ -538,7 +559,7 @@ fn parents() -> Vec<(&'static str, Invalid)> {
         by: by.clone(),
         job: JobId(job),
         message: String::new(),
-        forced: false,
+        how: Manner::Normal,
     };
     act(0, cancel(3));
     act(500_000_000_000, Command::Tick);

@@ -5,8 +5,8 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use jobyard_kernel::{
-    Actor, Command, Decision, Ending, Event, Execution, FromNode, JobId, JobSpec, NodeId, NodeSpec,
-    Share, State, TaskId, TaskKind, TaskSpec, Timestamp, step,
+    Actor, Command, Decision, Ending, Event, Execution, FromNode, JobId, JobSpec, Manner, NodeId,
+    NodeSpec, Share, State, TaskId, TaskKind, TaskSpec, Timestamp, step,
 };
 
 /// Counts what each thread holds.
@@ -181,7 +181,7 @@ fn a_million_instances_are_canceled_and_queued_again_at_once() {
         by: by.clone(),
         job: JOB,
         message: String::new(),
-        forced: true,
+        how: Manner::Forced,
     });
     (1..=CORES).for_each(|instance| world.end(instance, 1, 1));
     world.act(Command::RequeueJob { by, job: JOB });

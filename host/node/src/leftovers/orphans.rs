@@ -2,7 +2,10 @@
 //!
 //! Whatever is gone or not readable is simply not there.
 
-use std::os::unix::fs::MetadataExt;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::sync::LazyLock;
 
 use rustix::process::Pid;
 
@@ -67,10 +70,9 @@ pub(super) fn now() -> u64 {
 /// another is taken when it reads the same twice.
 pub(super) fn children() -> Vec<Pid> {
     let own = rustix::process::getpid();
-    let read = || std::fs::read_to_string(format!("/proc/self/task/{own}/children"));
     let mut before = None;
     for _ in 0..READS_MAX {
-        match read() {
+        match list_of_children() {
             Ok(list) if list.is_empty() || before.as_ref() == Some(&list) => {
                 return list
                     .split_ascii_whitespace()
@@ -86,6 +88,24 @@ pub(super) fn children() -> Vec<Pid> {
     all()
         .filter(|&pid| stat(pid).is_some_and(|s| s.parent == Some(own)))
         .collect()
+}
+
+/// The kernel's list, from a file that is opened once: this is asked at the end of every piece of work.
+fn list_of_children() -> io::Result<String> {
+    static LIST: LazyLock<Option<File>> = LazyLock::new(|| {
+        let own = rustix::process::getpid();
+        File::open(format!("/proc/self/task/{own}/children")).ok()
+    });
+    let Some(list) = &*LIST else {
+        return Err(io::ErrorKind::NotFound.into());
+    };
+    let (mut text, mut part) = (Vec::new(), [0; 1024]);
+    loop {
+        match list.read_at(&mut part, text.len() as u64)? {
+            0 => return Ok(String::from_utf8_lossy(&text).into_owned()),
+            count => text.extend_from_slice(&part[..count]),
+        }
+    }
 }
 
 /// Whether a process group has a member that is not a zombie.

@@ -7,6 +7,7 @@ mod files;
 mod meter;
 mod processes;
 mod removal;
+pub(crate) mod spare;
 mod state;
 mod walk;
 

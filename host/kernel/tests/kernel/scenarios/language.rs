@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use jobyard_kernel::{
     Actor, Command, Decision, Ending, Event, Execution, FromNode, GroupOp, JobId, JobKind, JobSpec,
-    NodeProperty, NodeSpec, NodeState, OrderBy, Parameters, Rejection, Role, Span, State, TaskId,
-    TaskKind, TaskSpec, Timestamp, Unit, step,
+    Manner, NodeProperty, NodeSpec, NodeState, OrderBy, Parameters, Rejection, Role, Roles, Span,
+    State, TaskId, TaskKind, TaskSpec, Timestamp, Unit, step,
 };
 
 use super::show;
@@ -118,14 +118,22 @@ impl Play {
         let first = args.first().copied().unwrap_or_default();
         let rest = args.get(1..).unwrap_or_default();
         let has = |word: &str| rest.contains(&word);
+        // `x*321`: a message of 321 characters.
         let message = || {
-            let said = rest.iter().find(|word| **word != "forced");
-            said.copied().unwrap_or_default().to_string()
+            let said = rest
+                .iter()
+                .find(|word| !["forced", "gracefully"].contains(word));
+            let said = said.copied().unwrap_or_default();
+            match said.split_once('*').map(|(c, n)| (c, n.parse::<usize>())) {
+                Some((c, Ok(n))) => c.repeat(n),
+                _ => said.to_string(),
+            }
         };
         Ok(match verb {
             "parameters" => Command::SetParameters(parameters(state, args)?),
             "node" => Command::AddNode(node_spec(first, rest)?),
             "node-state" => Command::SetNodeState {
+                by,
                 node: node(state, first)?,
                 state: match rest {
                     ["offline"] => NodeState::Offline,
@@ -135,16 +143,70 @@ impl Play {
                 },
             },
             "node-groups" => Command::SetNodeGroups {
+                by,
                 node: node(state, first)?,
                 groups: rest.iter().map(ToString::to_string).collect(),
             },
             "job" => Command::AddJob {
                 by,
-                spec: Arc::new(job_spec(args)?),
+                spec: Arc::new(job_spec(JobSpec::default(), args)?),
                 tasks: tasks
                     .map(|line| task_spec(line).map(Arc::new))
                     .collect::<Result<_, _>>()?,
             },
+            "clone" => Command::CloneJob {
+                by,
+                job: job(first)?,
+            },
+            "modify" => {
+                let job = job(first)?;
+                let spec = state.job(job).map(|job| (*job.spec).clone());
+                Command::ModifyJob {
+                    by,
+                    job,
+                    spec: Arc::new(job_spec(spec.unwrap_or_default(), rest)?),
+                }
+            }
+            "delete" => Command::DeleteJob {
+                by,
+                job: job(first)?,
+            },
+            "purge" => match args {
+                ["before", at] => Command::PurgeJobs {
+                    by,
+                    ended_before: Timestamp(span(at)?.0),
+                },
+                _ => Command::PurgeJob {
+                    by,
+                    job: job(first)?,
+                },
+            },
+            "add" => Command::AddTasks {
+                by,
+                job: job(first)?,
+                tasks: tasks
+                    .map(|line| task_spec(line).map(Arc::new))
+                    .collect::<Result<_, _>>()?,
+                submit: has("submitted"),
+            },
+            "submit-task" | "configure-task" => {
+                let (job, task, _) = ids(first)?;
+                match verb {
+                    "submit-task" => Command::SubmitTask { by, job, task },
+                    _ => Command::ConfigureTask { by, job, task },
+                }
+            }
+            "modify-task" => {
+                let (job, task, _) = ids(first)?;
+                let line = tasks.last().ok_or("the task as it shall be is missing")?;
+                let spec = Arc::new(task_spec(line)?);
+                Command::ModifyTask {
+                    by,
+                    job,
+                    task,
+                    spec,
+                }
+            }
             "submit" => Command::SubmitJob {
                 by,
                 job: job(first)?,
@@ -156,17 +218,18 @@ impl Play {
             "cancel" => Command::CancelJob {
                 by,
                 job: job(first)?,
-                // `x*321`: a message of 321 characters.
-                message: match message().split_once('*') {
-                    Some((c, n)) => c.repeat(number(n)?),
-                    None => message(),
+                message: message(),
+                how: match (has("forced"), has("gracefully")) {
+                    (true, _) => Manner::Forced,
+                    (_, true) => Manner::Graceful,
+                    _ => Manner::Normal,
                 },
-                forced: has("forced"),
             },
             "finish" => Command::FinishJob {
                 by,
                 job: job(first)?,
                 message: message(),
+                graceful: has("gracefully"),
             },
             "requeue" => Command::RequeueJob {
                 by,
@@ -189,6 +252,7 @@ impl Play {
                         job,
                         task,
                         instance,
+                        message: message(),
                         forced: has("forced"),
                     },
                     "finish-task" => Command::FinishTask {
@@ -196,6 +260,7 @@ impl Play {
                         job,
                         task,
                         instance,
+                        message: message(),
                     },
                     _ => Command::RequeueTask {
                         by,
@@ -317,16 +382,22 @@ fn ids(text: &str) -> Result<(JobId, TaskId, Option<u32>), Wrong> {
 
 fn actor(words: &[String]) -> Result<Actor, Wrong> {
     let words: Vec<&str> = words.iter().map(|w| w.trim_end_matches(':')).collect();
-    let (name, role) = match words[..] {
-        [name] => (name, Role::User),
-        [name, "user"] => (name, Role::User),
-        [name, "operator"] => (name, Role::JobOperator),
-        [name, "job-administrator"] => (name, Role::JobAdministrator),
-        [name, "administrator"] => (name, Role::Administrator),
-        _ => return Err(format!("{words:?} is not NAME and ROLE")),
+    let role = |word: &str| match word {
+        "user" => Ok(Role::User),
+        "operator" => Ok(Role::JobOperator),
+        "job-administrator" => Ok(Role::JobAdministrator),
+        "administrator" => Ok(Role::Administrator),
+        other => Err(format!("\"{other}\" is not a role")),
     };
-    let name = name.into();
-    Ok(Actor { name, role })
+    match &words[..] {
+        [] => Err("`as` needs a name".into()),
+        [name] => Ok(Actor::user(*name)),
+        [name, "nobody"] => Ok(Actor::new(*name, Roles::NONE)),
+        [name, roles @ ..] => {
+            let roles = roles.iter().map(|word| role(word));
+            Ok(Actor::new(*name, roles.collect::<Result<Roles, _>>()?))
+        }
+    }
 }
 
 fn parameters(state: &State, args: &[&str]) -> Result<Parameters, Wrong> {
@@ -368,8 +439,8 @@ fn node_spec(name: &str, args: &[&str]) -> Result<NodeSpec, Wrong> {
     Ok(spec)
 }
 
-fn job_spec(args: &[&str]) -> Result<JobSpec, Wrong> {
-    let mut s = JobSpec::default();
+/// A job as it is, with these properties changed.
+fn job_spec(mut s: JobSpec, args: &[&str]) -> Result<JobSpec, Wrong> {
     for arg in args {
         let (key, value) = arg.split_once('=').unwrap_or((arg, ""));
         let yes = || match value {
@@ -379,7 +450,14 @@ fn job_spec(args: &[&str]) -> Result<JobSpec, Wrong> {
         };
         let names = || value.split(',').map(str::to_string).collect();
         match key {
+            "name" => s.name = value.into(),
+            "project" => s.project = value.into(),
             "owner" => s.owner = value.into(),
+            "env" => s.environment = vec![("X".into(), value.into())],
+            "min" if value == "auto" => s.min = None,
+            "max" if value == "auto" => s.max = None,
+            "runtime" if value == "none" => s.runtime = None,
+            "excluded-nodes" if value.is_empty() => s.excluded_nodes = Vec::new(),
             "command-job" => s.kind = JobKind::Command,
             "priority" => s.priority = number(value)?,
             "min" => s.min = Some(number(value)?),

@@ -30,15 +30,7 @@ pub(crate) fn event(state: &State, event: &Event) -> String {
             false => format!("JobSubmitted {job}"),
         },
         Fact::JobValidated { job, min, max } => {
-            let set = state.job(*job).map(|job| job.candidates);
-            let set = state.sets().find(|(id, _)| Some(*id) == set);
-            let on = set.map_or(String::new(), |(_, set)| {
-                let names: Vec<_> = set.nodes.iter().map(|&n| name(state, n)).collect();
-                match names.is_empty() {
-                    true => " on no node yet".into(),
-                    false => format!(" on {}", names.join(" ")),
-                }
-            });
+            let on = on(state, *job);
             format!("JobValidated {job} min {min} max {max}{on}")
         }
         Fact::ParentFinished { job, parent } => {
@@ -121,6 +113,22 @@ pub(crate) fn event(state: &State, event: &Event) -> String {
             let one = instance.map_or(String::new(), |n| format!(".{n}"));
             format!("TaskRequeued {job}.{task}{one}")
         }
+        Fact::TaskRequested {
+            job,
+            task,
+            instance,
+            request,
+            by,
+            message,
+        } => {
+            let one = instance.map_or(String::new(), |n| format!(".{n}"));
+            let said = if message.is_empty() {
+                String::new()
+            } else {
+                format!(": {message}")
+            };
+            format!("TaskRequested {job}.{task}{one} {request:?} by {by}{said}")
+        }
         Fact::JobEnding {
             job,
             closing,
@@ -134,9 +142,31 @@ pub(crate) fn event(state: &State, event: &Event) -> String {
             let names: Vec<_> = nodes.iter().map(|&n| name(state, n)).collect();
             format!("SharesFreed {job} {}", names.join(" "))
         }
+        Fact::JobModified { job, .. } => format!("JobModified {job}{}", on(state, *job)),
+        Fact::MaximumChanged { job, max } => format!("MaximumChanged {job} to {max}"),
+        Fact::JobDeleted { job } => format!("JobDeleted {job}"),
+        Fact::TasksAdded { job, tasks } => {
+            format!("TasksAdded {job}: {}", count(tasks.len(), "task"))
+        }
+        Fact::TaskSubmitted { job, task } => format!("TaskSubmitted {job}.{task}"),
+        Fact::TaskConfigured { job, task } => format!("TaskConfigured {job}.{task}"),
+        Fact::TaskModified { job, task, .. } => format!("TaskModified {job}.{task}"),
         Fact::JobEnded { job } => format!("JobEnded {job}"),
         Fact::JobPurged { job } => format!("JobPurged {job}"),
     }
+}
+
+/// The nodes that a job may run on, if not all.
+fn on(state: &State, job: JobId) -> String {
+    let set = state.job(job).map(|job| job.candidates);
+    let set = state.sets().find(|(id, _)| Some(*id) == set);
+    set.map_or(String::new(), |(_, set)| {
+        let names: Vec<_> = set.nodes.iter().map(|&n| name(state, n)).collect();
+        match names.is_empty() {
+            true => " on no node yet".into(),
+            false => format!(" on {}", names.join(" ")),
+        }
+    })
 }
 
 fn count(n: usize, what: &str) -> String {
@@ -207,10 +237,12 @@ fn closing(closing: &Closing) -> String {
         Then::Queued => "Queued",
     };
     let release = if closing.release { "" } else { ", no release" };
-    format!(
-        "as {then} ({:?}, grace {}{release})",
-        closing.cause, closing.grace
-    )
+    let grace = closing
+        .grace
+        .map_or("when all has ended".to_string(), |grace| {
+            format!("grace {grace}")
+        });
+    format!("as {then} ({:?}, {grace}{release})", closing.cause)
 }
 
 /// State, status number, counts, error: what a user sees of a job.
@@ -221,6 +253,7 @@ pub(crate) fn job(state: &State, id: JobId) -> Vec<String> {
     let c = job.counts;
     let mut line = format!("job {id}: {} ({})", job.state(), job.status() as u32);
     for (n, what) in [
+        (c.configuring, "configuring"),
         (c.queued, "queued"),
         (c.running, "running"),
         (c.finished, "finished"),
@@ -263,6 +296,9 @@ pub(crate) fn task(state: &State, job: JobId, id: TaskId) -> Vec<String> {
     let configuring = job.state() == jobyard_kernel::JobState::Configuring;
     let mut line = format!("task {}.{id}: {}", job.id, task.state(configuring));
     line.push_str(&instances(task));
+    if let Some(said) = &task.message {
+        line.push_str(&format!("; \"{said}\""));
+    }
     vec![line]
 }
 

@@ -1,0 +1,276 @@
+//! `jobyard job`.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use http_body_util::BodyExt;
+use jobyard::JobView;
+use jobyard_server::jobs::{Answers, JobPage, ListQuery, Order, PAGE_MAX, WaitQuery};
+use jobyard_server::tasks::{OutputQuery, Stream, TaskPage, TaskQuery};
+use serde_json::{Value, json};
+
+use super::args::{Add, Id, JobVerb, List, Many, One, Output, Submit, Wait};
+use super::job_file::NewJob;
+use super::{Client, client, job_show, show};
+use crate::args::Format;
+use crate::failure::Failure;
+
+/// A job that could never run: the code that the daemon gives it (`JobError::Invalid`).
+const INVALID: u32 = 0x8004_05E8;
+/// How long one request waits for a job.
+const WAIT_SECONDS: u64 = 300;
+/// The exit code when a wait was over before the job.
+const NOT_ENDED: u8 = 3;
+/// States of jobs that have not ended.
+const LIVE: &str =
+    "Configuring,Submitted,Validating,ExternalValidation,Queued,Running,Finishing,Canceling";
+
+/// What a verb does.
+pub(crate) fn run(verb: JobVerb) -> impl AsyncFnOnce(Client) -> Result<ExitCode, Failure> {
+    async move |client| {
+        let client = &client;
+        match verb {
+            JobVerb::Submit(args) => submit(client, args).await,
+            JobVerb::Add(args) => add(client, args).await,
+            JobVerb::List(args) => list(client, args).await,
+            JobVerb::View(args) => view(client, args).await,
+            JobVerb::Wait(args) => wait(client, args).await,
+            JobVerb::Cancel(args) => {
+                let order = Order {
+                    message: args.message,
+                    forced: args.force,
+                    graceful: args.graceful,
+                    ..Order::default()
+                };
+                many(client, "cancel", args.jobs, order).await
+            }
+            JobVerb::Finish(args) => {
+                let order = Order {
+                    message: args.message,
+                    graceful: args.graceful,
+                    ..Order::default()
+                };
+                many(client, "finish", args.jobs, order).await
+            }
+            JobVerb::Requeue(jobs) => many(client, "requeue", jobs, Order::default()).await,
+            JobVerb::Output(args) => output(client, args).await,
+        }
+    }
+}
+
+async fn submit(client: &Client, args: Submit) -> Result<ExitCode, Failure> {
+    let (ids, show) = (args.ids, args.show);
+    if !ids.is_empty() {
+        return many(client, "submit", Many { ids, show }, Order::default()).await;
+    }
+    new(client, &NewJob::read(&args.job, true)?, show.format).await
+}
+
+async fn add(client: &Client, args: Add) -> Result<ExitCode, Failure> {
+    new(client, &NewJob::read(&args.job, false)?, args.show.format).await
+}
+
+async fn new(client: &Client, job: &NewJob, format: Format) -> Result<ExitCode, Failure> {
+    let text = job.text.clone();
+    let answer = client.post_text("/jobs", &job.query, job.media_type, text);
+    let answer = answer.await?;
+    if answer.get("answers").is_some() {
+        return answers(answer, format);
+    }
+    let added: JobView = show::read(answer.clone())?;
+    if added.error_code == Some(INVALID) {
+        let file = job.query.file.as_deref().unwrap_or("the job");
+        let (id, why) = (added.id, &added.error_message);
+        return Err(Failure::input(format!(
+            "{file}: job {id} was refused: {why}"
+        )));
+    }
+    show::answer(format, answer, |job: JobView| job_show::line(&job))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(client: &Client, args: List) -> Result<ExitCode, Failure> {
+    let state = args.state.or_else(|| (!args.all).then(|| LIVE.into()));
+    let mut query = ListQuery {
+        state,
+        owner: args.owner,
+        name: args.name,
+        ..ListQuery::default()
+    };
+    let limit = args.limit.unwrap_or(u32::MAX) as usize;
+    let mut jobs: Vec<Value> = Vec::new();
+    loop {
+        query.limit = Some((limit - jobs.len()).min(PAGE_MAX as usize) as u32);
+        let mut page = client.get("/jobs", &query).await?;
+        if let Some(Value::Array(some)) = page.get_mut("jobs").map(Value::take) {
+            jobs.extend(some);
+        }
+        query.after = page.get("next").and_then(Value::as_u64).map(|id| id as u32);
+        if query.after.is_none() || jobs.len() >= limit {
+            break;
+        }
+    }
+    let all = json!({ "jobs": jobs, "next": query.after });
+    show::answer(args.show.format, all, |page: JobPage| {
+        job_show::list(&page.jobs)
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn view(client: &Client, args: One) -> Result<ExitCode, Failure> {
+    let id = args.id;
+    let mut job = client.get(&format!("/jobs/{id}"), ()).await?;
+    let tasks = first_tasks(client, id).await;
+    match (tasks, &mut job) {
+        (Ok(page), Value::Object(job)) => {
+            job.insert(
+                "tasks".into(),
+                page.get("tasks").cloned().unwrap_or_default(),
+            );
+            job.insert("more_tasks".into(), (!page["next"].is_null()).into());
+        }
+        // Of others' jobs the tasks are not shown.
+        (Err(Failure::Input(_)) | Ok(_), _) => {}
+        (Err(failure), _) => return Err(failure),
+    }
+    let more = job.get("more_tasks") == Some(&Value::Bool(true));
+    show::answer(args.show.format, job, |job: JobView| {
+        job_show::view(&job, more)
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn first_tasks(client: &Client, job: u32) -> Result<Value, Failure> {
+    let query = TaskQuery {
+        limit: Some(PAGE_MAX),
+        ..TaskQuery::default()
+    };
+    client.get(&format!("/jobs/{job}/tasks"), query).await
+}
+
+async fn wait(client: &Client, args: Wait) -> Result<ExitCode, Failure> {
+    let until = args.timeout.map(|timeout| Instant::now() + timeout);
+    let (mut ended, mut views) = (Vec::new(), Vec::new());
+    for id in args.jobs.ids {
+        let answer = wait_for(client, id, until).await?;
+        let job: JobView = show::read(answer.clone())?;
+        ended.push((is_ended(&job), job.status == 3));
+        match args.jobs.show.format {
+            Format::Table => show::line(&job_show::line(&job))?,
+            Format::Json => views.push(answer),
+        }
+    }
+    if args.jobs.show.format == Format::Json {
+        let all = json!({ "jobs": views });
+        show::answer(Format::Json, all, |_: Value| String::new())?;
+    }
+    Ok(match () {
+        () if ended.iter().all(|&(_, finished)| finished) => ExitCode::SUCCESS,
+        () if ended.iter().all(|&(ended, _)| ended) => ExitCode::FAILURE,
+        () => ExitCode::from(NOT_ENDED),
+    })
+}
+
+/// The job when it has ended or the time is over.
+async fn wait_for(client: &Client, id: u32, until: Option<Instant>) -> Result<Value, Failure> {
+    loop {
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let seconds = left.map_or(WAIT_SECONDS, |left| {
+            left.as_secs_f64().ceil().min(WAIT_SECONDS as f64) as u64
+        });
+        let query = WaitQuery {
+            seconds: Some(seconds),
+        };
+        let path = format!("/jobs/{id}/wait");
+        let asked = client.get(&path, query);
+        let answer = match left {
+            // A request waits whole seconds; we may have less.
+            Some(left) if left > Duration::ZERO => tokio::time::timeout(left, asked).await,
+            Some(_) | None => Ok(asked.await),
+        };
+        match answer {
+            Err(_) => return client.get(&format!("/jobs/{id}"), ()).await,
+            Ok(answer) => {
+                let answer = answer?;
+                let over = until.is_some_and(|until| Instant::now() >= until);
+                if over || is_ended(&show::read(answer.clone())?) {
+                    return Ok(answer);
+                }
+            }
+        }
+    }
+}
+
+fn is_ended(job: &JobView) -> bool {
+    job.status >= 3
+}
+
+/// The same for many jobs; exit code 2 if one of them was refused.
+async fn many(client: &Client, verb: &str, jobs: Many, order: Order) -> Result<ExitCode, Failure> {
+    let order = Order {
+        jobs: jobs.ids,
+        ..order
+    };
+    let answer = client.post(&format!("/jobs/{verb}"), order).await?;
+    answers(answer, jobs.show.format)
+}
+
+fn answers(answer: Value, format: Format) -> Result<ExitCode, Failure> {
+    let all: Answers = show::read(answer.clone())?;
+    if format == Format::Json {
+        show::answer(format, answer, |_: Value| String::new())?;
+    }
+    let mut code = ExitCode::SUCCESS;
+    for answer in all.answers {
+        if let Some(job) = answer.job.filter(|_| format == Format::Table) {
+            show::line(&job_show::line(&job))?;
+        }
+        if let Some(problem) = answer.problem {
+            let failure = client::failure(&problem);
+            code = ExitCode::from(failure.exit_code());
+            eprintln!("jobyard: {failure}");
+        }
+    }
+    Ok(code)
+}
+
+async fn output(client: &Client, args: Output) -> Result<ExitCode, Failure> {
+    let tasks = match args.id.task {
+        Some(task) => vec![task],
+        None => all_tasks(client, args.id.job).await?,
+    };
+    let query = OutputQuery {
+        stream: match args.stderr {
+            true => Stream::Err,
+            false => Stream::Out,
+        },
+        instance: args.id.instance,
+        attempt: args.attempt,
+        follow: args.follow,
+    };
+    for task in tasks {
+        let Id { job, .. } = args.id;
+        let path = format!("/jobs/{job}/tasks/{task}/output");
+        let mut body = client.stream(&path, &query).await?.into_body();
+        while let Some(frame) = body.frame().await {
+            if let Ok(bytes) = frame.map_err(Failure::work)?.into_data() {
+                show::bytes(&bytes)?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn all_tasks(client: &Client, job: u32) -> Result<Vec<u32>, Failure> {
+    let (mut ids, mut query) = (Vec::new(), TaskQuery::default());
+    query.limit = Some(PAGE_MAX);
+    loop {
+        let page = client.get(&format!("/jobs/{job}/tasks"), &query).await?;
+        let page: TaskPage = show::read(page)?;
+        ids.extend(page.tasks.iter().map(|task| task.id));
+        query.after = page.next;
+        if query.after.is_none() {
+            return Ok(ids);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Jobs as text for people.
+
+use comfy_table::{Cell, CellAlignment};
+use jobyard::{JobView, TaskView};
+
+use super::show::time;
+use crate::table::{self, exit_codes, instances};
+
+/// `job 7 primes: Failed: task 1 failed: exit code 3`.
+pub(crate) fn line(job: &JobView) -> String {
+    let name = spaced(&job.name);
+    let error = match job.error_message.is_empty() {
+        true => String::new(),
+        false => format!(": {}", job.error_message),
+    };
+    format!("job {}{name}: {}{error}", job.id, job.state)
+}
+
+fn spaced(text: &str) -> String {
+    match text.is_empty() {
+        true => String::new(),
+        false => format!(" {text}"),
+    }
+}
+
+/// A table with a row for each job.
+pub(crate) fn list(jobs: &[JobView]) -> String {
+    let mut table = table::new(&[
+        "job",
+        "name",
+        "owner",
+        "state",
+        "priority",
+        "cores",
+        "done",
+        "submitted",
+        "why",
+    ]);
+    for job in jobs {
+        let counts = job.counts;
+        let done = counts.finished + counts.failed + counts.canceled;
+        let all = done + counts.queued + counts.running;
+        let why = match &job.waiting {
+            Some(waiting) => waiting.text.clone(),
+            None => job.error_message.clone(),
+        };
+        table.add_row([
+            number(job.id),
+            Cell::new(&job.name),
+            Cell::new(&job.owner),
+            Cell::new(&job.state),
+            number(job.priority),
+            Cell::new(cores(job)),
+            Cell::new(format!("{done}/{all}")).set_alignment(CellAlignment::Right),
+            Cell::new(time(&job.submitted)),
+            Cell::new(why),
+        ]);
+    }
+    table.to_string()
+}
+
+/// What it asked for; a dash before it is known.
+fn cores(job: &JobView) -> String {
+    match (job.min_cores, job.max_cores) {
+        (_, 0) => "-".into(),
+        (min, max) if min == max => max.to_string(),
+        (min, max) => format!("{min}-{max}"),
+    }
+}
+
+fn number(value: impl ToString) -> Cell {
+    Cell::new(value.to_string()).set_alignment(CellAlignment::Right)
+}
+
+/// All of a job, with its first tasks.
+pub(crate) fn view(job: &JobView, more_tasks: bool) -> String {
+    let mut lines = vec![line(job)];
+    let mut say = |what: &str, text: String| {
+        if !text.is_empty() {
+            lines.push(format!("{what:<11}{text}"));
+        }
+    };
+    let on = |a: &jobyard::AllocationView| format!("{} cores {}", a.node, a.cores);
+    say("owner", job.owner.clone());
+    say("priority", job.priority.to_string());
+    say("cores", cores(job));
+    say(
+        "on",
+        job.allocation.iter().map(on).collect::<Vec<_>>().join(", "),
+    );
+    for (what, at) in [
+        ("created", &job.created),
+        ("submitted", &job.submitted),
+        ("started", &job.started),
+        ("ended", &job.ended),
+        ("held until", &job.hold_until),
+        ("expected", &job.expected_start),
+    ] {
+        say(what, at.clone().unwrap_or_default());
+    }
+    if let Some(waiting) = &job.waiting {
+        say("waits", waiting.text.clone());
+    }
+    if job.requeue_count > 0 {
+        say("requeued", format!("{} times", job.requeue_count));
+    }
+    let mut text = lines.join("\n");
+    if !job.tasks.is_empty() {
+        text.push('\n');
+        text.push_str(&tasks(&job.tasks));
+    }
+    if more_tasks {
+        text.push_str("\n… and more tasks: see `jobyard task list`");
+    }
+    text
+}
+
+/// A table with a row for each task, and what did not finish below it.
+pub(crate) fn tasks(tasks: &[TaskView]) -> String {
+    let mut table = table::new(&["task", "name", "kind", "state", "instances", "exit codes"]);
+    for task in tasks {
+        table.add_row([
+            number(task.id),
+            Cell::new(&task.name),
+            Cell::new(&task.kind),
+            Cell::new(&task.state),
+            Cell::new(instances(task)),
+            Cell::new(exit_codes(task)),
+        ]);
+    }
+    format!("{table}{}", table::endings(tasks))
+}

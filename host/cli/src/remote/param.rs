@@ -1,0 +1,55 @@
+//! `jobyard param`.
+
+use std::process::ExitCode;
+
+use comfy_table::Cell;
+use jobyard_server::parameters::{NewValue, ParameterList, ParameterView};
+
+use super::args::ParamVerb;
+use super::client::part;
+use super::{Client, show};
+use crate::failure::Failure;
+use crate::table;
+
+/// What a verb does.
+pub(crate) fn run(verb: ParamVerb) -> impl AsyncFnOnce(Client) -> Result<ExitCode, Failure> {
+    async move |client| {
+        match verb {
+            ParamVerb::List(args) => {
+                let answer = client.get("/parameters", ()).await?;
+                show::answer(args.format, answer, |list: ParameterList| {
+                    parameters(&list.parameters)
+                })?;
+            }
+            ParamVerb::Get(args) => {
+                let answer = client.get(&path(&args.name), ()).await?;
+                show::answer(args.show.format, answer, |p: ParameterView| p.value)?;
+            }
+            ParamVerb::Set(args) => {
+                let value = args.value;
+                let answer = client.put(&path(&args.name), NewValue { value }).await?;
+                show::answer(args.show.format, answer, |p: ParameterView| {
+                    format!("{} = {}", p.name, p.value)
+                })?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn path(name: &str) -> String {
+    format!("/parameters/{}", part(name))
+}
+
+fn parameters(parameters: &[ParameterView]) -> String {
+    let mut table = table::new(&["parameter", "value", "default", "takes"]);
+    for parameter in parameters {
+        table.add_row([
+            Cell::new(&parameter.name),
+            Cell::new(&parameter.value),
+            Cell::new(&parameter.default),
+            Cell::new(&parameter.takes),
+        ]);
+    }
+    table.to_string()
+}

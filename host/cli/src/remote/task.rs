@@ -1,0 +1,121 @@
+//! `jobyard task`.
+
+use std::process::ExitCode;
+
+use comfy_table::{Cell, CellAlignment};
+use jobyard_server::jobs::PAGE_MAX;
+use jobyard_server::tasks::{TaskDetail, TaskPage, TaskQuery, TaskWords};
+use serde_json::{Value, json};
+
+use super::args::{Id, One, OneTask, TaskVerb};
+use super::{Client, job_show, show};
+use crate::failure::Failure;
+use crate::table;
+
+/// What a verb does.
+pub(crate) fn run(verb: TaskVerb) -> impl AsyncFnOnce(Client) -> Result<ExitCode, Failure> {
+    async move |client| {
+        let client = &client;
+        match verb {
+            TaskVerb::List(args) => list(client, args).await,
+            TaskVerb::View(args) => view(client, args).await,
+            TaskVerb::Cancel(args) => {
+                let words = TaskWords {
+                    message: args.message,
+                    forced: args.force,
+                    ..TaskWords::default()
+                };
+                act(client, "cancel", args.task, words).await
+            }
+            TaskVerb::Finish(args) => act(client, "finish", args, TaskWords::default()).await,
+            TaskVerb::Requeue(args) => act(client, "requeue", args, TaskWords::default()).await,
+        }
+    }
+}
+
+async fn list(client: &Client, args: One) -> Result<ExitCode, Failure> {
+    let mut query = TaskQuery {
+        limit: Some(PAGE_MAX),
+        after: None,
+    };
+    let mut tasks: Vec<Value> = Vec::new();
+    loop {
+        let path = format!("/jobs/{}/tasks", args.id);
+        let mut page = client.get(&path, &query).await?;
+        if let Some(Value::Array(some)) = page.get_mut("tasks").map(Value::take) {
+            tasks.extend(some);
+        }
+        query.after = page.get("next").and_then(Value::as_u64).map(|id| id as u32);
+        if query.after.is_none() {
+            break;
+        }
+    }
+    let all = json!({ "tasks": tasks, "next": null });
+    show::answer(args.show.format, all, |page: TaskPage| {
+        job_show::tasks(&page.tasks)
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn view(client: &Client, args: OneTask) -> Result<ExitCode, Failure> {
+    let answer = client.get(&path(args.id)?, ()).await?;
+    show::answer(args.show.format, answer, |task| detail(args.id, task))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn act(
+    client: &Client,
+    verb: &str,
+    args: OneTask,
+    words: TaskWords,
+) -> Result<ExitCode, Failure> {
+    let words = TaskWords {
+        instance: args.id.instance,
+        ..words
+    };
+    let path = format!("{}/{verb}", path(args.id)?);
+    let answer = client.post(&path, words).await?;
+    show::answer(args.show.format, answer, |task| line(args.id, &task))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn path(id: Id) -> Result<String, Failure> {
+    match id.task {
+        Some(task) => Ok(format!("/jobs/{}/tasks/{task}", id.job)),
+        None => Err(Failure::Input(format!(
+            "{} is a job: a task of it is {}.TASK, see `jobyard task list {}`",
+            id.job, id.job, id.job
+        ))),
+    }
+}
+
+fn line(id: Id, detail: &TaskDetail) -> String {
+    let (task, job) = (&detail.task, id.job);
+    format!("task {job}.{} {}: {}", task.id, task.name, task.state)
+}
+
+fn detail(id: Id, detail: TaskDetail) -> String {
+    let mut text = line(id, &detail);
+    let runs = &detail.runs;
+    let tasks = [detail.task];
+    text.push_str(&format!("\ncommand: {}\n", tasks[0].command_line));
+    text.push_str(&job_show::tasks(&tasks));
+    if runs.is_empty() {
+        return text;
+    }
+    let mut table = table::new(&["instance", "attempt", "state", "on", "since"]);
+    for run in runs {
+        let on = |place: &jobyard::AllocationView| format!("{} cores {}", place.node, place.cores);
+        let on: Vec<String> = run.places.iter().map(on).collect();
+        let since = run.started.clone().or(Some(run.dispatched.clone()));
+        table.add_row([
+            Cell::new(run.instance).set_alignment(CellAlignment::Right),
+            Cell::new(run.attempt).set_alignment(CellAlignment::Right),
+            Cell::new(&run.state),
+            Cell::new(on.join(", ")),
+            Cell::new(show::time(&since)),
+        ]);
+    }
+    text.push_str(&format!("\n\n{table}"));
+    text
+}

@@ -1,0 +1,150 @@
+//! `jobyard serve`: the engine behind a socket, from the lock on its data folder to a clean stop.
+
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::process::ExitCode;
+
+use jobyard::{Engine, LocalNode, Notice, Notices};
+use jobyard_server::{DataFolder, Service};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
+
+use crate::args::{Common, Serve};
+use crate::failure::Failure;
+use crate::{folders, policy};
+
+pub(crate) fn main(args: Serve, common: &Common) -> Result<ExitCode, Failure> {
+    let path = folders::data(args.data.data.as_deref()).ok_or_else(|| {
+        Failure::Input("there is no home folder to keep jobs in: name a folder with --data".into())
+    })?;
+    let folder = DataFolder::claim(&path, args.group.as_deref()).map_err(Failure::input)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(Failure::work)?;
+    runtime.block_on(serve(args, common, folder))
+}
+
+async fn serve(args: Serve, common: &Common, folder: DataFolder) -> Result<ExitCode, Failure> {
+    // From here on a signal is a request to stop cleanly.
+    let mut signals = Signals::listen()?;
+    let (engine, node) = open_engine(&args, common, &folder).await?;
+    let mut failed = watch(engine.notices());
+    let service = Service::listen(folder, engine.clone(), vec![node]).map_err(Failure::input)?;
+    ready(&service);
+
+    let mut failure = None;
+    let stop = async {
+        tokio::select! {
+            () = signals.next() => {}
+            said = &mut failed => failure = Some(said.unwrap_or_default()),
+        }
+    };
+    let folder = service.run(stop).await;
+    tokio::select! {
+        () = close_engine(engine) => {}
+        // The second time: what still runs is killed when the engine goes.
+        () = signals.next() => eprintln!("jobyard: stopping at once"),
+    }
+    drop(folder);
+    match failure {
+        None => Ok(ExitCode::SUCCESS),
+        Some(text) => Err(Failure::work(text)),
+    }
+}
+
+/// The engine on its journal, with this machine as its node; and the node's name.
+async fn open_engine(
+    args: &Serve,
+    common: &Common,
+    folder: &DataFolder,
+) -> Result<(Engine, String), Failure> {
+    let chosen = policy::choose(&args.policy)?;
+    let mut node = LocalNode::this_machine(folder.path());
+    if let Some(cores) = args.cores {
+        node.spec.cores = cores;
+    }
+    // This process is the node's own: what detaches itself from a task is adopted, and killed with it.
+    node.config.subreaper = true;
+    let name = node.spec.name.clone();
+    let mut builder = Engine::builder()
+        .plugin_host(policy::host(common)?)
+        .policy(chosen.name, chosen.bytes)
+        .node(node);
+    for (name, value) in &args.policy.settings {
+        builder = builder.setting(name, value);
+    }
+    let engine = builder.build().await.map_err(Failure::input)?;
+    Ok((engine, name))
+}
+
+/// The node is in this process, so what runs ends with it: asked first, as when its job is canceled.
+async fn close_engine(engine: Engine) {
+    let grace = engine
+        .look(|state, _| state.parameters().task_cancel_grace)
+        .await;
+    let grace = std::time::Duration::from_micros(grace.map_or(0, |grace| grace.0));
+    engine.shutdown(grace).await;
+}
+
+/// Says what an administrator should know, and ends with the reason when the engine has stopped by itself.
+fn watch(mut notices: Notices) -> JoinHandle<String> {
+    tokio::spawn(async move {
+        loop {
+            match notices.next().await {
+                Some(Ok(Notice::PolicyFault(fault))) => eprintln!("jobyard: {fault}"),
+                Some(Ok(Notice::PolicySwitched(switched))) => eprintln!("jobyard: {switched}"),
+                Some(Ok(Notice::ProposalRefused(refusal))) => {
+                    eprintln!("jobyard: a proposal of the policy was refused: {refusal}");
+                }
+                Some(Ok(Notice::PolicyLog(line))) => eprintln!("jobyard: policy: {line}"),
+                Some(Ok(Notice::Stopped(error))) => return format!("the engine stopped: {error}"),
+                Some(Ok(Notice::Event(_) | Notice::Output { .. })) => {}
+                Some(Err(lagged)) => eprintln!("jobyard: {lagged}"),
+                None => return "the engine stopped".into(),
+            }
+        }
+    })
+}
+
+/// Tells people, and a service manager that asked for it (`sd_notify`), that requests are taken.
+fn ready(service: &Service) {
+    eprintln!("jobyard: ready on {}", service.socket().display());
+    if let Some(address) = std::env::var_os("NOTIFY_SOCKET")
+        && let Err(error) = notify(&address.into_vec())
+    {
+        eprintln!("jobyard: the service manager could not be told: {error}");
+    }
+}
+
+/// An address that begins with `@` is abstract: it is in no file system.
+fn notify(address: &[u8]) -> io::Result<()> {
+    let address = match address.strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name)?,
+        None => SocketAddr::from_pathname(std::ffi::OsStr::from_bytes(address))?,
+    };
+    UnixDatagram::unbound()?
+        .send_to_addr(b"READY=1", &address)
+        .map(drop)
+}
+
+/// The two signals that mean stop.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Signals, Failure> {
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt()).map_err(Failure::work)?,
+            terminate: signal(SignalKind::terminate()).map_err(Failure::work)?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

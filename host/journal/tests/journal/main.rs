@@ -1,0 +1,10 @@
+//! The SQLite journal on real files, with events of random kernel runs.
+
+mod refusals;
+mod store;
+mod yard;
+
+#[path = "../../../kernel/tests/kernel/numbers.rs"]
+mod numbers;
+#[path = "../../../kernel/tests/kernel/random.rs"]
+mod random;

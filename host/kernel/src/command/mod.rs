@@ -1,0 +1,235 @@
+//! What can be asked of the kernel, by whom, and how it says no.
+
+mod actor;
+mod rejection;
+
+use std::sync::Arc;
+
+use crate::{
+    Decision, FromNode, JobId, JobSpec, NodeId, NodeSpec, NodeState, Parameters, TaskId, TaskSpec,
+    Timestamp,
+};
+
+pub use actor::{Actor, Role, Roles};
+pub use rejection::Rejection;
+
+/// How a job is canceled, gentlest first; a stronger manner may be asked for while a gentler one is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Manner {
+    /// What runs may run to its end; nothing new starts. Nodes are released as they become idle.
+    Graceful,
+    /// What runs is told to end and killed after `TaskCancelGracePeriod`; nodes are released.
+    Normal,
+    /// No grace period, no node release.
+    Forced,
+}
+
+/// A request to change the state. Imperative; what comes of it are events.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Set all of the cluster's parameters. The host's own, at its start: nobody is asked for.
+    SetParameters(Parameters),
+    /// Add a node to the pool, online. The host's own, as nodes join: nobody is asked for.
+    AddNode(NodeSpec),
+    /// Take a node offline, drain it, or bring it back.
+    SetNodeState {
+        /// Who asks: an administrator.
+        by: Actor,
+        /// Which.
+        node: NodeId,
+        /// What it shall be.
+        state: NodeState,
+    },
+    /// Put a node into groups, and out of all others.
+    SetNodeGroups {
+        /// Who asks: an administrator.
+        by: Actor,
+        /// Which.
+        node: NodeId,
+        /// All that it shall be in.
+        groups: Vec<String>,
+    },
+    /// Add a job; it gets the next id.
+    AddJob {
+        /// Who asks; becomes the owner unless an administrator names another.
+        by: Actor,
+        /// The job.
+        spec: Arc<JobSpec>,
+        /// Its tasks.
+        tasks: Vec<Arc<TaskSpec>>,
+    },
+    /// Add a copy of a job, as it was asked for, for whoever asks. Hold, state, times and errors are not copied.
+    CloneJob {
+        /// Who asks; becomes the owner.
+        by: Actor,
+        /// Which.
+        job: JobId,
+    },
+    /// Change what a job asks for. What may change in which state is in `decide/modify.rs`.
+    ModifyJob {
+        /// Who asks.
+        by: Actor,
+        /// Which.
+        job: JobId,
+        /// All of its properties, as they shall be; an empty owner or template keeps what is there.
+        spec: Arc<JobSpec>,
+    },
+    /// Take a job away that was never submitted.
+    DeleteJob {
+        /// Who asks.
+        by: Actor,
+        /// Which.
+        job: JobId,
+    },
+    /// Forget an ended job before its time.
+    PurgeJob {
+        /// Who asks: an administrator.
+        by: Actor,
+        /// Which.
+        job: JobId,
+    },
+    /// Forget all jobs that ended before a time.
+    PurgeJobs {
+        /// Who asks: an administrator.
+        by: Actor,
+        /// Jobs that ended at this time or later stay.
+        ended_before: Timestamp,
+    },
+    /// Add tasks to a job that has not finished. In a job that is in the queue or runs they wait to be submitted.
+    AddTasks {
+        /// Who asks.
+        by: Actor,
+        /// Whose they become.
+        job: JobId,
+        /// They get the next ids, in order.
+        tasks: Vec<Arc<TaskSpec>>,
+        /// Submit them at once, where the job is in the queue or runs.
+        submit: bool,
+    },
+    /// Submit a task that is being configured in a job that is in the queue or runs.
+    SubmitTask {
+        /// Who asks.
+        by: Actor,
+        /// Whose.
+        job: JobId,
+        /// Which.
+        task: TaskId,
+    },
+    /// Take a task of a queued or running job back to be edited: what of it is not finished runs only when it is submitted again.
+    ConfigureTask {
+        /// Who asks.
+        by: Actor,
+        /// Whose.
+        job: JobId,
+        /// Which.
+        task: TaskId,
+    },
+    /// Change a task that is being configured.
+    ModifyTask {
+        /// Who asks.
+        by: Actor,
+        /// Whose.
+        job: JobId,
+        /// Which.
+        task: TaskId,
+        /// All of its properties, as they shall be.
+        spec: Arc<TaskSpec>,
+    },
+    /// Submit a job that is being configured.
+    SubmitJob {
+        /// Who asks.
+        by: Actor,
+        /// Which.
+        job: JobId,
+    },
+    /// Take a job out of the queue, or an ended one up again, to edit it.
+    ConfigureJob {
+        /// Who asks.
+        by: Actor,
+        /// Which.
+        job: JobId,
+    },
+    /// Cancel a job.
+    CancelJob {
+        /// Who asks.
+        by: Actor,
+        /// Which.
+        job: JobId,
+        /// At most 320 characters; becomes the job's error message.
+        message: String,
+        /// With or without grace.
+        how: Manner,
+    },
+    /// End a job as if it had finished.
+    FinishJob {
+        /// Who asks.
+        by: Actor,
+        /// Which.
+        job: JobId,
+        /// As for a cancel.
+        message: String,
+        /// What runs may run to its end; nothing new starts.
+        graceful: bool,
+    },
+    /// Queue a job again.
+    RequeueJob {
+        /// Who asks.
+        by: Actor,
+        /// Which.
+        job: JobId,
+    },
+    /// Hold a job until a time, or clear its hold.
+    HoldJob {
+        /// Who asks.
+        by: Actor,
+        /// Which.
+        job: JobId,
+        /// In the future, at most a year; none: clear it.
+        until: Option<Timestamp>,
+    },
+    /// Cancel a task or one instance of it.
+    CancelTask {
+        /// Who asks.
+        by: Actor,
+        /// Whose.
+        job: JobId,
+        /// Which.
+        task: TaskId,
+        /// One instance; none: the whole task.
+        instance: Option<u32>,
+        /// At most 320 characters; kept with the task.
+        message: String,
+        /// No grace period.
+        forced: bool,
+    },
+    /// End a running task as if it had finished.
+    FinishTask {
+        /// Who asks.
+        by: Actor,
+        /// Whose.
+        job: JobId,
+        /// Which.
+        task: TaskId,
+        /// One instance; none: all that run.
+        instance: Option<u32>,
+        /// As for a cancel.
+        message: String,
+    },
+    /// Run a task again.
+    RequeueTask {
+        /// Who asks.
+        by: Actor,
+        /// Whose.
+        job: JobId,
+        /// Which.
+        task: TaskId,
+        /// One instance; none: all that run, failed or were canceled.
+        instance: Option<u32>,
+    },
+    /// A policy proposes.
+    Propose(Decision),
+    /// A node reports.
+    Report(FromNode),
+    /// Time has passed: do what is due.
+    Tick,
+}

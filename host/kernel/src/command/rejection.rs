@@ -1,0 +1,200 @@
+//! Why a command was refused, each case in words.
+
+use crate::{Execution, Invalid, JobId, JobState, NodeId, Refusal, TaskId, TaskState, Unit};
+
+/// Why a command was refused. Nothing changed.
+///
+/// As `&'static str` it is its code, the name of the case: programs rely on it, so a case is not renamed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error, strum::IntoStaticStr)]
+pub enum Rejection {
+    /// There is no such job.
+    #[error("there is no job {0}")]
+    UnknownJob(JobId),
+    /// There is no such task.
+    #[error("job {job} has no task {task}")]
+    UnknownTask {
+        /// The job.
+        job: JobId,
+        /// The task that was named.
+        task: TaskId,
+    },
+    /// There is no such instance.
+    #[error("task {job}.{task} has no instance {instance}")]
+    UnknownInstance {
+        /// The job.
+        job: JobId,
+        /// The task.
+        task: TaskId,
+        /// The instance that was named.
+        instance: u32,
+    },
+    /// There is no such node.
+    #[error("there is no node {0}")]
+    UnknownNode(NodeId),
+    /// Not theirs to do.
+    #[error("{by} may not {what} job {job} of {owner}")]
+    PermissionDenied {
+        /// Who asked.
+        by: String,
+        /// For what.
+        what: &'static str,
+        /// Which job.
+        job: JobId,
+        /// Whose.
+        owner: String,
+    },
+    /// For administrators.
+    #[error("{by} may not {what}: that is for administrators")]
+    ForAdministrators {
+        /// Who asked.
+        by: String,
+        /// For what.
+        what: &'static str,
+    },
+    /// Only an administrator makes command jobs or jobs for others.
+    #[error("{by} may not add {what}")]
+    MayNotAdd {
+        /// Who asked.
+        by: String,
+        /// What.
+        what: &'static str,
+    },
+    /// Not in this state (InvalidCancelJobState).
+    #[error("job {job} cannot be canceled: it is {state}")]
+    InvalidCancelJobState {
+        /// Which.
+        job: JobId,
+        /// What it is.
+        state: JobState,
+    },
+    /// Not in this state.
+    #[error("job {job} cannot be {what}: it is {state}{hint}")]
+    InvalidJobState {
+        /// Which.
+        job: JobId,
+        /// What was asked.
+        what: &'static str,
+        /// What it is.
+        state: JobState,
+        /// The way out, where there is one.
+        hint: &'static str,
+    },
+    /// Not in this state (TryToModifyInvalidProperty).
+    #[error("the {property} of job {job} cannot be changed: it is {state}{hint}")]
+    InvalidModify {
+        /// Which.
+        job: JobId,
+        /// What was to be changed.
+        property: &'static str,
+        /// What the job is.
+        state: JobState,
+        /// The way out, where there is one.
+        hint: &'static str,
+    },
+    /// JobDeletionForbidden.
+    #[error("job {job} was submitted and cannot be deleted; cancel it, it goes by itself later")]
+    JobDeletionForbidden {
+        /// Which.
+        job: JobId,
+    },
+    /// What was added or changed needs more than its running job is sure to have.
+    #[error("task {task} needs at least {needs} units, but job {job} runs with a minimum of {min}")]
+    TaskAboveRunningJob {
+        /// Which.
+        job: JobId,
+        /// The task.
+        task: TaskId,
+        /// Its minimum.
+        needs: u32,
+        /// The job's.
+        min: u32,
+    },
+    /// Excluding these nodes would leave a running job below its minimum.
+    #[error(
+        "job {job} runs with a minimum of {min} {unit}; without these nodes it would have {units}",
+        unit = unit.plural()
+    )]
+    ExcludesTooMuch {
+        /// Which.
+        job: JobId,
+        /// What it counts.
+        unit: Unit,
+        /// Its minimum.
+        min: u32,
+        /// What it would keep.
+        units: u32,
+    },
+    /// Node prepare and node release tasks are there from the start, what a task is does not change, and a job keeps one to run.
+    #[error("job {job}: {what}")]
+    TaskRule {
+        /// Which.
+        job: JobId,
+        /// What was tried.
+        what: &'static str,
+    },
+    /// Not in this state.
+    #[error("task {job}.{task} cannot be {what}: it is {state}")]
+    InvalidTaskState {
+        /// Whose.
+        job: JobId,
+        /// Which.
+        task: TaskId,
+        /// What was asked.
+        what: &'static str,
+        /// What it is.
+        state: TaskState,
+    },
+    /// Node prepare and node release tasks cannot be canceled, finished or requeued by themselves.
+    #[error("task {job}.{task} is a node prepare or node release task, which cannot be {what}")]
+    NotForNodeTasks {
+        /// Whose.
+        job: JobId,
+        /// Which.
+        task: TaskId,
+        /// What was asked.
+        what: &'static str,
+    },
+    /// `rerunnable = false` (TryToRequeueNonRerunnableTask).
+    #[error("task {job}.{task} is not rerunnable")]
+    NotRerunnable {
+        /// Whose.
+        job: JobId,
+        /// Which.
+        task: TaskId,
+    },
+    /// CancelMessageIsTooLong.
+    #[error("the message has {chars} characters; at most {max} are kept")]
+    MessageTooLong {
+        /// Its length in Unicode scalar values.
+        chars: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// A hold in the past or more than a year ahead.
+    #[error("a hold must end in the future and within a year")]
+    InvalidHold,
+    /// The job or node cannot be taken as it is.
+    #[error("{0}")]
+    Invalid(Invalid),
+    /// All ids have been given out.
+    #[error("no {0} ids are left")]
+    NoIdsLeft(&'static str),
+    /// A proposal cannot be carried out.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// A report about an attempt that is not the current one, or of a job that is gone: counted, never applied.
+    #[error("report of {0} is out of date")]
+    StaleReport(Execution),
+}
+
+impl From<Invalid> for Rejection {
+    fn from(invalid: Invalid) -> Self {
+        Rejection::Invalid(invalid)
+    }
+}
+
+impl From<Refusal> for Rejection {
+    fn from(refusal: Refusal) -> Self {
+        Rejection::Refused(refusal)
+    }
+}

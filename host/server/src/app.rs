@@ -1,0 +1,54 @@
+//! The routes, and what all of them share.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{Method, StatusCode, Uri};
+use jobyard::Engine;
+use tokio::sync::{Mutex, watch};
+
+use crate::{Problem, jobs, nodes, parameters, tasks};
+
+/// What all requests share.
+#[derive(Debug, Clone)]
+pub(crate) struct App {
+    pub(crate) engine: Engine,
+    /// The nodes of this host, whose output is at hand.
+    pub(crate) local_nodes: Arc<[String]>,
+    /// One change of parameters after the other: each reads all and writes all.
+    pub(crate) parameters: Arc<Mutex<()>>,
+    /// Becomes true when the daemon is to stop: who waits for something is answered with what there is.
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+impl App {
+    /// Returns when the daemon is to stop.
+    pub(crate) async fn stopping(&self) {
+        let mut stopping = self.stopping.clone();
+        // An error means that the sender is gone, and the daemon with it.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+    }
+}
+
+/// All routes.
+pub(crate) fn routes(app: App) -> Router {
+    let v1 = Router::new()
+        .nest("/jobs", jobs::routes().merge(tasks::routes()))
+        .nest("/nodes", nodes::routes())
+        .nest("/parameters", parameters::routes());
+    Router::new()
+        .nest("/api/v1", v1)
+        .fallback(unknown)
+        .method_not_allowed_fallback(not_allowed)
+        .with_state(app)
+}
+
+async fn unknown(uri: Uri) -> Problem {
+    let detail = format!("there is nothing at {}", uri.path());
+    Problem::new(StatusCode::NOT_FOUND, "UnknownRoute", detail)
+}
+
+async fn not_allowed(method: Method, uri: Uri) -> Problem {
+    let detail = format!("{} does not take {method}", uri.path());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", detail)
+}

@@ -1,0 +1,91 @@
+//! Who is asking, as the socket says it, and what they may see.
+
+use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use jobyard::kernel::{Job, Rejection};
+use jobyard::{Actor, JobView, Role};
+use nix::unistd::{Uid, User};
+use tokio::net::unix::UCred;
+
+use crate::Problem;
+
+/// Who is asking; stands in the request's extensions.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller(pub(crate) Actor);
+
+impl Caller {
+    /// Root and the user of this process are administrators, everybody else is a user.
+    pub(crate) fn of(peer: UCred) -> Caller {
+        let uid = Uid::from_raw(peer.uid());
+        let name = match User::from_uid(uid) {
+            Ok(Some(user)) => user.name,
+            Ok(None) | Err(_) => format!("uid-{uid}"),
+        };
+        Caller(match uid.is_root() || uid == Uid::effective() {
+            true => Actor::administrator(name),
+            false => Actor::user(name),
+        })
+    }
+
+    /// Whether they see all of a job: its owner, and those who operate, administer or own everything.
+    pub(crate) fn sees(&self, job: &Job) -> bool {
+        self.sees_jobs_of(&job.spec.owner)
+    }
+
+    fn sees_jobs_of(&self, owner: &str) -> bool {
+        let all = [
+            Role::JobOperator,
+            Role::JobAdministrator,
+            Role::Administrator,
+        ];
+        all.into_iter().any(|role| self.0.is(role))
+            || (self.0.is(Role::User) && owner == self.0.name)
+    }
+
+    /// What they see of a job that others may own: of those not where it runs, why it waits and what it says.
+    pub(crate) fn limited(&self, mut view: JobView) -> JobView {
+        if !self.sees_jobs_of(&view.owner) {
+            view.allocation.clear();
+            view.error_message.clear();
+            view.waiting = None;
+            view.tasks.clear();
+        }
+        view
+    }
+
+    /// That they may look at a job's tasks and output.
+    pub(crate) fn may_look_at(&self, job: &Job, what: &str) -> Result<(), Problem> {
+        if self.sees(job) {
+            return Ok(());
+        }
+        let (by, id, owner) = (&self.0.name, job.id, &job.spec.owner);
+        let detail = format!("{by} may not look at {what} of job {id} of {owner}");
+        Err(denied(detail))
+    }
+
+    /// That they may do what only administrators may, where no command of the kernel asks.
+    pub(crate) fn administers(&self, what: &'static str) -> Result<(), Problem> {
+        match self.0.is(Role::Administrator) {
+            true => Ok(()),
+            false => Err(Problem::from(Rejection::ForAdministrators {
+                by: self.0.name.clone(),
+                what,
+            })),
+        }
+    }
+}
+
+fn denied(detail: String) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "PermissionDenied", detail)
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Caller, Problem> {
+        let caller = parts.extensions.get::<Caller>().cloned();
+        // Each connection has one; without it nothing is allowed.
+        caller.ok_or_else(|| denied("it is not known who is asking".into()))
+    }
+}

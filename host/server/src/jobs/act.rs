@@ -1,0 +1,176 @@
+//! Submit, cancel, finish, requeue: one job, or many with one answer each.
+
+use axum::extract::State;
+use jobyard::kernel::Command;
+use jobyard::{Actor, JobId, JobView, Manner};
+use serde::{Deserialize, Serialize};
+
+use super::seen;
+use crate::Problem;
+use crate::app::App;
+use crate::body::{JobPath, Json};
+use crate::caller::Caller;
+
+/// Jobs in one call.
+pub const JOBS_PER_CALL_MAX: usize = 10_000;
+
+/// What may be said beside the job.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Words {
+    /// For cancel and finish: becomes the job's error message; at most 320 characters.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub message: String,
+    /// For cancel: no grace period, no node release.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub forced: bool,
+    /// For cancel and finish: what runs may run to its end; nothing new starts.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub graceful: bool,
+}
+
+/// The same for many jobs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Order {
+    /// Which, in this order; at most [`JOBS_PER_CALL_MAX`].
+    pub jobs: Vec<u32>,
+    /// See [`Words::message`].
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub message: String,
+    /// See [`Words::forced`].
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub forced: bool,
+    /// See [`Words::graceful`].
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub graceful: bool,
+}
+
+/// What became of one of many: the job as it is now, or why not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The job's id; none where a job that was to be added has none.
+    pub id: Option<u32>,
+    /// The job, when it was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobView>,
+    /// Why it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
+}
+
+/// One for each that was asked for, in the same order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answers {
+    /// The answers.
+    pub answers: Vec<Answer>,
+}
+
+impl Answer {
+    pub(crate) fn new(id: Option<u32>, result: Result<JobView, Problem>) -> Answer {
+        let (job, problem) = match result {
+            Ok(job) => (Some(job), None),
+            Err(problem) => (None, Some(problem)),
+        };
+        Answer { id, job, problem }
+    }
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Act {
+    Submit,
+    Cancel,
+    Finish,
+    Requeue,
+}
+
+pub(crate) async fn one(
+    act: Act,
+    State(app): State<App>,
+    caller: Caller,
+    JobPath(id): JobPath,
+    Json(words): Json<Words>,
+) -> Result<axum::Json<JobView>, Problem> {
+    let command = command(act, &caller.0, id, &words)?;
+    app.engine.command(command).await?;
+    seen(&app, &caller, id).await.map(axum::Json)
+}
+
+pub(crate) async fn many(
+    act: Act,
+    State(app): State<App>,
+    caller: Caller,
+    Json(order): Json<Order>,
+) -> Result<axum::Json<Answers>, Problem> {
+    if order.jobs.len() > JOBS_PER_CALL_MAX {
+        let detail = format!(
+            "{} jobs in one call; at most {JOBS_PER_CALL_MAX} are taken",
+            order.jobs.len()
+        );
+        return Err(Problem::bad("TooManyJobs", detail));
+    }
+    let words = Words {
+        message: order.message,
+        forced: order.forced,
+        graceful: order.graceful,
+    };
+    let commands: Result<Vec<Command>, Problem> = order
+        .jobs
+        .iter()
+        .map(|&id| command(act, &caller.0, JobId(id), &words))
+        .collect();
+    let done = app.engine.commands(commands?).await;
+    let ids = order.jobs.clone();
+    let views = app.engine.look(move |state, _| {
+        let view = |&id: &u32| JobView::without_tasks(state, JobId(id));
+        ids.iter().map(view).collect::<Vec<_>>()
+    });
+    let views = views.await?;
+    let answers = order.jobs.iter().zip(done.into_iter().zip(views));
+    let answer = |(&id, (done, view)): (&u32, (Result<_, _>, Option<JobView>))| {
+        let view = view.ok_or_else(|| Problem::unknown_job(JobId(id)));
+        let result = done
+            .map_err(Problem::from)
+            .and(view.map(|view| caller.limited(view)));
+        Answer::new(Some(id), result)
+    };
+    Ok(axum::Json(Answers {
+        answers: answers.map(answer).collect(),
+    }))
+}
+
+fn command(act: Act, by: &Actor, job: JobId, words: &Words) -> Result<Command, Problem> {
+    let (by, message) = (by.clone(), words.message.clone());
+    let ends = matches!(act, Act::Cancel | Act::Finish);
+    let bad = |detail: &str| Err(Problem::bad("BadJson", detail));
+    if !ends && (!message.is_empty() || words.graceful) {
+        return bad("message and graceful go with cancel and finish only");
+    }
+    if words.forced && act != Act::Cancel {
+        return bad("forced goes with cancel only");
+    }
+    let how = match (words.forced, words.graceful) {
+        (true, true) => return bad("a cancel is forced or graceful, not both"),
+        (true, false) => Manner::Forced,
+        (false, true) => Manner::Graceful,
+        (false, false) => Manner::Normal,
+    };
+    let graceful = words.graceful;
+    Ok(match act {
+        Act::Submit => Command::SubmitJob { by, job },
+        Act::Cancel => Command::CancelJob {
+            by,
+            job,
+            message,
+            how,
+        },
+        Act::Finish => Command::FinishJob {
+            by,
+            job,
+            message,
+            graceful,
+        },
+        Act::Requeue => Command::RequeueJob { by, job },
+    })
+}

@@ -1,0 +1,70 @@
+//! `/api/v1/jobs`: jobs as they are, added, and told what to do.
+//!
+//! | method and path | what |
+//! |---|---|
+//! | `GET /jobs` | a page of jobs: [`ListQuery`], [`JobPage`] |
+//! | `POST /jobs` | adds what the body, a job file, asks for: [`AddQuery`]; JSON may be a list of jobs |
+//! | `POST /jobs/submit`, `cancel`, `finish`, `requeue` | many in one call, with one answer each: [`Order`], [`Answers`] |
+//! | `GET /jobs/{id}` | a job, without its tasks |
+//! | `POST /jobs/{id}/submit`, `cancel`, `finish`, `requeue` | one job: [`Words`]; answers the job |
+//! | `GET /jobs/{id}/wait` | answers when the job has ended or the time is over: [`WaitQuery`] |
+
+mod act;
+mod add;
+mod list;
+mod wait;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::{get, post};
+use jobyard::{JobId, JobView};
+
+use act::Act;
+pub use act::{Answer, Answers, JOBS_PER_CALL_MAX, Order, Words};
+pub use add::AddQuery;
+pub(crate) use list::page_limit;
+pub use list::{JobPage, ListQuery, PAGE_DEFAULT, PAGE_MAX};
+pub use wait::{WAIT_SECONDS_DEFAULT, WAIT_SECONDS_MAX, WaitQuery};
+
+use crate::Problem;
+use crate::app::App;
+use crate::body::JobPath;
+use crate::caller::Caller;
+
+pub(crate) fn routes() -> Router<App> {
+    let mut routes = Router::new()
+        .route("/", get(list::list).post(add::add))
+        .route("/{id}", get(view))
+        .route("/{id}/wait", get(wait::wait));
+    for (verb, act) in [
+        ("submit", Act::Submit),
+        ("cancel", Act::Cancel),
+        ("finish", Act::Finish),
+        ("requeue", Act::Requeue),
+    ] {
+        let many = move |app, caller, order| act::many(act, app, caller, order);
+        let one = move |app, caller, id, words| act::one(act, app, caller, id, words);
+        routes = routes
+            .route(&format!("/{verb}"), post(many))
+            .route(&format!("/{{id}}/{verb}"), post(one));
+    }
+    routes
+}
+
+async fn view(
+    State(app): State<App>,
+    caller: Caller,
+    JobPath(id): JobPath,
+) -> Result<axum::Json<JobView>, Problem> {
+    seen(&app, &caller, id).await.map(axum::Json)
+}
+
+/// A job without its tasks, as the caller may see it.
+pub(crate) async fn seen(app: &App, caller: &Caller, id: JobId) -> Result<JobView, Problem> {
+    let view = app
+        .engine
+        .look(move |state, _| JobView::without_tasks(state, id))
+        .await?;
+    let view = view.ok_or_else(|| Problem::unknown_job(id))?;
+    Ok(caller.limited(view))
+}

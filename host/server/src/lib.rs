@@ -1,0 +1,31 @@
+//! A host that stays up: an engine behind JSON over HTTP on a Unix socket in its data folder.
+//!
+//! What it is not: a place for rules. Who may do what, and which state allows what, is the kernel's; this crate finds out
+//! who is asking, reads bodies, and writes down what the state shows. Called by `jobyard serve`; the types of requests and
+//! answers are also what `jobyard job`, `task`, `node` and `param` read.
+//!
+//! # The interface
+//! Below `/api/v1`, one module a resource: [`jobs`], [`tasks`], [`nodes`], [`parameters`]. Times are RFC 3339 in UTC, a job has
+//! its six-value `status` beside its fine `state`. A request that cannot be carried out is answered with a [`Problem`]
+//! (`application/problem+json`) whose `code` programs may rely on. Unknown keys, in a query or a body, are refused.
+//!
+//! # Who is asking
+//! The socket says which user the peer runs as: root and the user of the daemon are administrators, everybody
+//! else is a user of that name. Tasks run as the user of the daemon, whoever their owner is. So the socket
+//! is open to that user and root only (mode 0600), unless the site names a group whose members it trusts with that (0660).
+
+mod app;
+mod body;
+mod caller;
+mod folder;
+pub mod jobs;
+pub mod nodes;
+mod output;
+pub mod parameters;
+mod problem;
+mod serve;
+pub mod tasks;
+
+pub use folder::{DataFolder, FolderError, SOCKET};
+pub use problem::Problem;
+pub use serve::{ServeError, Service};

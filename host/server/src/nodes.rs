@@ -1,0 +1,137 @@
+//! `/api/v1/nodes`: the pool. Everybody may look; only administrators take nodes in and out.
+//!
+//! | method and path | what |
+//! |---|---|
+//! | `GET /nodes` | all of them: [`NodeList`] |
+//! | `GET /nodes/{name}` | one: [`NodeView`] |
+//! | `POST /nodes/{name}/online` | it takes jobs again |
+//! | `POST /nodes/{name}/drain` | it takes no new jobs; those that have it keep it |
+//! | `POST /nodes/{name}/offline` | it leaves its jobs too, when what runs on it has ended |
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use jobyard::kernel::{Command, Node, NodeState};
+use serde::{Deserialize, Serialize};
+
+use crate::Problem;
+use crate::app::App;
+use crate::body::NamePath;
+use crate::caller::Caller;
+
+/// All nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeList {
+    /// In the order in which they joined.
+    pub nodes: Vec<NodeView>,
+}
+
+/// A node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeView {
+    /// Its id.
+    pub id: u32,
+    /// Its name.
+    pub name: String,
+    /// Online, Draining or Offline.
+    pub state: String,
+    /// Cores that jobs may have.
+    pub cores: u32,
+    /// Cores that no job holds.
+    pub free_cores: u32,
+    /// Sockets that the cores are spread over.
+    pub sockets: u32,
+    /// GPUs.
+    pub gpus: u32,
+    /// GPUs that no job holds.
+    pub free_gpus: u32,
+    /// Memory in MiB; 0 when it is not known.
+    pub memory_mb: u64,
+    /// Jobs that hold part of it.
+    pub jobs: Vec<u32>,
+}
+
+impl NodeView {
+    fn of(node: &Node) -> NodeView {
+        NodeView {
+            id: node.id.0,
+            name: node.spec.name.clone(),
+            state: match node.state {
+                NodeState::Offline => "Offline",
+                NodeState::Draining => "Draining",
+                NodeState::Online => "Online",
+            }
+            .into(),
+            cores: node.spec.cores,
+            free_cores: node.free.len(),
+            sockets: node.spec.sockets,
+            gpus: node.spec.gpus,
+            free_gpus: node.free_gpus.len(),
+            memory_mb: node.spec.memory_mb,
+            jobs: node.jobs.iter().map(|job| job.0).collect(),
+        }
+    }
+}
+
+pub(crate) fn routes() -> Router<App> {
+    let mut routes = Router::new()
+        .route("/", get(list))
+        .route("/{name}", get(view));
+    for (verb, wanted) in [
+        ("online", NodeState::Online),
+        ("drain", NodeState::Draining),
+        ("offline", NodeState::Offline),
+    ] {
+        let set = move |app, caller, name| set(wanted, app, caller, name);
+        routes = routes.route(&format!("/{{name}}/{verb}"), post(set));
+    }
+    routes
+}
+
+async fn list(State(app): State<App>, _: Caller) -> Result<Json<NodeList>, Problem> {
+    let look = |state: &jobyard::kernel::State, _: &_| NodeList {
+        nodes: state.nodes().map(NodeView::of).collect(),
+    };
+    Ok(Json(app.engine.look(look).await?))
+}
+
+async fn view(
+    State(app): State<App>,
+    _: Caller,
+    NamePath(name): NamePath,
+) -> Result<Json<NodeView>, Problem> {
+    node(&app, &name, NodeView::of).await.map(Json)
+}
+
+async fn set(
+    wanted: NodeState,
+    State(app): State<App>,
+    caller: Caller,
+    NamePath(name): NamePath,
+) -> Result<Json<NodeView>, Problem> {
+    let node_id = node(&app, &name, |node| node.id).await?;
+    let command = Command::SetNodeState {
+        by: caller.0,
+        node: node_id,
+        state: wanted,
+    };
+    app.engine.command(command).await?;
+    node(&app, &name, NodeView::of).await.map(Json)
+}
+
+async fn node<T: Send + 'static>(
+    app: &App,
+    name: &str,
+    look: impl FnOnce(&Node) -> T + Send + 'static,
+) -> Result<T, Problem> {
+    let wanted = name.to_string();
+    let found = app
+        .engine
+        .look(move |state, _| state.node_by_name(&wanted).map(look))
+        .await?;
+    found.ok_or_else(|| {
+        let detail = format!("there is no node {name:?}");
+        Problem::new(StatusCode::NOT_FOUND, "UnknownNode", detail)
+    })
+}

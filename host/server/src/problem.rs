@@ -1,0 +1,107 @@
+//! What is answered when a request is not carried out: `application/problem+json` (RFC 9457) with a code.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use jobyard::EngineError;
+use jobyard::kernel::{JobId, Rejection, TaskId};
+use serde::{Deserialize, Serialize};
+
+/// Why a request was not carried out. Displayed as its `detail`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{detail}")]
+pub struct Problem {
+    /// The status of the answer in words.
+    pub title: String,
+    /// The status of the answer.
+    pub status: u16,
+    /// What went wrong, for programs: the name of a case of the kernel's `Rejection`, as `InvalidCancelJobState`, or one of
+    /// this interface's own, as `BadQuery`. Does not change from version to version.
+    pub code: String,
+    /// What went wrong, for people: one line.
+    pub detail: String,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Problem {
+        Problem {
+            title: status.canonical_reason().unwrap_or_default().into(),
+            status: status.as_u16(),
+            code: code.into(),
+            detail: detail.into(),
+        }
+    }
+
+    pub(crate) fn unknown_job(job: JobId) -> Problem {
+        Rejection::UnknownJob(job).into()
+    }
+
+    pub(crate) fn unknown_task(job: JobId, task: TaskId) -> Problem {
+        Rejection::UnknownTask { job, task }.into()
+    }
+
+    /// A request that asks for what cannot be read.
+    pub(crate) fn bad(code: &str, detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    /// Something of this machine failed.
+    pub(crate) fn failed(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "Failed", detail)
+    }
+}
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Problem {
+        let unknown = matches!(
+            rejection,
+            Rejection::UnknownJob(_)
+                | Rejection::UnknownTask { .. }
+                | Rejection::UnknownInstance { .. }
+                | Rejection::UnknownNode(_)
+        );
+        let denied = matches!(
+            rejection,
+            Rejection::PermissionDenied { .. }
+                | Rejection::ForAdministrators { .. }
+                | Rejection::MayNotAdd { .. }
+        );
+        let unusable = matches!(
+            rejection,
+            Rejection::MessageTooLong { .. } | Rejection::Invalid(_) | Rejection::InvalidHold
+        );
+        let status = match () {
+            () if unknown => StatusCode::NOT_FOUND,
+            () if denied => StatusCode::FORBIDDEN,
+            () if unusable => StatusCode::UNPROCESSABLE_ENTITY,
+            // The rest is about the state that something is in.
+            () => StatusCode::CONFLICT,
+        };
+        Problem::new(status, (&rejection).into(), rejection.to_string())
+    }
+}
+
+impl From<EngineError> for Problem {
+    fn from(error: EngineError) -> Problem {
+        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+        match error {
+            EngineError::Rejected(rejection) => rejection.into(),
+            EngineError::UnknownJob(job) => Problem::unknown_job(job),
+            EngineError::Journal(_) => {
+                Problem::new(unavailable, "JournalFailed", error.to_string())
+            }
+            EngineError::Stopped => Problem::new(unavailable, "Stopped", error.to_string()),
+            EngineError::Swap(_) => {
+                Problem::new(StatusCode::CONFLICT, "PolicyRefused", error.to_string())
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let json = HeaderValue::from_static("application/problem+json");
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        (status, [(header::CONTENT_TYPE, json)], body).into_response()
+    }
+}
