@@ -109,7 +109,6 @@ impl Times {
             | Fact::TaskRequested { .. }
             | Fact::TaskRequeued { .. }
             | Fact::SharesFreed { .. }
-            | Fact::TaskRequested { .. }
             | Fact::JobModified { .. }
             | Fact::CandidatesChanged { .. }
             | Fact::MaximumChanged { .. }
