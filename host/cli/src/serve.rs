@@ -97,6 +97,11 @@ fn watch(mut notices: Notices) -> JoinHandle<String> {
                     eprintln!("jobyard: a proposal of the policy was refused: {refusal}");
                 }
                 Some(Ok(Notice::PolicyLog(line))) => eprintln!("jobyard: policy: {line}"),
+                Some(Ok(Notice::SnapshotFailed(error))) => {
+                    eprintln!(
+                        "jobyard: no snapshot: {error}; nothing is lost, but the next start takes longer"
+                    );
+                }
                 Some(Ok(Notice::Stopped(error))) => return format!("the engine stopped: {error}"),
                 Some(Ok(Notice::Event(_) | Notice::Output { .. })) => {}
                 Some(Err(lagged)) => eprintln!("jobyard: {lagged}"),

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use jobyard_journal::{Journal, MemoryJournal, SqliteJournal, replay};
 use jobyard_kernel::{
-    Command, Ending, Event, Execution, FromNode, JobId, Mirror, NodeId, NodeSpec, Parameters,
-    Phase, State, TaskId, run_on, step,
+    Command, Ending, Event, Execution, FromNode, JobId, NodeId, NodeSpec, Parameters, Phase, State,
+    TaskId, run_on, step,
 };
 use jobyard_node::{Node, NodeConfig, PluginSet};
 use jobyard_plugin::recovery::{PolicyChoice, PolicySlot};
@@ -16,10 +16,11 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::clock::Clock;
 use crate::commit::Committer;
-use crate::core::{Core, NODE_MESSAGES_MAX, NodeLink};
+use crate::core::Core;
 use crate::notice::NOTICES_MAX;
 use crate::pass::Decider;
-use crate::{BuildError, Engine, Stats, builtin};
+use crate::run::{Loop, NODE_MESSAGES_MAX, NodeLink};
+use crate::{BuildError, Engine, builtin};
 
 /// Requests that wait for the loop before callers wait.
 const REQUESTS_MAX: usize = 1_024;
@@ -213,9 +214,8 @@ impl Builder {
         let (requests_in, requests) = mpsc::channel(REQUESTS_MAX);
         let (notices, _) = broadcast::channel(NOTICES_MAX);
         let failure = Arc::new(OnceLock::new());
-        let core = Core {
-            state,
-            mirror: Mirror::new(),
+        let engine = Loop {
+            core: Core::new(state, sequence, policy, clock.now()),
             clock,
             requests,
             reports,
@@ -224,18 +224,15 @@ impl Builder {
             nodes,
             handles: handles.clone(),
             notices: notices.clone(),
-            stats: Stats {
-                policy,
-                ..Stats::default()
-            },
-            sequence,
             failure: failure.clone(),
+            swaps: VecDeque::new(),
+            swapping: None,
         };
         // The loop holds a sender itself, so that it does not end where there is no node.
         let _keeps_open = reports_in;
         tokio::spawn(async move {
             let _keeps_open = _keeps_open;
-            core.run().await;
+            engine.run().await;
         });
         Ok(Engine::new(requests_in, notices, host, handles, failure))
     }

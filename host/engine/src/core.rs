@@ -1,540 +1,387 @@
-//! The loop: one task owns the state. It drains what is ready, steps, hands the batch to the journal and goes on; when a
-//! batch is durable it answers callers and tells the nodes.
+//! What the engine does, without how it waits: state, mirror, batches and what is owed when a batch is durable.
+//!
+//! Not async, no threads, no clock: time is an argument, and what is to be done in the world comes out as [`Effect`]s. The
+//! engine's loop (`run.rs`) feeds it from channels. The seeded simulation feeds it in virtual time, with a
+//! journal, nodes and policies that fail; so what is tested there is what runs here.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 
-use jobyard_journal::{JournalError, Sequence};
+use jobyard_journal::Sequence;
 use jobyard_kernel::{
-    Command, Event, Execution, Fact, FromNode, Mirror, NodeId, Rejection, State, Timestamp, ToNode,
-    carry_out, step,
+    Changes, Command, Event, Execution, Fact, FromNode, Mirror, NodeId, Rejection, Span, State,
+    Timestamp, ToNode, carry_out, step,
 };
-use jobyard_plugin::recovery::PolicyChoice;
-use tokio::sync::{broadcast, mpsc, oneshot};
-use tokio::time::{Instant as Alarm, sleep_until};
+use jobyard_plugin::recovery::PassOutcome;
 
-use crate::clock::Clock;
-use crate::commit::{Committer, Write};
-use crate::pass::{Answer, Ask, Decider};
-use crate::{EngineError, Notice, Stats};
+use crate::{Notice, Stats};
 
-/// Requests and reports that are handled before the batch goes to the journal.
-const BATCH_MAX: usize = 1_024;
 /// Events between two snapshots.
 const SNAPSHOT_EVERY: Sequence = 200_000;
 /// A `wake_at` is not heeded sooner after a pass than this: a policy cannot make the host spin.
-const WAKE_AFTER_MIN: Duration = Duration::from_millis(10);
+const WAKE_AFTER_MIN: Span = Span::from_millis(10);
 /// After every policy was given up, the wait before the next try.
-const EXHAUSTED_WAIT: Duration = Duration::from_secs(1);
+const EXHAUSTED_WAIT: Span = Span::from_secs(1);
 /// How often messages that nodes have not answered are sent again.
-const RESEND_EVERY: Duration = Duration::from_secs(30);
-/// Messages that wait for one node.
-pub(crate) const NODE_MESSAGES_MAX: usize = 1_024;
+const RESEND_EVERY: Span = Span::from_secs(30);
 
-type SwapReply = oneshot::Sender<Result<(), EngineError>>;
-type Reply = oneshot::Sender<Result<Vec<Event>, EngineError>>;
-/// Looks at once; what it returns gives the answer.
-type Look = Box<dyn FnOnce(&State, &Stats) -> Answering + Send>;
-/// Called when what it answers is durable, or with the reason why it will not be.
-pub(crate) type Answering = Box<dyn FnOnce(Result<(), &EngineError>) + Send>;
-
-/// What a handle asks of the loop.
-pub(crate) enum Request {
-    /// Carry these out one after the other; each has its own answer.
-    Commands(Vec<(Command, Reply)>),
-    /// Look at the state; the answer waits until what it shows is durable.
-    Look(Look),
-    /// Put another policy in place.
-    Swap(Box<PolicyChoice>, SwapReply),
-    /// Stop.
-    Shutdown(Duration, oneshot::Sender<()>),
+/// Something to be done in the world, in this order.
+#[derive(Debug)]
+pub enum Effect<A> {
+    /// Give an answer: what it says is durable.
+    Answer(A),
+    /// Tell a node.
+    Send(NodeId, ToNode),
+    /// Tell all nodes to forget an attempt. Those that do not have it ignore it.
+    Forget(Execution),
+    /// Tell those who listen.
+    Notice(Notice),
 }
 
-/// The way to one node.
+/// What the policy answered.
 #[derive(Debug)]
-pub(crate) struct NodeLink {
-    pub(crate) messages: mpsc::Sender<ToNode>,
-    pub(crate) waiting: VecDeque<ToNode>,
+pub struct Decided {
+    /// Its plan, and what happened on the way to it.
+    pub outcome: PassOutcome,
+    /// It need not be asked for new jobs that do not fit.
+    pub only_fitting_arrivals: bool,
+    /// The policy that decides now.
+    pub policy: String,
 }
 
 /// A batch that the journal has, and what is done when it is durable.
-struct Pending {
+#[derive(Debug)]
+struct Pending<A> {
     last: Sequence,
     events: Arc<[Event]>,
-    answers: Vec<Answering>,
+    answers: Vec<A>,
     forget: Vec<Execution>,
 }
 
-/// Everything that the loop owns.
-pub(crate) struct Core {
-    pub(crate) state: State,
-    pub(crate) mirror: Mirror,
-    pub(crate) clock: Clock,
-    pub(crate) requests: mpsc::Receiver<Request>,
-    pub(crate) reports: mpsc::Receiver<FromNode>,
-    pub(crate) committer: Committer,
-    pub(crate) decider: Decider,
-    pub(crate) nodes: BTreeMap<NodeId, NodeLink>,
-    pub(crate) handles: Vec<jobyard_node::NodeHandle>,
-    pub(crate) notices: broadcast::Sender<Notice>,
-    pub(crate) stats: Stats,
-    pub(crate) sequence: Sequence,
-    /// Why the journal failed, for those who ask later.
-    pub(crate) failure: Arc<OnceLock<String>>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Start,
+    Stop,
+    Forget,
 }
 
-/// What the loop remembers from turn to turn and nobody else sees.
-struct Turn {
-    pending: VecDeque<Pending>,
+impl Kind {
+    fn of(message: &ToNode) -> Kind {
+        match message {
+            ToNode::Start(_) => Kind::Start,
+            ToNode::Stop { .. } => Kind::Stop,
+            ToNode::Forget(_) => Kind::Forget,
+        }
+    }
+}
+
+/// The engine's heart. `A` is how a caller is answered.
+#[derive(Debug)]
+pub struct Core<A> {
+    state: State,
+    mirror: Mirror,
+    stats: Stats,
+    sequence: Sequence,
+    pending: VecDeque<Pending<A>>,
+    /// What was decided since the last batch, and who waits for it.
     events: Vec<Event>,
-    answers: Vec<Answering>,
+    answers: Vec<A>,
     forget: Vec<Execution>,
-    in_flight: bool,
-    /// As many as callers that wait.
-    swaps: VecDeque<(Box<PolicyChoice>, SwapReply)>,
-    swapping: Option<SwapReply>,
+    /// The policy has been asked and has not answered.
+    asked: bool,
     only_fitting_arrivals: bool,
     wake_at: Option<Timestamp>,
-    not_before: Option<Alarm>,
-    resend_at: Alarm,
+    not_before: Option<Timestamp>,
+    resend_at: Timestamp,
     snapshot_at: Sequence,
-    shutdown: Option<(Duration, oneshot::Sender<()>)>,
+    effects: Vec<Effect<A>>,
 }
 
-enum Woken {
-    Request(Option<Request>),
-    Report(Option<FromNode>),
-    Durable(Option<Result<Sequence, JournalError>>),
-    Policy(Option<Answer>),
-    Room(NodeId, mpsc::OwnedPermit<ToNode>),
-    Time,
-}
-
-impl Core {
-    /// Runs until it is told to stop, its last handle is gone, or the journal fails.
-    pub(crate) async fn run(mut self) {
-        let mut turn = Turn {
+impl<A> Core<A> {
+    /// Goes on from a state of which everything is durable, up to the event of that number. What nodes are owed is sent again.
+    pub fn new(state: State, sequence: Sequence, policy: String, now: Timestamp) -> Self {
+        let mut core = Core {
+            state,
+            mirror: Mirror::new(),
+            stats: Stats {
+                policy,
+                ..Stats::default()
+            },
+            sequence,
             pending: VecDeque::new(),
             events: Vec::new(),
             answers: Vec::new(),
             forget: Vec::new(),
-            in_flight: false,
-            swaps: VecDeque::new(),
-            swapping: None,
+            asked: false,
             only_fitting_arrivals: false,
             wake_at: None,
             not_before: None,
-            resend_at: Alarm::now() + RESEND_EVERY,
-            snapshot_at: self.sequence,
-            shutdown: None,
+            resend_at: now + RESEND_EVERY,
+            snapshot_at: sequence,
+            effects: Vec::new(),
         };
-        self.resend();
-        loop {
-            self.ask_policy(&mut turn);
-            let alarm = self.alarm(&turn);
-            let woken = self.wait(alarm, turn.in_flight).await;
-            match woken {
-                Woken::Request(None) => return,
-                Woken::Request(Some(request)) => self.requests(request, &mut turn),
-                Woken::Report(None) => return,
-                Woken::Report(Some(report)) => self.reports(report, &mut turn),
-                Woken::Durable(Some(Ok(last))) => self.durable(last, &mut turn),
-                Woken::Durable(Some(Err(error))) => return self.journal_failed(&error, turn).await,
-                Woken::Durable(None) | Woken::Policy(None) => return,
-                Woken::Policy(Some(answer)) => self.policy_answered(answer, &mut turn),
-                Woken::Room(node, permit) => self.send_next(node, permit),
-                Woken::Time => {}
-            }
-            self.tick(&mut turn);
-            if self.commit(&mut turn).await.is_err() {
-                return self.journal_gone(turn).await;
-            }
-            if let Some((grace, done)) = turn.shutdown.take() {
-                self.shut_down(grace, turn).await;
-                let _ = done.send(());
-                return;
-            }
-        }
+        core.resend();
+        core
     }
 
-    /// When the loop has something to do even if nothing comes in.
-    fn alarm(&mut self, turn: &Turn) -> Alarm {
-        let mut alarm = turn.resend_at;
-        if let Some(due) = self.state.next_due() {
-            alarm = alarm.min(Alarm::now() + self.clock.until(due));
-        }
-        if let Some(wake) = turn.wake_at.filter(|_| !turn.in_flight) {
-            let wake = Alarm::now() + self.clock.until(wake);
-            alarm = alarm.min(turn.not_before.map_or(wake, |earliest| wake.max(earliest)));
-        } else if let Some(earliest) = turn.not_before.filter(|_| !turn.in_flight) {
-            alarm = alarm.min(earliest);
-        }
-        alarm
+    /// The state as it will be when everything that was decided is durable.
+    pub fn state(&self) -> &State {
+        &self.state
     }
 
-    async fn wait(&mut self, alarm: Alarm, in_flight: bool) -> Woken {
-        let room = self.nodes.iter().find(|(_, link)| !link.waiting.is_empty());
-        let room = room.map(|(&id, link)| (id, link.messages.clone()));
-        let room = async {
-            match room {
-                Some((id, messages)) => match messages.reserve_owned().await {
-                    Ok(permit) => (id, permit),
-                    Err(_) => std::future::pending().await,
-                },
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            // Durable first: answers and dispatches wait for nothing else.
-            biased;
-            durable = self.committer.durable.recv() => Woken::Durable(durable),
-            answer = self.decider.answers.recv(), if in_flight => Woken::Policy(answer),
-            (id, permit) = room => Woken::Room(id, permit),
-            report = self.reports.recv() => Woken::Report(report),
-            request = self.requests.recv() => Woken::Request(request),
-            () = sleep_until(alarm) => Woken::Time,
-        }
+    /// What was counted.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// What is to be done now. Take it after each call of one of the others.
+    pub fn effects(&mut self) -> Vec<Effect<A>> {
+        std::mem::take(&mut self.effects)
     }
 
     // ---- what comes in ----
 
-    fn requests(&mut self, first: Request, turn: &mut Turn) {
-        self.request(first, turn);
-        for _ in 1..BATCH_MAX {
-            match self.requests.try_recv() {
-                Ok(request) if turn.shutdown.is_none() => self.request(request, turn),
-                Ok(_) | Err(_) => return,
-            }
-        }
+    /// Carries out a command; what came of it. Nothing of it may be told to anybody before it is durable: hand an answer in.
+    ///
+    /// # Errors
+    /// A refusal, with which nothing has changed.
+    pub fn command(&mut self, command: &Command, now: Timestamp) -> Result<&[Event], Rejection> {
+        let from = self.events.len();
+        step(&mut self.state, command, now, &mut self.events)?;
+        self.note(from);
+        Ok(&self.events[from..])
     }
 
-    fn request(&mut self, request: Request, turn: &mut Turn) {
-        match request {
-            Request::Commands(commands) => {
-                for (command, reply) in commands {
-                    let from = self.step(&command, turn).map_err(EngineError::Rejected);
-                    let answer = from.map(|from| turn.events[from..].to_vec());
-                    let answering = Box::new(move |kept: Result<(), &EngineError>| {
-                        drop(reply.send(kept.map_err(EngineError::clone).and(answer)));
-                    });
-                    turn.answers.push(answering);
-                }
-            }
-            Request::Look(look) => turn.answers.push(look(&self.state, &self.stats)),
-            Request::Swap(choice, reply) => turn.swaps.push_back((choice, reply)),
-            Request::Shutdown(grace, done) => turn.shutdown = Some((grace, done)),
-        }
+    /// An answer that is given when all that has been decided by now is durable.
+    pub fn answer(&mut self, answer: A) {
+        self.answers.push(answer);
     }
 
-    fn reports(&mut self, first: FromNode, turn: &mut Turn) {
-        self.report(first, turn);
-        for _ in 1..BATCH_MAX {
-            match self.reports.try_recv() {
-                Ok(report) => self.report(report, turn),
-                Err(_) => return,
-            }
-        }
-    }
-
-    fn report(&mut self, report: FromNode, turn: &mut Turn) {
+    /// Takes a report of a node. The node keeps the end of an attempt until it is told to forget it.
+    pub fn report(&mut self, report: FromNode, now: Timestamp) {
         if let FromNode::Ended {
             execution,
             output_tail,
             ..
         } = &report
         {
-            turn.forget.push(*execution);
+            self.forget.push(*execution);
             if !output_tail.is_empty() && self.state.run(*execution).is_some() {
                 let (execution, tail) = (*execution, output_tail.clone());
-                // An error means that nobody listens.
-                let _ = self.notices.send(Notice::Output { execution, tail });
+                let notice = Notice::Output { execution, tail };
+                self.effects.push(Effect::Notice(notice));
             }
         }
-        if self.step(&Command::Report(report), turn).is_err() {
+        if self.command(&Command::Report(report), now).is_err() {
             self.stats.stale_reports += 1;
         }
     }
 
-    /// Where the events of the command begin in the turn's.
-    fn step(&mut self, command: &Command, turn: &mut Turn) -> Result<usize, Rejection> {
-        let from = turn.events.len();
-        step(&mut self.state, command, self.clock.now(), &mut turn.events)?;
-        turn.events[from..]
-            .iter()
-            .for_each(|event| self.mirror.note(&self.state, event));
-        Ok(from)
-    }
-
-    fn tick(&mut self, turn: &mut Turn) {
-        let now = self.clock.now();
+    /// Does what is due by now.
+    pub fn tick(&mut self, now: Timestamp) {
         if self.state.next_due().is_some_and(|due| due <= now)
-            && self.step(&Command::Tick, turn).is_err()
+            && self.command(&Command::Tick, now).is_err()
         {
             unreachable!("a tick is never refused");
         }
-        if Alarm::now() >= turn.resend_at {
-            turn.resend_at = Alarm::now() + RESEND_EVERY;
+        if now >= self.resend_at {
+            self.resend_at = now + RESEND_EVERY;
             self.resend();
         }
     }
 
+    /// When there is something to do even if nothing comes in.
+    pub fn alarm(&self) -> Timestamp {
+        let mut alarm = self.resend_at;
+        if let Some(due) = self.state.next_due() {
+            alarm = alarm.min(due);
+        }
+        if !self.asked {
+            let pass = match (self.wake_at, self.not_before) {
+                (Some(wake), Some(earliest)) => Some(wake.max(earliest)),
+                (wake, earliest) => wake.or(earliest),
+            };
+            alarm = pass.map_or(alarm, |pass| alarm.min(pass));
+        }
+        alarm
+    }
+
     // ---- the policy ----
 
-    fn ask_policy(&mut self, turn: &mut Turn) {
-        if turn.in_flight
-            || turn
-                .not_before
-                .is_some_and(|earliest| Alarm::now() < earliest)
-        {
-            return;
+    /// Whether the policy may be asked now: it is not at it, and has not been sent to rest.
+    pub fn may_ask(&self, now: Timestamp) -> bool {
+        !self.asked && self.not_before.is_none_or(|earliest| now >= earliest)
+    }
+
+    /// The changes to ask the policy with, if there is a reason to. Then its answer must come before the next question.
+    pub fn pass(&mut self, now: Timestamp) -> Option<Changes> {
+        if !self.may_ask(now) {
+            return None;
         }
-        let now = self.clock.now();
-        if let Some((choice, reply)) = turn.swaps.pop_front() {
-            let everything = Mirror::new().take(&self.state);
-            self.mirror = Mirror::new();
-            let _ = self.mirror.take(&self.state);
-            turn.swapping = Some(reply);
-            return self.ask(
-                Ask::Swap {
-                    now: now.as_instant(),
-                    everything,
-                    choice,
-                },
-                turn,
-            );
-        }
-        let woken = turn.wake_at.is_some_and(|at| at <= now);
+        let woken = self.wake_at.is_some_and(|at| at <= now);
         if !woken {
-            if !self.mirror.has_changes() {
-                return;
-            }
-            if turn.only_fitting_arrivals && self.mirror.only_arrivals_that_do_not_fit(&self.state)
-            {
-                return;
+            let nothing_to_do = !self.mirror.has_changes()
+                || (self.only_fitting_arrivals
+                    && self.mirror.only_arrivals_that_do_not_fit(&self.state));
+            if nothing_to_do {
+                return None;
             }
         }
-        turn.wake_at = turn.wake_at.filter(|_| !woken);
-        let changes = self.mirror.take(&self.state);
-        self.ask(
-            Ask::Pass {
-                now: now.as_instant(),
-                changes,
-            },
-            turn,
-        );
+        self.wake_at = self.wake_at.filter(|_| !woken);
+        self.asked();
+        Some(self.mirror.take(&self.state))
     }
 
-    fn ask(&mut self, ask: Ask, turn: &mut Turn) {
-        // There is room for one, and none is in flight.
-        turn.in_flight = self.decider.asks.try_send(ask).is_ok();
-        self.stats.passes += u64::from(turn.in_flight);
+    /// Everything, for another policy that is to be asked first.
+    pub fn everything(&mut self) -> Changes {
+        self.asked();
+        self.mirror.forget();
+        self.mirror.take(&self.state)
     }
 
-    fn policy_answered(&mut self, answer: Answer, turn: &mut Turn) {
-        turn.in_flight = false;
-        turn.only_fitting_arrivals = answer.only_fitting_arrivals;
-        let outcome = answer.outcome;
-        self.stats.policy = answer.policy;
+    fn asked(&mut self) {
+        self.asked = true;
+        self.stats.passes += 1;
+    }
+
+    /// Takes the policy's answer.
+    pub fn decided(&mut self, decided: Decided, now: Timestamp) {
+        self.asked = false;
+        self.only_fitting_arrivals = decided.only_fitting_arrivals;
+        self.stats.policy = decided.policy;
+        let outcome = decided.outcome;
         self.stats.policy_faults += outcome.faults.len() as u64;
-        for fault in outcome.faults {
-            let _ = self.notices.send(Notice::PolicyFault(Arc::new(fault)));
-        }
-        if let Some(switched) = outcome.switched {
-            let _ = self.notices.send(Notice::PolicySwitched(switched));
-        }
-        for line in outcome.log {
-            let _ = self.notices.send(Notice::PolicyLog(line));
-        }
+        let faults = outcome.faults.into_iter().map(Arc::new);
+        let faults = faults.map(Notice::PolicyFault);
+        let switched = outcome.switched.map(Notice::PolicySwitched);
+        let log = outcome.log.into_iter().map(Notice::PolicyLog);
+        self.effects
+            .extend(faults.chain(switched).chain(log).map(Effect::Notice));
         if outcome.needs_snapshot {
             self.mirror.forget();
         }
-        turn.not_before = outcome.exhausted.then(|| Alarm::now() + EXHAUSTED_WAIT);
-        let now = self.clock.now();
+        self.not_before = outcome.exhausted.then(|| now + EXHAUSTED_WAIT);
         let wake_at = outcome
             .plan
             .wake_at
             .filter(|at| at.is_finite() && *at >= 0.0);
-        turn.wake_at = wake_at.map(|at| Timestamp(at as u64).min(Timestamp::MAX));
-        if turn.wake_at.is_some() && turn.not_before.is_none() {
-            turn.not_before =
-                Some(Alarm::now() + WAKE_AFTER_MIN).filter(|_| turn.wake_at <= Some(now));
+        self.wake_at = wake_at.map(|at| Timestamp(at as u64).min(Timestamp::MAX));
+        if self.wake_at.is_some_and(|at| at <= now) && self.not_before.is_none() {
+            self.not_before = Some(now + WAKE_AFTER_MIN);
         }
-        let from = turn.events.len();
-        let refused = carry_out(&mut self.state, outcome.plan, now, &mut turn.events);
-        turn.events[from..]
-            .iter()
-            .for_each(|event| self.mirror.note(&self.state, event));
+        let from = self.events.len();
+        let refused = carry_out(&mut self.state, outcome.plan, now, &mut self.events);
+        self.note(from);
         self.stats.proposals_refused += refused.len() as u64;
-        for (_, refusal) in refused {
-            let _ = self.notices.send(Notice::ProposalRefused(refusal));
-        }
-        if let (Some(result), Some(reply)) = (answer.swap, turn.swapping.take()) {
-            let result = result.map_err(|error| EngineError::Swap(error.to_string()));
-            turn.answers.push(Box::new(move |kept| {
-                drop(reply.send(kept.map_err(EngineError::clone).and(result)));
-            }));
-        }
+        let refused = refused
+            .into_iter()
+            .map(|(_, refusal)| Notice::ProposalRefused(refusal));
+        self.effects.extend(refused.map(Effect::Notice));
     }
 
     // ---- what goes out ----
 
-    /// Hands what has been decided to the journal. Waits only when the journal is far behind.
-    async fn commit(&mut self, turn: &mut Turn) -> Result<(), ()> {
-        if turn.events.is_empty() {
-            let (answers, forget) = (
-                std::mem::take(&mut turn.answers),
-                std::mem::take(&mut turn.forget),
-            );
-            match turn.pending.back_mut() {
+    /// What has been decided since the last batch, for the journal. Answers to what changed nothing are given when all before
+    /// them is durable, which may be now.
+    pub fn batch(&mut self) -> Option<Arc<[Event]>> {
+        let answers = std::mem::take(&mut self.answers);
+        let forget = std::mem::take(&mut self.forget);
+        if self.events.is_empty() {
+            match self.pending.back_mut() {
                 Some(last) => {
                     last.answers.extend(answers);
                     last.forget.extend(forget);
                 }
-                None => {
-                    answers.into_iter().for_each(|answer| answer(Ok(())));
-                    self.forget(&forget);
-                }
+                None => self.release(answers, forget),
             }
-            return Ok(());
+            return None;
         }
-        let events: Arc<[Event]> = std::mem::take(&mut turn.events).into();
+        let events: Arc<[Event]> = std::mem::take(&mut self.events).into();
         self.sequence += events.len() as Sequence;
-        turn.pending.push_back(Pending {
+        self.pending.push_back(Pending {
             last: self.sequence,
             events: events.clone(),
-            answers: std::mem::take(&mut turn.answers),
-            forget: std::mem::take(&mut turn.forget),
+            answers,
+            forget,
         });
-        self.committer
-            .writes
-            .send(Write::Events(events))
-            .await
-            .map_err(drop)?;
-        if self.sequence - turn.snapshot_at >= SNAPSHOT_EVERY {
-            turn.snapshot_at = self.sequence;
-            let snapshot = Write::Snapshot(self.sequence, Box::new(self.state.clone()));
-            self.committer.writes.send(snapshot).await.map_err(drop)?;
-        }
-        Ok(())
+        Some(events)
     }
 
-    fn durable(&mut self, last: Sequence, turn: &mut Turn) {
-        while turn.pending.front().is_some_and(|batch| batch.last <= last) {
-            let Some(batch) = turn.pending.pop_front() else {
-                return;
-            };
-            batch.answers.into_iter().for_each(|answer| answer(Ok(())));
+    /// The state after the last batch, where it is time to keep it: the journal gets it after that batch.
+    pub fn snapshot(&mut self) -> Option<(Sequence, Box<State>)> {
+        let due = self.events.is_empty() && self.sequence - self.snapshot_at >= SNAPSHOT_EVERY;
+        due.then(|| {
+            self.snapshot_at = self.sequence;
+            (self.sequence, Box::new(self.state.clone()))
+        })
+    }
+
+    /// The journal has everything up to this event.
+    pub fn durable(&mut self, last: Sequence) {
+        while let Some(batch) = self.pending.pop_front_if(|batch| batch.last <= last) {
             for event in batch.events.iter() {
                 if let Fact::Dispatched { works, .. } = &event.fact {
-                    works.iter().for_each(|work| self.tell(work.execution));
+                    // One that is to be stopped by now is told so when that is durable too.
+                    let starts = works.iter().map(|work| work.execution);
+                    starts.for_each(|execution| self.tell(execution, Kind::Start));
                 }
                 if let Fact::StopRequested { executions, .. } = &event.fact {
-                    executions
-                        .iter()
-                        .for_each(|&execution| self.tell(execution));
+                    let stops = executions.iter().copied();
+                    stops.for_each(|execution| self.tell(execution, Kind::Stop));
                 }
-                // An error means that nobody listens.
-                let _ = self.notices.send(Notice::Event(Arc::new(event.clone())));
+                let notice = Notice::Event(Arc::new(event.clone()));
+                self.effects.push(Effect::Notice(notice));
             }
-            self.forget(&batch.forget);
+            self.release(batch.answers, batch.forget);
         }
     }
 
-    /// Sends what a node is owed for an attempt. By now it may be nothing.
-    fn tell(&mut self, execution: Execution) {
-        if let Some((node, message)) = self.state.message(execution) {
-            self.post(node, message);
-        }
+    /// Whether the journal has everything.
+    pub fn is_durable(&self) -> bool {
+        self.pending.is_empty()
     }
 
-    fn post(&mut self, node: NodeId, message: ToNode) {
-        let Some(link) = self.nodes.get_mut(&node) else {
-            return;
-        };
-        if !link.waiting.is_empty() {
-            return link.waiting.push_back(message);
-        }
-        if let Err(mpsc::error::TrySendError::Full(message)) = link.messages.try_send(message) {
-            link.waiting.push_back(message);
-        }
+    /// The answers that nobody has got, for when the journal has failed.
+    pub fn unanswered(self) -> impl Iterator<Item = A> {
+        let pending = self.pending.into_iter().flat_map(|batch| batch.answers);
+        pending.chain(self.answers)
     }
 
-    fn send_next(&mut self, node: NodeId, permit: mpsc::OwnedPermit<ToNode>) {
-        if let Some(message) = self
-            .nodes
-            .get_mut(&node)
-            .and_then(|link| link.waiting.pop_front())
+    fn release(&mut self, answers: Vec<A>, forget: Vec<Execution>) {
+        self.effects.extend(answers.into_iter().map(Effect::Answer));
+        self.effects.extend(forget.into_iter().map(Effect::Forget));
+    }
+
+    /// Sends what a node is owed for an attempt, if it is of that kind. By now it may be nothing.
+    fn tell(&mut self, execution: Execution, kind: Kind) {
+        if let Some((node, message)) = self.state.message(execution)
+            && kind == Kind::of(&message)
         {
-            permit.send(message);
+            self.effects.push(Effect::Send(node, message));
         }
     }
 
-    /// Nodes ignore what they do not have, so all may be told.
-    fn forget(&mut self, executions: &[Execution]) {
-        let nodes: Vec<NodeId> = self.nodes.keys().copied().collect();
-        for &execution in executions {
-            nodes
-                .iter()
-                .for_each(|&node| self.post(node, ToNode::Forget(execution)));
-        }
-    }
-
+    /// Sends again what nodes have not answered, but for what is not durable yet and was never sent.
     fn resend(&mut self) {
-        let owed: Vec<Execution> = self.state.owed().collect();
-        owed.into_iter().for_each(|execution| self.tell(execution));
-    }
-
-    /// Ends all work, then sees the journal through.
-    async fn shut_down(mut self, grace: Duration, mut turn: Turn) {
-        for handle in std::mem::take(&mut self.handles) {
-            let stop = handle.shutdown(grace);
-            tokio::pin!(stop);
-            // Reports must be taken meanwhile, or the node waits for us.
-            loop {
-                tokio::select! {
-                    () = &mut stop => break,
-                    report = self.reports.recv() => match report {
-                        Some(report) => self.reports(report, &mut turn),
-                        None => break,
-                    },
-                }
+        let undecided = self.pending.iter().flat_map(|batch| batch.events.iter());
+        let mut too_new = BTreeSet::new();
+        for event in undecided.chain(&self.events) {
+            if let Fact::Dispatched { works, .. } = &event.fact {
+                too_new.extend(works.iter().map(|work| work.execution));
+            }
+            if let Fact::StopRequested { executions, .. } = &event.fact {
+                too_new.extend(executions);
             }
         }
-        if self.commit(&mut turn).await.is_err() {
-            return self.journal_gone(turn).await;
-        }
-        while !turn.pending.is_empty() {
-            match self.committer.durable.recv().await {
-                Some(Ok(last)) => self.durable(last, &mut turn),
-                Some(Err(error)) => return self.journal_failed(&error, turn).await,
-                None => return,
-            }
-        }
-        self.committer.close().await;
-    }
-
-    /// The journal takes nothing more: its last word says why.
-    async fn journal_gone(mut self, mut turn: Turn) {
-        while let Some(word) = self.committer.durable.recv().await {
-            match word {
-                Ok(last) => self.durable(last, &mut turn),
-                Err(error) => return self.journal_failed(&error, turn).await,
-            }
+        let owed = self.state.owed().filter(|owed| !too_new.contains(owed));
+        for (node, message) in owed.filter_map(|execution| self.state.message(execution)) {
+            self.effects.push(Effect::Send(node, message));
         }
     }
 
-    /// Nothing that was not durable is acknowledged: those who wait learn that the engine has stopped.
-    async fn journal_failed(self, error: &JournalError, turn: Turn) {
-        self.committer.close().await;
-        let text = error.to_string();
-        let _ = self.failure.set(text.clone());
-        let error = EngineError::Journal(text.clone());
-        let pending = turn.pending.into_iter().flat_map(|batch| batch.answers);
-        pending
-            .chain(turn.answers)
-            .for_each(|answer| answer(Err(&error)));
-        // An error means that nobody listens.
-        let _ = self.notices.send(Notice::Stopped(text));
+    fn note(&mut self, from: usize) {
+        self.events[from..]
+            .iter()
+            .for_each(|event| self.mirror.note(&self.state, event));
     }
 }

@@ -13,7 +13,7 @@ use jobyard_plugin::recovery::PolicyChoice;
 use jobyard_plugin::{Limits, PluginHost, World};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use crate::core::{Answering, Request};
+use crate::run::{Answering, Request};
 use crate::{Builder, EngineError, JobView, Notice, Notices, Stats};
 
 /// A running engine. May be cloned; when the last handle is dropped the engine stops and its nodes kill what runs.

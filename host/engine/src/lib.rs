@@ -51,12 +51,13 @@ mod builder;
 pub mod builtin;
 mod clock;
 mod commit;
-mod core;
+pub mod core;
 mod error;
 mod handle;
 pub mod jobfile;
 mod notice;
 mod pass;
+mod run;
 mod view;
 
 pub use builder::{Builder, LocalNode};

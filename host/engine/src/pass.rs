@@ -7,6 +7,7 @@ use jobyard_plugin::recovery::{PassOutcome, PolicyChoice, PolicySlot, SwapError}
 use tokio::sync::mpsc;
 
 use crate::BuildError;
+use crate::core::Decided;
 
 /// What the loop asks of the policy.
 pub(crate) enum Ask {
@@ -22,13 +23,9 @@ pub(crate) enum Ask {
 
 /// What the policy answered.
 pub(crate) struct Answer {
-    pub(crate) outcome: PassOutcome,
+    pub(crate) decided: Decided,
     /// For a swap: whether it was made.
     pub(crate) swap: Option<Result<(), SwapError>>,
-    /// Of the policy that decides now: it need not be asked for new jobs that do not fit.
-    pub(crate) only_fitting_arrivals: bool,
-    /// The policy that decides now.
-    pub(crate) policy: String,
 }
 
 /// The loop's end of the policy.
@@ -64,12 +61,12 @@ impl Decider {
                 };
                 let fitting =
                     |(name, value): &(String, String)| name == "arrivals" && value == "fitting";
-                let answer = Answer {
+                let decided = Decided {
                     outcome,
-                    swap,
                     only_fitting_arrivals: slot.traits().iter().any(fitting),
                     policy: slot.active().plugin.name().to_string(),
                 };
+                let answer = Answer { decided, swap };
                 if outbox.blocking_send(answer).is_err() {
                     return;
                 }

@@ -111,7 +111,6 @@ impl Times {
             | Fact::TaskRequested { .. }
             | Fact::TaskRequeued { .. }
             | Fact::SharesFreed { .. }
-            | Fact::TaskRequested { .. }
             | Fact::JobModified { .. }
             | Fact::MaximumChanged { .. }
             | Fact::JobDeleted { .. }

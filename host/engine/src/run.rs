@@ -1,0 +1,322 @@
+//! The loop: one task owns the [`Core`]. It drains what is ready, steps, hands the batch to the journal and goes on; when a
+//! batch is durable it answers callers and tells the nodes.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use jobyard_journal::{JournalError, Sequence};
+use jobyard_kernel::{Command, Event, FromNode, NodeId, State, ToNode};
+use jobyard_plugin::recovery::PolicyChoice;
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::time::{Instant as Alarm, sleep_until};
+
+use crate::clock::Clock;
+use crate::commit::{Committer, Write};
+use crate::core::{Core, Effect};
+use crate::pass::{Answer, Ask, Decider};
+use crate::{EngineError, Notice, Stats};
+
+/// Requests and reports that are handled before the batch goes to the journal.
+const BATCH_MAX: usize = 1_024;
+/// Messages that wait for one node.
+pub(crate) const NODE_MESSAGES_MAX: usize = 1_024;
+
+type SwapReply = oneshot::Sender<Result<(), EngineError>>;
+type Reply = oneshot::Sender<Result<Vec<Event>, EngineError>>;
+/// Looks at once; what it returns gives the answer.
+type Look = Box<dyn FnOnce(&State, &Stats) -> Answering + Send>;
+/// Called when what it answers is durable, or with the reason why it will not be.
+pub(crate) type Answering = Box<dyn FnOnce(Result<(), &EngineError>) + Send>;
+
+/// What a handle asks of the loop.
+pub(crate) enum Request {
+    /// Carry these out one after the other; each has its own answer.
+    Commands(Vec<(Command, Reply)>),
+    /// Look at the state; the answer waits until what it shows is durable.
+    Look(Look),
+    /// Put another policy in place.
+    Swap(Box<PolicyChoice>, SwapReply),
+    /// Stop.
+    Shutdown(Duration, oneshot::Sender<()>),
+}
+
+/// The way to one node.
+#[derive(Debug)]
+pub(crate) struct NodeLink {
+    pub(crate) messages: mpsc::Sender<ToNode>,
+    pub(crate) waiting: VecDeque<ToNode>,
+}
+
+/// Everything that the loop owns.
+pub(crate) struct Loop {
+    pub(crate) core: Core<Answering>,
+    pub(crate) clock: Clock,
+    pub(crate) requests: mpsc::Receiver<Request>,
+    pub(crate) reports: mpsc::Receiver<FromNode>,
+    pub(crate) committer: Committer,
+    pub(crate) decider: Decider,
+    pub(crate) nodes: BTreeMap<NodeId, NodeLink>,
+    pub(crate) handles: Vec<jobyard_node::NodeHandle>,
+    pub(crate) notices: broadcast::Sender<Notice>,
+    /// Why the journal failed, for those who ask later.
+    pub(crate) failure: Arc<OnceLock<String>>,
+    /// As many as callers that wait.
+    pub(crate) swaps: VecDeque<(Box<PolicyChoice>, SwapReply)>,
+    pub(crate) swapping: Option<SwapReply>,
+}
+
+type Shutdown = (Duration, oneshot::Sender<()>);
+
+enum Woken {
+    Request(Option<Request>),
+    Report(Option<FromNode>),
+    Durable(Option<Result<Sequence, JournalError>>),
+    Policy(Option<Answer>),
+    Room(NodeId, mpsc::OwnedPermit<ToNode>),
+    Time,
+}
+
+impl Loop {
+    /// Runs until it is told to stop, its last handle is gone, or the journal fails.
+    pub(crate) async fn run(mut self) {
+        let mut shutdown = None;
+        self.carry_out();
+        loop {
+            self.ask_policy();
+            let alarm = Alarm::now() + self.clock.until(self.core.alarm());
+            match self.wait(alarm).await {
+                Woken::Request(None) => return,
+                Woken::Request(Some(request)) => self.requests(request, &mut shutdown),
+                Woken::Report(None) => return,
+                Woken::Report(Some(report)) => self.reports(report),
+                Woken::Durable(Some(Ok(last))) => self.core.durable(last),
+                Woken::Durable(Some(Err(error))) => return self.journal_failed(&error).await,
+                Woken::Durable(None) | Woken::Policy(None) => return,
+                Woken::Policy(Some(answer)) => self.policy_answered(answer),
+                Woken::Room(node, permit) => self.send_next(node, permit),
+                Woken::Time => {}
+            }
+            self.core.tick(self.clock.now());
+            if self.commit().await.is_err() {
+                return self.journal_gone().await;
+            }
+            self.carry_out();
+            if let Some((grace, done)) = shutdown.take() {
+                self.shut_down(grace).await;
+                let _ = done.send(());
+                return;
+            }
+        }
+    }
+
+    async fn wait(&mut self, alarm: Alarm) -> Woken {
+        let room = self.nodes.iter().find(|(_, link)| !link.waiting.is_empty());
+        let room = room.map(|(&id, link)| (id, link.messages.clone()));
+        let room = async {
+            match room {
+                Some((id, messages)) => match messages.reserve_owned().await {
+                    Ok(permit) => (id, permit),
+                    Err(_) => std::future::pending().await,
+                },
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            // Durable first: answers and dispatches wait for nothing else.
+            biased;
+            durable = self.committer.durable.recv() => Woken::Durable(durable),
+            answer = self.decider.answers.recv() => Woken::Policy(answer),
+            (id, permit) = room => Woken::Room(id, permit),
+            report = self.reports.recv() => Woken::Report(report),
+            request = self.requests.recv() => Woken::Request(request),
+            () = sleep_until(alarm) => Woken::Time,
+        }
+    }
+
+    // ---- what comes in ----
+
+    fn requests(&mut self, first: Request, shutdown: &mut Option<Shutdown>) {
+        self.request(first, shutdown);
+        for _ in 1..BATCH_MAX {
+            match self.requests.try_recv() {
+                Ok(request) if shutdown.is_none() => self.request(request, shutdown),
+                Ok(_) | Err(_) => return,
+            }
+        }
+    }
+
+    fn request(&mut self, request: Request, shutdown: &mut Option<Shutdown>) {
+        match request {
+            Request::Commands(commands) => {
+                for (command, reply) in commands {
+                    let answer = self.core.command(&command, self.clock.now());
+                    let answer = answer.map(<[Event]>::to_vec);
+                    let answer = answer.map_err(EngineError::Rejected);
+                    self.core
+                        .answer(Box::new(move |kept: Result<(), &EngineError>| {
+                            drop(reply.send(kept.map_err(EngineError::clone).and(answer)));
+                        }));
+                }
+            }
+            Request::Look(look) => {
+                let answering = look(self.core.state(), self.core.stats());
+                self.core.answer(answering);
+            }
+            Request::Swap(choice, reply) => self.swaps.push_back((choice, reply)),
+            Request::Shutdown(grace, done) => *shutdown = Some((grace, done)),
+        }
+    }
+
+    fn reports(&mut self, first: FromNode) {
+        self.core.report(first, self.clock.now());
+        for _ in 1..BATCH_MAX {
+            match self.reports.try_recv() {
+                Ok(report) => self.core.report(report, self.clock.now()),
+                Err(_) => return,
+            }
+        }
+    }
+
+    // ---- the policy ----
+
+    fn ask_policy(&mut self) {
+        let now = self.clock.now();
+        let ask = if self.core.may_ask(now)
+            && let Some((choice, reply)) = self.swaps.pop_front()
+        {
+            self.swapping = Some(reply);
+            Ask::Swap {
+                now: now.as_instant(),
+                everything: self.core.everything(),
+                choice,
+            }
+        } else {
+            let Some(changes) = self.core.pass(now) else {
+                return;
+            };
+            let now = now.as_instant();
+            Ask::Pass { now, changes }
+        };
+        // There is room for one, and none is in flight. If its thread has ended, `answers` says so.
+        let _ = self.decider.asks.try_send(ask);
+    }
+
+    fn policy_answered(&mut self, answer: Answer) {
+        self.core.decided(answer.decided, self.clock.now());
+        if let (Some(result), Some(reply)) = (answer.swap, self.swapping.take()) {
+            let result = result.map_err(|error| EngineError::Swap(error.to_string()));
+            self.core.answer(Box::new(move |kept| {
+                drop(reply.send(kept.map_err(EngineError::clone).and(result)));
+            }));
+        }
+    }
+
+    // ---- what goes out ----
+
+    /// Hands what has been decided to the journal. Waits only when the journal is far behind.
+    async fn commit(&mut self) -> Result<(), ()> {
+        let writes = &self.committer.writes;
+        if let Some(events) = self.core.batch() {
+            writes.send(Write::Events(events)).await.map_err(drop)?;
+        }
+        if let Some((at, state)) = self.core.snapshot() {
+            let snapshot = Write::Snapshot(at, state);
+            writes.send(snapshot).await.map_err(drop)?;
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self) {
+        for effect in self.core.effects() {
+            match effect {
+                Effect::Answer(answer) => answer(Ok(())),
+                Effect::Send(node, message) => self.post(node, message),
+                Effect::Forget(execution) => {
+                    let nodes: Vec<NodeId> = self.nodes.keys().copied().collect();
+                    nodes
+                        .into_iter()
+                        .for_each(|node| self.post(node, ToNode::Forget(execution)));
+                }
+                // An error means that nobody listens.
+                Effect::Notice(notice) => drop(self.notices.send(notice)),
+            }
+        }
+    }
+
+    fn post(&mut self, node: NodeId, message: ToNode) {
+        let Some(link) = self.nodes.get_mut(&node) else {
+            return;
+        };
+        if !link.waiting.is_empty() {
+            return link.waiting.push_back(message);
+        }
+        if let Err(mpsc::error::TrySendError::Full(message)) = link.messages.try_send(message) {
+            link.waiting.push_back(message);
+        }
+    }
+
+    fn send_next(&mut self, node: NodeId, permit: mpsc::OwnedPermit<ToNode>) {
+        if let Some(message) = self
+            .nodes
+            .get_mut(&node)
+            .and_then(|link| link.waiting.pop_front())
+        {
+            permit.send(message);
+        }
+    }
+
+    /// Ends all work, then sees the journal through.
+    async fn shut_down(mut self, grace: Duration) {
+        for handle in std::mem::take(&mut self.handles) {
+            let stop = handle.shutdown(grace);
+            tokio::pin!(stop);
+            // Reports must be taken meanwhile, or the node waits for us.
+            loop {
+                tokio::select! {
+                    () = &mut stop => break,
+                    report = self.reports.recv() => match report {
+                        Some(report) => self.reports(report),
+                        None => break,
+                    },
+                }
+            }
+        }
+        if self.commit().await.is_err() {
+            return self.journal_gone().await;
+        }
+        while !self.core.is_durable() {
+            match self.committer.durable.recv().await {
+                Some(Ok(last)) => self.core.durable(last),
+                Some(Err(error)) => return self.journal_failed(&error).await,
+                None => return,
+            }
+        }
+        self.carry_out();
+        self.committer.close().await;
+    }
+
+    /// The journal takes nothing more: its last word says why.
+    async fn journal_gone(mut self) {
+        while let Some(word) = self.committer.durable.recv().await {
+            match word {
+                Ok(last) => self.core.durable(last),
+                Err(error) => return self.journal_failed(&error).await,
+            }
+        }
+    }
+
+    /// Nothing that was not durable is acknowledged: those who wait learn that the engine has stopped.
+    async fn journal_failed(mut self, error: &JournalError) {
+        self.carry_out();
+        self.committer.close().await;
+        let text = error.to_string();
+        let _ = self.failure.set(text.clone());
+        let error = EngineError::Journal(text.clone());
+        self.core
+            .unanswered()
+            .for_each(|answer| answer(Err(&error)));
+        // An error means that nobody listens.
+        let _ = self.notices.send(Notice::Stopped(text));
+    }
+}
