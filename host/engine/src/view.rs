@@ -194,6 +194,7 @@ impl TaskView {
             kind: match task.spec.kind {
                 TaskKind::Basic => "basic",
                 TaskKind::Sweep { .. } => "sweep",
+                TaskKind::Service => "service",
                 TaskKind::NodePrepare => "node-prepare",
                 TaskKind::NodeRelease => "node-release",
             }

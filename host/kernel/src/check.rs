@@ -125,6 +125,7 @@ impl State {
                 | SharePhase::Released => true,
                 SharePhase::Added | SharePhase::Ready => false,
             };
+            let leaves = leaves || job.phase != Phase::Running;
             ensure(leaves || self.is_candidate(job, node), || {
                 format!("holds node {node}, which is not a candidate")
             })?;

@@ -38,8 +38,8 @@ pub(crate) fn relink(job: &mut Job) {
             continue;
         }
         let ready = task.waiting_for == 0 && !task.queued.is_empty() && !task.draft;
-        let queued = if ready { task.queued.len() } else { 0 };
-        job.open_units += (task.runs.len() as u64 + queued) * u64::from(task.spec.max);
+        let queued = if ready { task.queued_units() } else { 0 };
+        job.open_units += task.runs.len() as u64 * u64::from(task.spec.max) + queued;
         if ready {
             job.ready.insert(index as u32);
         }
@@ -112,7 +112,7 @@ pub(crate) fn task_ended(job: &mut Job, index: usize) {
             task.waiting_for -= 1;
             if task.waiting_for == 0 && !task.queued.is_empty() && !task.draft {
                 job.ready.insert(next);
-                job.open_units += task.queued.len() * u64::from(task.spec.max);
+                job.open_units += task.queued_units();
             }
         }
         if turned_bad {

@@ -48,6 +48,8 @@ pub enum TaskRequest {
     Finish,
     /// That it runs again.
     Requeue,
+    /// That a service starts no more instances.
+    Conclude,
 }
 
 /// What the end of an attempt means.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::limits::DISPATCH_BATCH_MAX;
+use crate::limits::{DISPATCH_BATCH_MAX, SERVICE_INSTANCES_MAX};
 use crate::parents::{check_parents, purge};
 use crate::units::Room;
 use crate::{
@@ -253,7 +253,7 @@ fn node_work(job: &Job, kind: TaskKind, node: NodeId, ahead: u32) -> Option<Disp
     let index = match kind {
         TaskKind::NodePrepare => job.node_prepare?,
         TaskKind::NodeRelease => job.node_release?,
-        TaskKind::Basic | TaskKind::Sweep { .. } => return None,
+        TaskKind::Basic | TaskKind::Sweep { .. } | TaskKind::Service => return None,
     };
     let execution = Execution {
         job: job.id,
@@ -284,7 +284,7 @@ fn dispatch(state: &State, job: &Job) -> Vec<Dispatch> {
     let mut total: u32 = rooms.iter().map(Room::units).sum();
     for &index in &job.ready {
         let task = &job.tasks[index as usize];
-        for instance in task.queued.iter() {
+        for instance in task.queued.iter().chain(further_instances(task)) {
             if total < task.spec.min || works.len() == DISPATCH_BATCH_MAX {
                 return works;
             }
@@ -312,6 +312,17 @@ fn dispatch(state: &State, job: &Job) -> Vec<Dispatch> {
         }
     }
     works
+}
+
+/// Instances that are made as they are dispatched: those of a service after the one that is queued.
+fn further_instances(task: &Task) -> std::ops::Range<u32> {
+    match task.spec.kind {
+        TaskKind::Service => task.made + 1..SERVICE_INSTANCES_MAX + 1,
+        TaskKind::Basic
+        | TaskKind::Sweep { .. }
+        | TaskKind::NodePrepare
+        | TaskKind::NodeRelease => 0..0,
+    }
 }
 
 /// What of a job's nodes no task runs on, where it is a unit at least.

@@ -1,7 +1,9 @@
 //! How instances of a task move between queued and ended, and what of it the job remembers. Called by `apply` alone.
 
 use crate::depend::task_ended;
-use crate::{Counts, Job, JobError, Outcome, RangeSet, Task, TaskState, Tries};
+use crate::{
+    CancelCause, Counts, Job, JobError, Outcome, RangeSet, Task, TaskKind, TaskState, Tries,
+};
 
 pub(crate) fn count_outcome(counts: &mut Counts, outcome: Outcome, n: u64) {
     match outcome {
@@ -47,6 +49,7 @@ pub(crate) fn conclude_queued(
     if task.queued.is_empty() || !task.spec.kind.is_ordinary() {
         return;
     }
+    let open = task.queued_units();
     let gone = match instance {
         None => std::mem::take(&mut task.queued),
         Some(one) => {
@@ -54,10 +57,12 @@ pub(crate) fn conclude_queued(
             RangeSet::span(one, one)
         }
     };
+    let next = instance.is_some() && task.make_next();
     if task.waiting_for == 0 && !task.draft {
-        job.open_units -= gone.len() * u64::from(task.spec.max);
+        job.open_units -= open - task.queued_units();
     }
     *waiting(&mut job.counts, task) -= gone.len();
+    *waiting(&mut job.counts, task) += u64::from(next);
     task.draft &= !task.queued.is_empty();
     count_outcome(&mut job.counts, outcome, gone.len());
     if task.queued.is_empty() {
@@ -125,6 +130,9 @@ pub(crate) fn requeue_instances(
         .copied()
         .filter(|&o| reruns(o))
         .collect();
+    if task.spec.kind == TaskKind::Service {
+        return replace_instances(job, index, instance, &outcomes);
+    }
     for outcome in outcomes {
         let set = task.outcomes.get_mut(&outcome).expect("it was just listed");
         let back = match instance {
@@ -149,5 +157,33 @@ pub(crate) fn requeue_instances(
         uncount_outcome(&mut job.counts, outcome, back.len());
         *waiting(&mut job.counts, task) += back.len();
         task.queued.extend(&back);
+    }
+}
+
+/// Instances of a service are not run again: others take their place, as many as there is room for.
+fn replace_instances(job: &mut Job, index: usize, instance: Option<u32>, outcomes: &[Outcome]) {
+    let task = &mut job.tasks[index];
+    let replaced = Outcome::Canceled {
+        cause: CancelCause::Replaced,
+    };
+    let mut any = false;
+    for outcome in outcomes {
+        let set = task.outcomes.get_mut(outcome).expect("it was just listed");
+        let gone = match instance {
+            None => std::mem::take(set),
+            Some(one) if set.remove(one) => RangeSet::span(one, one),
+            Some(_) => continue,
+        };
+        if set.is_empty() {
+            task.outcomes.remove(outcome);
+        }
+        any = true;
+        uncount_outcome(&mut job.counts, *outcome, gone.len());
+        count_outcome(&mut job.counts, replaced, gone.len());
+        task.outcomes.entry(replaced).or_default().extend(&gone);
+    }
+    if any && task.make_next() {
+        task.canceled = false;
+        *waiting(&mut job.counts, task) += 1;
     }
 }

@@ -440,7 +440,7 @@ impl Job {
         let index = match kind {
             TaskKind::NodePrepare => self.node_prepare,
             TaskKind::NodeRelease => self.node_release,
-            TaskKind::Basic | TaskKind::Sweep { .. } => None,
+            TaskKind::Basic | TaskKind::Sweep { .. } | TaskKind::Service => None,
         };
         self.tasks.get(index? as usize)
     }

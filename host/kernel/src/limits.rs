@@ -12,6 +12,8 @@ pub const PATH_BYTES_MAX: usize = 4_096;
 pub const ENVIRONMENT_BYTES_MAX: usize = 64 * 1024;
 /// Instances of one sweep.
 pub const SWEEP_INSTANCES_MAX: u32 = 1_000_000;
+/// Instances that one service may come to.
+pub const SERVICE_INSTANCES_MAX: u32 = 1_000_000;
 /// Tasks of one job.
 pub const TASKS_PER_JOB_MAX: usize = 100_000;
 /// Names that one task may depend on.

@@ -37,7 +37,7 @@ impl State {
         };
         let path = |path: &Option<String>| path.as_deref().map(replace);
         let kind = match spec.kind {
-            TaskKind::Basic | TaskKind::Sweep { .. } => WorkKind::Execute,
+            TaskKind::Basic | TaskKind::Sweep { .. } | TaskKind::Service => WorkKind::Execute,
             TaskKind::NodePrepare => WorkKind::Prepare,
             TaskKind::NodeRelease => WorkKind::Release,
         };
@@ -49,7 +49,10 @@ impl State {
             };
         let limit_ms = match spec.kind {
             TaskKind::NodeRelease => self.parameters.node_release_timeout.as_millis(),
-            TaskKind::Basic | TaskKind::Sweep { .. } | TaskKind::NodePrepare => 0,
+            TaskKind::Basic
+            | TaskKind::Sweep { .. }
+            | TaskKind::Service
+            | TaskKind::NodePrepare => 0,
         };
         let mut assignment = Assignment {
             execution,

@@ -2,8 +2,8 @@
 
 use crate::limits::ERROR_TEXT_BYTES_MAX;
 use crate::{
-    Again, Ending, Execution, Fact, FailureCause, FromNode, Job, Outcome, Phase, Rejection, Run,
-    State, StopCause, Task, TaskKind, Then, Verdict,
+    Again, CancelCause, Ending, Execution, Fact, FailureCause, FromNode, Job, Outcome, Phase,
+    Rejection, Run, State, StopCause, Task, TaskKind, Then, Verdict,
 };
 
 /// Codes of `failure` in `wit/work.wit` that are the work's own fault: trying again would fail again.
@@ -41,6 +41,9 @@ pub(crate) fn decide(state: &State, report: &FromNode) -> Result<Vec<Fact>, Reje
             let verdict = match task.spec.kind {
                 TaskKind::Basic | TaskKind::Sweep { .. } => {
                     verdict(state, job, task, run, *execution, ending)
+                }
+                TaskKind::Service => {
+                    of_service(verdict(state, job, task, run, *execution, ending), code)
                 }
                 TaskKind::NodePrepare | TaskKind::NodeRelease => {
                     Verdict::Ended(node_outcome(run, ending))
@@ -131,6 +134,19 @@ fn verdict(
     }
 }
 
+/// An instance of a service is not run again: another takes its place.
+fn of_service(verdict: Verdict, code: Option<i32>) -> Verdict {
+    match verdict {
+        Verdict::Again(Again::Failure) => failed(FailureCause::ExitCode, code),
+        Verdict::Again(Again::SystemError | Again::Preemption | Again::Request) => {
+            Verdict::Ended(Outcome::Canceled {
+                cause: CancelCause::Replaced,
+            })
+        }
+        Verdict::Ended(outcome) => Verdict::Ended(outcome),
+    }
+}
+
 fn failed(cause: FailureCause, code: Option<i32>) -> Verdict {
     Verdict::Ended(Outcome::Failed { cause, code })
 }
@@ -141,6 +157,9 @@ fn after_stop(task: &Task, goes_on: bool, cause: StopCause, code: Option<i32>) -
         StopCause::TaskFinished | StopCause::JobFinished => {
             Verdict::Ended(Outcome::Finished { code })
         }
+        StopCause::ServiceConcluded => Verdict::Ended(Outcome::Canceled {
+            cause: CancelCause::ServiceConcluded,
+        }),
         StopCause::TaskRequeued | StopCause::JobRequeued if goes_on => {
             Verdict::Again(Again::Request)
         }
@@ -168,9 +187,10 @@ fn after_stop(task: &Task, goes_on: bool, cause: StopCause, code: Option<i32>) -
 
 fn stopped(cause: StopCause) -> FailureCause {
     match cause {
-        StopCause::TaskCanceled | StopCause::TaskRequeued | StopCause::TaskFinished => {
-            FailureCause::Canceled
-        }
+        StopCause::TaskCanceled
+        | StopCause::TaskRequeued
+        | StopCause::TaskFinished
+        | StopCause::ServiceConcluded => FailureCause::Canceled,
         StopCause::RuntimeExpired => FailureCause::RuntimeExpired,
         StopCause::JobCanceled | StopCause::JobFinished | StopCause::JobRequeued => {
             FailureCause::JobCanceled

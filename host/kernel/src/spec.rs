@@ -200,6 +200,9 @@ pub enum TaskKind {
         /// At least 1.
         increment: u32,
     },
+    /// One command in as many instances as the job has room for: a new one starts whenever there is room, be it that one
+    /// ended or that a node was added, until the service is concluded or the job ends.
+    Service,
     /// Runs on each node that is added to the job, before any other task there.
     NodePrepare,
     /// Runs on each node that leaves the job.
@@ -210,12 +213,13 @@ impl TaskKind {
     /// Whether the job's result depends on it: not for node prepare and node release.
     pub fn is_ordinary(self) -> bool {
         match self {
-            TaskKind::Basic | TaskKind::Sweep { .. } => true,
+            TaskKind::Basic | TaskKind::Sweep { .. } | TaskKind::Service => true,
             TaskKind::NodePrepare | TaskKind::NodeRelease => false,
         }
     }
 
-    /// First and last instance id: 0 to 0 for a basic task, from 1 for a sweep, none yet for node tasks.
+    /// First and last instance id: 0 to 0 for a basic task, from 1 for a sweep, none that are known from the start for services and
+    /// node tasks.
     pub fn instances(self) -> Option<(u32, u32)> {
         match self {
             TaskKind::Basic => Some((0, 0)),
@@ -227,18 +231,18 @@ impl TaskKind {
                 1,
                 (end.checked_sub(start)? / increment.max(1)).saturating_add(1),
             )),
-            TaskKind::NodePrepare | TaskKind::NodeRelease => None,
+            TaskKind::Service | TaskKind::NodePrepare | TaskKind::NodeRelease => None,
         }
     }
 
-    /// What `*` stands for in an instance: the sweep's value, or the instance id in node tasks.
+    /// What `*` stands for in an instance: the sweep's value, or the instance id in services and node tasks.
     pub fn value(self, instance: u32) -> Option<u32> {
         match self {
             TaskKind::Basic => None,
             TaskKind::Sweep {
                 start, increment, ..
             } => Some(start.saturating_add((instance.saturating_sub(1)).saturating_mul(increment))),
-            TaskKind::NodePrepare | TaskKind::NodeRelease => Some(instance),
+            TaskKind::Service | TaskKind::NodePrepare | TaskKind::NodeRelease => Some(instance),
         }
     }
 }

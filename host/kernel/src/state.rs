@@ -329,7 +329,7 @@ pub(crate) fn run_timer(
             Some(started),
             Some(limit),
             None,
-            TaskKind::Basic | TaskKind::Sweep { .. } | TaskKind::NodePrepare,
+            TaskKind::Basic | TaskKind::Sweep { .. } | TaskKind::Service | TaskKind::NodePrepare,
         ) => Some((started + limit, Timer::TaskRuntime(execution))),
         _ => None,
     }

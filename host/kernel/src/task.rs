@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Grant, RangeSet, Span, TaskSpec, Timestamp};
+use crate::limits::{SERVICE_INSTANCES_MAX, UNITS_MAX};
+use crate::{Grant, RangeSet, Span, TaskKind, TaskSpec, Timestamp};
 
 /// A task's or an instance's state, with HPC Pack's names and numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -108,6 +109,10 @@ pub enum CancelCause {
     JobFinished,
     /// Its job failed before it ran.
     JobFailed,
+    /// Its service was concluded.
+    ServiceConcluded,
+    /// An instance of a service that could not go on: a new one takes its place.
+    Replaced,
 }
 
 impl fmt::Display for FailureCause {
@@ -155,6 +160,8 @@ pub enum StopCause {
     Preempted,
     /// The job lost its nodes, or none could be prepared.
     SystemError,
+    /// The service was concluded, and its instances with it.
+    ServiceConcluded,
     /// The job may not use the node any more: it was excluded, or left a group.
     NodeNotUsable,
 }
@@ -250,7 +257,31 @@ impl Task {
             task.queued = RangeSet::span(first, last);
             task.made = last;
         }
+        task.make_next();
         task
+    }
+
+    /// A service always has one instance queued, the next to be started; without one it is concluded.
+    pub(crate) fn make_next(&mut self) -> bool {
+        let service = self.spec.kind == TaskKind::Service;
+        let makes = service && self.queued.is_empty() && self.made < SERVICE_INSTANCES_MAX;
+        if makes {
+            self.made += 1;
+            self.queued.insert(self.made);
+        }
+        makes
+    }
+
+    /// Units that its queued instances could use at once. A service could use any number.
+    pub(crate) fn queued_units(&self) -> u64 {
+        match self.spec.kind {
+            TaskKind::Service if !self.queued.is_empty() => u64::from(UNITS_MAX),
+            TaskKind::Basic
+            | TaskKind::Sweep { .. }
+            | TaskKind::Service
+            | TaskKind::NodePrepare
+            | TaskKind::NodeRelease => self.queued.len() * u64::from(self.spec.max),
+        }
     }
 
     /// Whether every instance has ended for good.
@@ -375,7 +406,7 @@ impl Outcome {
         match self {
             Outcome::Finished { .. }
             | Outcome::Canceled {
-                cause: CancelCause::Explicit,
+                cause: CancelCause::Explicit | CancelCause::ServiceConcluded | CancelCause::Replaced,
             } => false,
             Outcome::Failed { .. } | Outcome::Canceled { .. } => true,
         }
@@ -406,6 +437,12 @@ impl fmt::Display for Outcome {
             Outcome::Canceled {
                 cause: CancelCause::JobFailed,
             } => write!(f, "its job failed"),
+            Outcome::Canceled {
+                cause: CancelCause::ServiceConcluded,
+            } => write!(f, "its service was concluded"),
+            Outcome::Canceled {
+                cause: CancelCause::Replaced,
+            } => write!(f, "replaced by another instance"),
         }
     }
 }

@@ -114,7 +114,10 @@ fn what_is_asked(
     }
     let instance = match task.spec.kind {
         TaskKind::Basic => Some(query.instance.unwrap_or(0)),
-        TaskKind::Sweep { .. } | TaskKind::NodePrepare | TaskKind::NodeRelease => query.instance,
+        TaskKind::Sweep { .. }
+        | TaskKind::Service
+        | TaskKind::NodePrepare
+        | TaskKind::NodeRelease => query.instance,
     };
     match instance {
         Some(instance) if !task.has(instance) => Err(Rejection::UnknownInstance {

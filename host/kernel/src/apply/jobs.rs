@@ -162,7 +162,7 @@ impl State {
             match spec.kind {
                 TaskKind::NodePrepare => job.node_prepare = Some(index),
                 TaskKind::NodeRelease => job.node_release = Some(index),
-                TaskKind::Basic | TaskKind::Sweep { .. } => {}
+                TaskKind::Basic | TaskKind::Sweep { .. } | TaskKind::Service => {}
             }
             let task = Task::new(spec.clone());
             job.counts.queued += task.queued.len();
@@ -281,6 +281,7 @@ impl State {
                 | StopCause::JobFinished
                 | StopCause::JobRuntimeExpired
                 | StopCause::JobFailed
+                | StopCause::ServiceConcluded
                 | StopCause::NodeNotUsable
                 | StopCause::Preempted => {}
             }

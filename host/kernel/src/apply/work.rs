@@ -16,11 +16,17 @@ impl State {
             let (execution, index) = (work.execution, index(work.execution.task));
             let task = &mut job.tasks[index];
             match task.spec.kind {
-                TaskKind::Basic | TaskKind::Sweep { .. } => {
+                TaskKind::Basic | TaskKind::Sweep { .. } | TaskKind::Service => {
+                    let open = task.queued_units();
                     assert!(
                         task.queued.remove(execution.instance),
                         "{execution} was queued"
                     );
+                    if task.make_next() {
+                        job.counts.queued += 1;
+                    }
+                    let units = u64::from(task.spec.max);
+                    job.open_units = job.open_units - open + task.queued_units() + units;
                     if task.queued.is_empty() {
                         job.ready.remove(&(index as u32));
                     }
@@ -83,7 +89,7 @@ impl State {
         let whole = instance.is_none();
         match request {
             TaskRequest::Cancel => task.canceled |= whole,
-            TaskRequest::Finish => {}
+            TaskRequest::Finish | TaskRequest::Conclude => {}
             TaskRequest::Requeue => task.canceled &= !whole,
         }
         task.message = Some(message.to_string()).filter(|said| !said.is_empty());
@@ -185,7 +191,7 @@ impl State {
             (TaskKind::NodePrepare | TaskKind::NodeRelease, Verdict::Again(_)) => {
                 unreachable!("node tasks are not tried again")
             }
-            (TaskKind::Basic | TaskKind::Sweep { .. }, _) => {}
+            (TaskKind::Basic | TaskKind::Sweep { .. } | TaskKind::Service, _) => {}
         }
         job.counts.running -= 1;
         let tries = || Tries {

@@ -226,6 +226,17 @@ pub enum Command {
         /// One instance; none: all that run, failed or were canceled.
         instance: Option<u32>,
     },
+    /// Start no more instances of a service (`ServiceConclude`).
+    ConcludeService {
+        /// Who asks.
+        by: Actor,
+        /// Whose.
+        job: JobId,
+        /// The service.
+        task: TaskId,
+        /// Also stop those that run; otherwise they run to their end.
+        stop: bool,
+    },
     /// A policy proposes.
     Propose(Decision),
     /// A node reports.

@@ -154,6 +154,18 @@ pub enum Rejection {
         /// What was asked.
         what: &'static str,
     },
+    /// Instances of a service are replaced, not run again; only a service can be concluded.
+    #[error("task {job}.{task} is {kind}, which cannot be {what}", kind = if *service { "a service" } else { "no service" })]
+    ServiceRule {
+        /// Whose.
+        job: JobId,
+        /// Which.
+        task: TaskId,
+        /// Whether it is one.
+        service: bool,
+        /// What was asked.
+        what: &'static str,
+    },
     /// `rerunnable = false` (TryToRequeueNonRerunnableTask).
     #[error("task {job}.{task} is not rerunnable")]
     NotRerunnable {

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use super::Facts;
 use crate::apply::index;
-use crate::{Fact, Job, Outcome, Phase, Rejection, State, TaskId, TaskSpec, Then, validate};
+use crate::{
+    Fact, Job, Outcome, Phase, Rejection, State, TaskId, TaskKind, TaskSpec, Then, validate,
+};
 
 pub(super) fn add_tasks(state: &State, job: &Job, tasks: &[Arc<TaskSpec>], submit: bool) -> Facts {
     let mut facts = Vec::new();
@@ -27,10 +29,11 @@ pub(super) fn add_tasks(state: &State, job: &Job, tasks: &[Arc<TaskSpec>], submi
             });
         }
     };
-    if in_queue && tasks.iter().any(|task| !task.kind.is_ordinary()) {
+    let fixed = |task: &TaskSpec| !task.kind.is_ordinary() || task.kind == TaskKind::Service;
+    if in_queue && tasks.iter().any(|task| fixed(task)) {
         return Err(Rejection::TaskRule {
             job: job.id,
-            what: "node prepare and node release tasks can be added only before it is submitted",
+            what: "services, node prepare and node release tasks can be added only before it is submitted",
         });
     }
     if tasks.is_empty() {
@@ -126,6 +129,14 @@ pub(super) fn configure_task(job: &Job, id: TaskId) -> Facts {
             job: job.id,
             task: id,
             what: "configured",
+        });
+    }
+    if task.spec.kind == TaskKind::Service {
+        return Err(Rejection::ServiceRule {
+            job: job.id,
+            task: id,
+            service: true,
+            what: "configured by itself",
         });
     }
     let in_queue = match job.phase {

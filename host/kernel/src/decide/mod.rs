@@ -18,7 +18,7 @@ use jobs::{add_job, cancel_job, check_message, finish_job, hold_job, requeue_job
 use modify::{clone_job, configure_job, delete_job, modify_job, purge_job, purge_jobs};
 use nodes::{set_node_groups, set_node_state};
 use roles::{Right, may, may_administer};
-use tasks::{Which, cancel_task, finish_task, requeue_task};
+use tasks::{Which, cancel_task, conclude_service, finish_task, requeue_task};
 
 type Facts = Result<Vec<Fact>, Rejection>;
 
@@ -136,6 +136,15 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
             let job = may(state, by, *job, "cancel a task of", Right::Operate)?;
             let which = Which::new(job, *task, *instance);
             cancel_task(state, which, by, message, *forced)
+        }
+        Command::ConcludeService {
+            by,
+            job,
+            task,
+            stop,
+        } => {
+            let job = may(state, by, *job, "conclude a service of", Right::Operate)?;
+            conclude_service(state, Which::new(job, *task, None), by, *stop)
         }
         Command::FinishTask {
             by,

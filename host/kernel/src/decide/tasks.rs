@@ -4,7 +4,7 @@ use super::Facts;
 use crate::apply::index;
 use crate::{
     Actor, CancelCause, Execution, Fact, Job, Phase, Rejection, Span, State, StopCause, Task,
-    TaskId, TaskRequest, TaskState,
+    TaskId, TaskKind, TaskRequest, TaskState,
 };
 
 /// The task, or the one instance of it, that somebody means; it need not be there.
@@ -86,6 +86,32 @@ impl<'a> Which<'a> {
         })
     }
 
+    /// Whether the task is a service as it should be, or should not be.
+    fn service_rule(self, what: &'static str, should: bool) -> Result<(), Rejection> {
+        let service = self.job.tasks[index(self.task)].spec.kind == TaskKind::Service;
+        match service == should {
+            true => Ok(()),
+            false => Err(Rejection::ServiceRule {
+                job: self.job.id,
+                task: self.task,
+                service,
+                what,
+            }),
+        }
+    }
+
+    /// A service as a whole starts no more instances.
+    fn conclude(self) -> Option<Fact> {
+        let task = &self.job.tasks[index(self.task)];
+        let open = task.spec.kind == TaskKind::Service && !task.queued.is_empty();
+        (open && self.instance.is_none()).then_some(Fact::InstancesCanceled {
+            job: self.job.id,
+            task: self.task,
+            instance: None,
+            cause: CancelCause::ServiceConcluded,
+        })
+    }
+
     /// That somebody asked, and with it what comes of it; a refusal if nothing does.
     fn asked(
         self,
@@ -150,15 +176,18 @@ pub(super) fn finish_task(state: &State, which: Which<'_>, by: &Actor, message: 
         Phase::Ending(closing) => closing.grace.is_none(),
         Phase::Configuring | Phase::Submitted | Phase::Queued | Phase::Ended(_) => false,
     };
+    let concluded = runs.then(|| which.conclude()).flatten();
     let stopped = runs
         .then(|| which.stop(StopCause::TaskFinished, state.parameters.task_cancel_grace))
         .flatten();
-    which.asked(by, TaskRequest::Finish, message, "finished", stopped)
+    let effects = concluded.into_iter().chain(stopped);
+    which.asked(by, TaskRequest::Finish, message, "finished", effects)
 }
 
 /// What runs is stopped and, like what failed or was canceled, queued again. Not in a job that has ended or is ending.
 pub(super) fn requeue_task(state: &State, which: Which<'_>, by: &Actor) -> Facts {
     let task = which.find("queued again")?;
+    which.service_rule("queued again", false)?;
     if !task.spec.rerunnable {
         return Err(Rejection::NotRerunnable {
             job: which.job.id,
@@ -185,4 +214,19 @@ pub(super) fn requeue_task(state: &State, which: Which<'_>, by: &Actor) -> Facts
         .flatten();
     let effects = requeued.into_iter().chain(stopped);
     which.asked(by, TaskRequest::Requeue, "", "queued again", effects)
+}
+
+/// A service of a job that is queued or runs starts no more instances.
+pub(super) fn conclude_service(state: &State, which: Which<'_>, by: &Actor, stop: bool) -> Facts {
+    which.find("concluded")?;
+    which.service_rule("concluded", true)?;
+    let goes_on = match which.job.phase {
+        Phase::Queued | Phase::Running => true,
+        Phase::Configuring | Phase::Submitted | Phase::Ending(_) | Phase::Ended(_) => false,
+    };
+    let concluded = goes_on.then(|| which.conclude()).flatten();
+    let grace = state.parameters.task_cancel_grace;
+    let stopped = (goes_on && stop).then(|| which.stop(StopCause::ServiceConcluded, grace));
+    let effects = concluded.into_iter().chain(stopped.flatten());
+    which.asked(by, TaskRequest::Conclude, "", "concluded", effects)
 }

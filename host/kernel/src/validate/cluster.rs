@@ -6,7 +6,7 @@ use super::Invalid;
 use super::graph::levels;
 use super::selection::{check_feasible, check_groups};
 use crate::limits::{CORES_PER_NODE_MAX, NODES_MAX, UNITS_MAX};
-use crate::{JobSpec, NodeSpec, State, TaskSpec};
+use crate::{JobSpec, NodeSpec, State, TaskKind, TaskSpec};
 
 /// What validation finds out on the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,9 @@ pub fn check_job(
                 .into_iter()
                 .zip(tasks.iter().map(AsRef::as_ref))
             {
+                if task.kind == TaskKind::Service {
+                    *at_once.entry(level).or_default() += u64::from(UNITS_MAX);
+                }
                 if let Some((first, last)) = task.kind.instances() {
                     *at_once.entry(level).or_default() +=
                         u64::from(last - first + 1) * u64::from(task.max);

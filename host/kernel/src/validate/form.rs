@@ -68,6 +68,14 @@ pub fn check_form(spec: &JobSpec, tasks: &[impl AsRef<TaskSpec>]) -> Result<(), 
             });
         }
     }
+    let works = || {
+        let all = (1..).zip(tasks.iter().map(AsRef::as_ref));
+        all.filter(|(_, t): &(u32, &TaskSpec)| t.kind.is_ordinary())
+    };
+    let service = works().find(|(_, t)| t.kind == TaskKind::Service);
+    if let Some((task, _)) = service.filter(|_| works().nth(1).is_some()) {
+        return Err(Invalid::ServiceNotAlone { task });
+    }
     let ordinary = tasks.iter().any(|t| t.as_ref().kind.is_ordinary());
     if !tasks.is_empty() && !ordinary && !spec.run_until_canceled {
         return Err(Invalid::OnlyNodeTasks);
@@ -158,6 +166,12 @@ fn check_task(job: &JobSpec, number: u32, task: &TaskSpec) -> Result<(), Invalid
                 instances,
             });
         }
+    }
+    if task.kind == TaskKind::Service && !task.depends_on.is_empty() {
+        return Err(Invalid::NotForService {
+            task: number,
+            what: "dependencies".into(),
+        });
     }
     if !task.kind.is_ordinary() {
         let no = |what: &str| {

@@ -90,6 +90,12 @@ pub enum Invalid {
     TwoNodeTasks { kind: String, count: usize },
     #[error("a job with only node prepare and node release tasks must run until canceled")]
     OnlyNodeTasks,
+    #[error("task {task} is a service, which has no {what}")]
+    NotForService { task: u32, what: String },
+    #[error(
+        "task {task} is a service: beside it a job has only node prepare and node release tasks"
+    )]
+    ServiceNotAlone { task: u32 },
     #[error("a job that runs until canceled must say its minimum and maximum")]
     RunUntilCanceledAuto,
     #[error("task {task}: its run-time limit of {limit} is above the job's of {job_limit}")]

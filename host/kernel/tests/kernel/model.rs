@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use jobyard_kernel::{
     Actor, Command, Decision, Ending, Event, FromNode, JobId, JobState, Manner, Mirror, NodeSpec,
-    NodeState, Parameters, Rejection, SetId, Span, State, Timestamp, step,
+    NodeState, Parameters, Rejection, SetId, Span, State, TaskKind, Timestamp, step,
 };
 
 use crate::mirror::Known;
@@ -126,6 +126,12 @@ impl World {
         .expect("a current attempt ends");
     }
 
+    /// Its work never ends by itself.
+    fn serves(&self, job: JobId) -> bool {
+        let job = self.state.job(job);
+        job.is_some_and(|job| job.tasks.iter().any(|t| t.spec.kind == TaskKind::Service))
+    }
+
     /// It waits for a job that does not go on by itself; or nothing runs, and still there is no room for it, since it is choosy
     /// about nodes, which are in other groups by now.
     fn waits_in_vain(&self, job: JobId) -> bool {
@@ -178,8 +184,8 @@ impl World {
                     let until = None;
                     let _ = self.act(Command::HoldJob { by, job, until });
                 } else if state == JobState::Running
-                    && counts.running == 0
-                    && (counts.queued == 0 || counts.configuring > 0)
+                    && ((counts.running == 0 && (counts.queued == 0 || counts.configuring > 0))
+                        || self.serves(job))
                 {
                     let message = "enough".into();
                     let _ = self.act(Command::FinishJob {

@@ -59,8 +59,17 @@ fn any_job(state: &State, n: &mut Numbers) -> JobId {
 
 fn add_job(state: &State, n: &mut Numbers) -> Command {
     let mut tasks = Vec::new();
-    for _ in 0..n.below(5) {
-        tasks.push(Arc::new(task(n)));
+    if n.once_in(8) {
+        tasks.push(Arc::new(TaskSpec {
+            kind: TaskKind::Service,
+            name: String::new(),
+            depends_on: Vec::new(),
+            ..task(n)
+        }));
+    } else {
+        for _ in 0..n.below(5) {
+            tasks.push(Arc::new(task(n)));
+        }
     }
     for kind in [TaskKind::NodePrepare, TaskKind::NodeRelease] {
         if n.once_in(3) {
@@ -289,7 +298,13 @@ fn task_command(state: &State, n: &mut Numbers) -> Command {
     let job = job_in(state, n, JobState::Running);
     let task = TaskId(n.below(16).div_ceil(4));
     let instance = n.once_in(2).then(|| n.below(4));
-    match n.below(3) {
+    match n.below(4) {
+        3 => Command::ConcludeService {
+            by,
+            job,
+            task,
+            stop: n.once_in(2),
+        },
         0 => Command::CancelTask {
             by,
             job,

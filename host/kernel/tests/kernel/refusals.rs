@@ -25,7 +25,7 @@ cases! {
     GroupDiffers NotForNodeTask TwoNodeTasks OnlyNodeTasks RunUntilCanceledAuto RuntimeAboveJob ZeroRuntime UnknownNode
     TooManyExcluded NotEnoughUnits NoNodeLargeEnough VariableName Node NoGroupLargeEnough SingleNodeOfMany UnknownNodeGroup
     GroupOpWithoutGroups UniformCommandJob TooManyNodeGroups NodeGroupName NodeFilter OrderBy Licence
-    TooManyParents UnknownParent ParentNotSubmitted ParentGone ParentCycle CommandJobDepends
+    TooManyParents UnknownParent ParentNotSubmitted ParentGone ParentCycle CommandJobDepends NotForService ServiceNotAlone
 }
 
 type Request = (JobSpec, Vec<TaskSpec>);
@@ -471,6 +471,19 @@ fn rows() -> Vec<(&'static str, &'static str, Request)> {
             "TooLong",
             "list of licences has 161",
             with_job(|j| j.licences = "x".repeat(limits::LICENCES_CHARS_MAX + 1)),
+        ),
+        (
+            "NotForService",
+            "dependencies",
+            with_tasks([TaskSpec {
+                kind: TaskKind::Service,
+                ..named("a", &["a"])
+            }]),
+        ),
+        (
+            "ServiceNotAlone",
+            "task 2",
+            with_tasks([task(), of_kind(TaskKind::Service)]),
         ),
         (
             "TooManyParents",

@@ -270,6 +270,15 @@ impl Play {
                     },
                 }
             }
+            "conclude" => {
+                let (job, task, _) = ids(first)?;
+                Command::ConcludeService {
+                    by,
+                    job,
+                    task,
+                    stop: has("stop"),
+                }
+            }
             "started" => Command::Report(FromNode::Started {
                 execution: self.execution(first)?,
             }),
@@ -506,6 +515,7 @@ fn task_spec(line: &str) -> Result<TaskSpec, Wrong> {
         Some("task") => TaskKind::Basic,
         Some("prepare") => TaskKind::NodePrepare,
         Some("release") => TaskKind::NodeRelease,
+        Some("service") => TaskKind::Service,
         Some("sweep") => {
             let range = words.next().unwrap_or_default();
             let (range, increment) = range.split_once('/').unwrap_or((range, "1"));

@@ -68,6 +68,7 @@ const CASES: [&[&str]; 2] = [
         "ExcludesTooMuch",
         "TaskRule",
         "NotForNodeTasks",
+        "ServiceRule",
         "NotRerunnable",
         "MessageTooLong",
         "InvalidHold",
