@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::depend::relink;
 use crate::{
-    CoreSet, Counts, Grant, Job, Outcome, Phase, QueueKey, SetId, SharePhase, State, TaskKind, Then,
+    CoreSet, Counts, Grant, Job, Outcome, Phase, QueueKey, SetId, SharePhase, State, TaskKind,
+    Then, Unit,
 };
 
 type Check = Result<(), String>;
@@ -167,6 +168,11 @@ fn check_phase(job: &Job) -> Check {
             told(job.times.started.is_some(), "has not started")?;
             told(!job.fails_now, "should fail now")?;
             told(!job.shares.is_empty(), "holds no node")?;
+            let idle = job.spec.unit == Unit::Core && !job.idle.is_empty();
+            told(
+                job.giving_back.is_none() || !idle || job.is_draining(),
+                "keeps what it is to give back",
+            )?;
             told(job.doomed.is_empty(), "has tasks that should fail")?;
             let busy = job.counts.running > 0 || job.is_draining() || job.ready.is_empty();
             told(busy || !job.unsettled.is_empty(), "does nothing for ever")?;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CancelCause, Closing, CoreSet, Execution, FailureCause, Invalid, JobError, JobId, JobSpec,
-    NodeId, NodeSpec, NodeState, Outcome, Parameters, Reservation, Span, StopCause, TaskId,
-    TaskSpec, Timestamp, Waiting,
+    CancelCause, Closing, CoreSet, Execution, FailureCause, GivingBack, Invalid, JobError, JobId,
+    JobSpec, NodeId, NodeSpec, NodeState, Outcome, Parameters, Reservation, Span, StopCause,
+    TaskId, TaskSpec, Timestamp, Waiting,
 };
 
 /// An event and when it happened.
@@ -257,6 +257,13 @@ pub enum Fact {
         /// What they said; may be empty.
         message: String,
     },
+    /// A running job is to give back so many cores as they become idle, or no longer is. T13.
+    JobPreempted {
+        /// Which.
+        job: JobId,
+        /// What; none: it keeps what it has.
+        giving_back: Option<GivingBack>,
+    },
     /// Instances were sent to their nodes. T4.
     Dispatched {
         /// Whose.
@@ -385,6 +392,7 @@ impl Fact {
             | Fact::SharesFreed { job, .. }
             | Fact::JobEnded { job }
             | Fact::ParentFinished { job, .. }
+            | Fact::JobPreempted { job, .. }
             | Fact::JobPurged { job } => Some(*job),
             Fact::WorkStarted { execution } | Fact::WorkEnded { execution, .. } => {
                 Some(execution.job)

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::limits::{DISPATCH_BATCH_MAX, SERVICE_INSTANCES_MAX};
 use crate::parents::{check_parents, purge};
+use crate::preempt::give_back;
 use crate::units::Room;
 use crate::{
     Closing, CoreSet, Dispatch, Execution, Fact, FailureCause, Grant, Job, JobError, JobId, NodeId,
@@ -100,6 +101,10 @@ fn running(state: &State, job: &Job, facts: &mut Vec<Fact>) {
     }
     node_steps(state, job, &mut job.unsettled.iter(), true, facts);
     if !facts.is_empty() || job.is_draining() {
+        return;
+    }
+    give_back(state, job, facts);
+    if !facts.is_empty() {
         return;
     }
     let works = dispatch(state, job);

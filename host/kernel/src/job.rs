@@ -175,6 +175,8 @@ pub struct Job {
     pub tasks: Vec<Task>,
     /// What it holds.
     pub shares: BTreeMap<NodeId, JobShare>,
+    /// What it is to give back while it runs.
+    pub giving_back: Option<GivingBack>,
     /// It started before a job that was ahead of it in the queue and had a promise of when it would start.
     pub backfilled: bool,
     /// The policy's words on why it waits.
@@ -286,6 +288,15 @@ impl SharePhase {
             SharePhase::Added | SharePhase::Preparing(_) | SharePhase::Ready => false,
         }
     }
+}
+
+/// What a running job is to give back as its tasks end, for the sake of others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivingBack {
+    /// How many cores are still to be given back; the job never falls below its minimum for it.
+    pub cores: u32,
+    /// Whether the node release task runs on nodes that it leaves.
+    pub release: bool,
 }
 
 /// Why a job waits, in the codes of HPC Pack (`PendingReason`) or the policy's own.

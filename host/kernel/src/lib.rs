@@ -24,6 +24,7 @@ pub mod limits;
 mod message;
 mod mirror;
 mod parents;
+mod preempt;
 mod proposal;
 mod ranges;
 mod report;
@@ -47,8 +48,8 @@ pub use exit_codes::{BadExitCodes, ExitCodes};
 pub use follow::follow;
 pub use id::{Execution, InstanceId, JobId, NodeId, SetId, TaskId};
 pub use job::{
-    Closing, Counts, Job, JobError, JobShare, JobState, JobStatus, Phase, Reservation, SharePhase,
-    Then, Times, Waiting,
+    Closing, Counts, GivingBack, Job, JobError, JobShare, JobState, JobStatus, Phase, Reservation,
+    SharePhase, Then, Times, Waiting,
 };
 pub use mirror::Mirror;
 pub use parents::check_parents;
@@ -56,8 +57,8 @@ pub use proposal::Refusal;
 pub use ranges::{CoreSet, RangeSet};
 pub use select::Selector;
 pub use spec::{
-    Affinity, GroupOp, JobKind, JobSpec, NodeProperty, NodeSpec, OrderBy, Parameters, TaskKind,
-    TaskSpec, Unit,
+    Affinity, GroupOp, JobKind, JobSpec, NodeProperty, NodeSpec, OrderBy, Parameters,
+    PreemptionType, TaskKind, TaskSpec, Unit,
 };
 pub use state::{CandidateSet, Node, NodeState, QueueKey, State, Timer};
 pub use step::{carry_out, run_on, step};

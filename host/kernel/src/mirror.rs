@@ -54,6 +54,7 @@ impl Mirror {
         match &event.fact {
             Fact::NodeGroupsSet { .. } => self.sets_moved = true,
             Fact::ParametersSet(_)
+            | Fact::JobPreempted { .. }
             | Fact::JobAdded { .. }
             | Fact::JobSubmitted { .. }
             | Fact::JobInvalid { .. }

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::limits::WAITING_TEXT_BYTES_MAX;
 use crate::{
-    Closing, Decision, Fact, Grant, Job, JobError, JobId, JobShare, JobState, NodeId, NodeState,
-    Phase, Reservation, Share, SharePhase, Span, State, StopCause, Then, Timestamp, Unit, Waiting,
-    units,
+    Decision, Fact, Grant, Job, JobId, JobShare, JobState, NodeId, NodeState, Phase, Reservation,
+    Share, SharePhase, State, Timestamp, Unit, Waiting, preempt, units,
 };
 
 /// Why a proposal was refused. The others of its plan stand.
@@ -91,8 +90,14 @@ pub enum Refusal {
     },
     #[error("job {job}: {at} is not a time from now on")]
     BadTime { job: JobId, at: f64 },
-    #[error("job {job}: preemption of kind {how} is not served by this host; 1 is")]
+    #[error("job {job}: there is no preemption of kind {how}; there are 0, 1 and 2")]
     UnknownPreemption { job: JobId, how: u32 },
+    #[error("job {job}: preemption of kind {how} is turned off ({parameter})")]
+    PreemptionOff {
+        job: JobId,
+        how: u32,
+        parameter: &'static str,
+    },
     #[error("job {job}: the text has {bytes} bytes, at most {WAITING_TEXT_BYTES_MAX} are kept")]
     TextTooLong { job: JobId, bytes: usize },
 }
@@ -123,6 +128,7 @@ impl Refusal {
             | Refusal::NotHeld { job, .. }
             | Refusal::BadTime { job, .. }
             | Refusal::UnknownPreemption { job, .. }
+            | Refusal::PreemptionOff { job, .. }
             | Refusal::TextTooLong { job, .. } => job,
         }
     }
@@ -154,6 +160,12 @@ pub(crate) fn decide(
         }
         Decision::Grow { job, shares } => {
             let job = running(state, *job)?;
+            if !state.parameters.automatic_growth {
+                return Err(Refusal::NotAllowed {
+                    job: job.id,
+                    what: "grow: AutomaticGrowthEnabled is off",
+                });
+            }
             if !job.spec.can_grow || job.is_draining() {
                 return Err(Refusal::NotAllowed {
                     job: job.id,
@@ -175,32 +187,8 @@ pub(crate) fn decide(
             }
         }
         Decision::Shrink { job, shares } => return shrink(state, running(state, *job)?, shares),
-        Decision::Preempt { job, how, .. } => {
-            let job = running(state, *job)?;
-            if !job.spec.can_preempt {
-                return Err(Refusal::NotAllowed {
-                    job: job.id,
-                    what: "be preempted",
-                });
-            }
-            if *how != 1 {
-                return Err(Refusal::UnknownPreemption {
-                    job: job.id,
-                    how: *how,
-                });
-            }
-            let closing = Closing {
-                then: Then::Queued,
-                cause: StopCause::Preempted,
-                grace: Some(Span::ZERO),
-                release: false,
-                told: false,
-            };
-            Fact::JobEnding {
-                job: job.id,
-                closing,
-                error: Some(JobError::Preempted),
-            }
+        Decision::Preempt { job, how, cores } => {
+            return preempt::decide(state, running(state, *job)?, *how, *cores);
         }
         Decision::Reserve { job, at, shares } => {
             let job = queued(state, *job)?;
@@ -417,6 +405,12 @@ fn is_uniform(state: &State, job: &Job, more: &BTreeSet<NodeId>) -> bool {
 /// that is done.
 fn shrink(state: &State, job: &Job, shares: &[Share]) -> Result<Vec<Fact>, Refusal> {
     let id = job.id;
+    if !state.parameters.automatic_shrink {
+        return Err(Refusal::NotAllowed {
+            job: id,
+            what: "shrink: AutomaticShrinkEnabled is off",
+        });
+    }
     if !job.spec.can_shrink {
         return Err(Refusal::NotAllowed {
             job: id,

@@ -359,6 +359,28 @@ pub struct Parameters {
     pub affinity: Affinity,
     /// `DisableResourceValidation`: whether jobs may wait for nodes and groups that are not there yet.
     pub disable_resource_validation: bool,
+    /// `PreemptionType`: what a policy may take from running jobs at most.
+    pub preemption: PreemptionType,
+    /// `TaskImmediatePreemptionEnabled`: with immediate preemption, whether single tasks may be stopped.
+    pub task_immediate_preemption: bool,
+    /// `AutomaticGrowthEnabled`: whether running jobs may be given more.
+    pub automatic_growth: bool,
+    /// `AutomaticShrinkEnabled`: whether running jobs may give back what they do not use.
+    pub automatic_shrink: bool,
+}
+
+/// What a policy may take from running jobs at most.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub enum PreemptionType {
+    /// Nothing.
+    None,
+    /// What is left when a task ends.
+    #[default]
+    Graceful,
+    /// Tasks are stopped.
+    Immediate,
 }
 
 /// Which jobs' tasks are pinned to the cores they were given.
@@ -385,6 +407,10 @@ impl Default for Parameters {
             ttl_completed_jobs: Span::from_secs(5 * 86_400),
             affinity: Affinity::default(),
             disable_resource_validation: false,
+            preemption: PreemptionType::default(),
+            task_immediate_preemption: true,
+            automatic_growth: true,
+            automatic_shrink: true,
         }
     }
 }

@@ -12,7 +12,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use jobyard::Parameters;
 use jobyard::jobfile::parse_span;
-use jobyard::kernel::{Affinity, Command, Span};
+use jobyard::kernel::{Affinity, Command, PreemptionType, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::Problem;
@@ -77,12 +77,39 @@ const PARAMETERS: &[Parameter] = &[
         },
     },
     Parameter {
+        name: "AutomaticGrowthEnabled",
+        takes: "true or false",
+        get: |all| all.automatic_growth.to_string(),
+        set: |all, text| {
+            all.automatic_growth = truth(text)?;
+            Some(())
+        },
+    },
+    Parameter {
+        name: "AutomaticShrinkEnabled",
+        takes: "true or false",
+        get: |all| all.automatic_shrink.to_string(),
+        set: |all, text| {
+            all.automatic_shrink = truth(text)?;
+            Some(())
+        },
+    },
+    Parameter {
         name: "CCP_CLUSTER_NAME",
         takes: "1 to 80 characters",
         get: |all| all.cluster_name.clone(),
         set: |all, text| {
             let fits = (1..=80).contains(&text.chars().count()) && !text.contains(char::is_control);
             all.cluster_name = fits.then(|| text.to_string())?;
+            Some(())
+        },
+    },
+    Parameter {
+        name: "DisableResourceValidation",
+        takes: "true or false",
+        get: |all| all.disable_resource_validation.to_string(),
+        set: |all, text| {
+            all.disable_resource_validation = truth(text)?;
             Some(())
         },
     },
@@ -114,11 +141,35 @@ const PARAMETERS: &[Parameter] = &[
         },
     },
     Parameter {
+        name: "PreemptionType",
+        takes: "None, Graceful or Immediate",
+        get: |all| format!("{:?}", all.preemption),
+        set: |all, text| {
+            let kinds = [
+                PreemptionType::None,
+                PreemptionType::Graceful,
+                PreemptionType::Immediate,
+            ];
+            let mut kinds = kinds.into_iter();
+            all.preemption = kinds.find(|kind| format!("{kind:?}").eq_ignore_ascii_case(text))?;
+            Some(())
+        },
+    },
+    Parameter {
         name: "TaskCancelGracePeriod",
         takes: "a time, as 15s, or a number of seconds",
         get: |all| all.task_cancel_grace.to_string(),
         set: |all, text| {
             all.task_cancel_grace = span(text, SECOND)?;
+            Some(())
+        },
+    },
+    Parameter {
+        name: "TaskImmediatePreemptionEnabled",
+        takes: "true or false",
+        get: |all| all.task_immediate_preemption.to_string(),
+        set: |all, text| {
+            all.task_immediate_preemption = truth(text)?;
             Some(())
         },
     },
@@ -144,6 +195,14 @@ const PARAMETERS: &[Parameter] = &[
 
 fn count(text: &str) -> Option<u32> {
     text.trim().parse().ok().filter(|n| *n <= i32::MAX as u32)
+}
+
+fn truth(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "yes" | "1" => Some(true),
+        "false" | "no" | "0" => Some(false),
+        _ => None,
+    }
 }
 
 /// With a unit, or a number of HPC Pack's, which has so many seconds.

@@ -96,6 +96,7 @@ impl Times {
             | Fact::NodeStateChanged { .. }
             | Fact::NodeGroupsSet { .. }
             | Fact::ParentFinished { .. }
+            | Fact::JobPreempted { .. }
             | Fact::JobConfigured { .. }
             | Fact::JobSubmitted { .. }
             | Fact::HoldSet { .. }

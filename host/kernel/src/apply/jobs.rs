@@ -50,6 +50,7 @@ impl State {
             candidates: SetId(0),
             tasks,
             shares: Default::default(),
+            giving_back: None,
             backfilled: false,
             waiting: None,
             reservation: None,
@@ -303,6 +304,9 @@ impl State {
     pub(super) fn enter_phase(&mut self, id: JobId, phase: Phase, change: impl FnOnce(&mut Job)) {
         if phase != Phase::Queued {
             self.forget_parents(id);
+        }
+        if phase != Phase::Running {
+            self.job_mut(id).giving_back = None;
         }
         let job = self.jobs.get_mut(&id).expect("the event's job is there");
         let was_queued = job.phase == Phase::Queued;

@@ -88,9 +88,17 @@ impl State {
                 };
             }
             Fact::JobStarted { job, grants } => self.job_started(at, *job, grants),
-            Fact::JobGrown { job, grants } => self.grant(*job, grants),
+            Fact::JobGrown { job, grants } => {
+                self.job_mut(*job).giving_back = None;
+                self.grant(*job, grants);
+            }
+            Fact::JobPreempted { job, giving_back } => {
+                self.job_mut(*job).giving_back = *giving_back;
+            }
             Fact::CoresReturned { job, grant } => self.cores_returned(*job, grant),
             Fact::ShareClosed { job, node } => {
+                let cores = self.share_mut(*job, *node).cores.len();
+                self.given_back(*job, cores);
                 self.share_mut(*job, *node).phase = SharePhase::Closing;
                 index_share(self.job_mut(*job), *node);
             }

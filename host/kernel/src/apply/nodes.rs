@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::index_share;
 use crate::{
-    CandidateSet, CoreSet, Grant, JobError, JobId, JobShare, NodeId, Phase, Selector, SetId,
-    SharePhase, State,
+    CandidateSet, CoreSet, GivingBack, Grant, JobError, JobId, JobShare, NodeId, Phase, Selector,
+    SetId, SharePhase, State,
 };
 
 impl State {
@@ -42,7 +42,18 @@ impl State {
         }
     }
 
+    /// A job has given cores back: that many fewer are owed.
+    pub(super) fn given_back(&mut self, id: JobId, cores: u32) {
+        let job = self.job_mut(id);
+        let left = job.giving_back.map(|giving| GivingBack {
+            cores: giving.cores.saturating_sub(cores),
+            ..giving
+        });
+        job.giving_back = left.filter(|giving| giving.cores > 0);
+    }
+
     pub(super) fn cores_returned(&mut self, id: JobId, grant: &Grant) {
+        self.given_back(id, grant.cores.len());
         let share = self.share_mut(id, grant.node);
         share.free.take(&grant.cores);
         share.cores.take(&grant.cores);
@@ -58,6 +69,7 @@ impl State {
         let job = self.jobs.get_mut(&id).expect("the event's job is there");
         let share = job.shares.remove(&node).expect("a freed share is there");
         assert_eq!(share.free, share.cores, "nothing runs on a freed share");
+        let stayed = share.phase == SharePhase::Ready;
         index_share(job, node);
         let node = self
             .nodes
@@ -72,6 +84,9 @@ impl State {
         node.free_gpus.put(&share.gpus);
         node.jobs.remove(&id);
         node.exclusive = node.exclusive.filter(|&job| job != id);
+        if stayed {
+            self.given_back(id, share.cores.len());
+        }
     }
 
     /// Gives a job the set of what it says of nodes.

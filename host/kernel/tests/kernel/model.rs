@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 
 use jobyard_kernel::{
     Actor, Command, Decision, Ending, Event, FromNode, JobId, JobState, Manner, Mirror, NodeSpec,
-    NodeState, Parameters, Rejection, SetId, Span, State, TaskKind, Timestamp, step,
+    NodeState, Parameters, PreemptionType, Rejection, SetId, Span, State, TaskKind, Timestamp,
+    step,
 };
 
 use crate::mirror::Known;
@@ -239,6 +240,7 @@ fn run(seed: u64, world: &mut World) {
     let mut n = Numbers::new(seed);
     let _ = world.act(Command::SetParameters(Parameters {
         ttl_completed_jobs: Span::from_secs(60),
+        preemption: PreemptionType::Immediate,
         ..Parameters::default()
     }));
     for number in 1..=3 {
@@ -314,6 +316,7 @@ fn random_commands_keep_every_promise() {
         "NodeStateChanged",
         "NodeGroupsSet",
         "ParentFinished",
+        "JobPreempted",
     ] {
         let count = facts.get(name).copied().unwrap_or_default();
         assert!(count >= 20, "{name} happened {count} times: {facts:?}");

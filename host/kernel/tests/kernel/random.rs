@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use jobyard_kernel::{
     Actor, Command, Decision, Ending, Execution, FromNode, GroupOp, Job, JobId, JobKind, JobSpec,
-    JobState, Manner, Node, NodeId, NodeProperty, NodeSpec, NodeState, OrderBy, Parameters, Role,
-    Roles, Share, Span, State, TaskId, TaskKind, TaskSpec, Timestamp, Unit,
+    JobState, Manner, Node, NodeId, NodeProperty, NodeSpec, NodeState, OrderBy, Parameters,
+    PreemptionType, Role, Roles, Share, Span, State, TaskId, TaskKind, TaskSpec, Timestamp, Unit,
 };
 
 use crate::numbers::Numbers;
@@ -337,6 +337,9 @@ fn node_command(state: &State, n: &mut Numbers) -> Command {
             ttl_completed_jobs: Span::from_secs(u64::from(n.below(3)) * 30),
             job_retry_count: n.below(4),
             disable_resource_validation: n.once_in(3),
+            preemption: PreemptionType::Immediate,
+            automatic_growth: !n.once_in(8),
+            automatic_shrink: !n.once_in(8),
             task_retry_count: n.below(4),
             ..Parameters::default()
         }),
@@ -410,8 +413,8 @@ fn proposal(state: &State, now: Timestamp, n: &mut Numbers) -> Decision {
         10 => match n.below(3) {
             0 => Decision::Preempt {
                 job: running,
-                how: 1 - n.below(8) / 7,
-                cores: 1,
+                how: [0, 0, 2, 2, 2, 1, 1, 3][n.below(8) as usize],
+                cores: n.below(4),
             },
             1 => Decision::Reserve {
                 job: queued,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use jobyard_kernel::{
     Actor, Command, Decision, Ending, Event, Execution, FromNode, GroupOp, JobId, JobKind, JobSpec,
-    Manner, NodeProperty, NodeSpec, NodeState, OrderBy, Parameters, Rejection, Role, Roles, Span,
-    State, TaskId, TaskKind, TaskSpec, Timestamp, Unit, step,
+    Manner, NodeProperty, NodeSpec, NodeState, OrderBy, Parameters, PreemptionType, Rejection,
+    Role, Roles, Span, State, TaskId, TaskKind, TaskSpec, Timestamp, Unit, step,
 };
 
 use super::show;
@@ -312,7 +312,7 @@ impl Play {
             ("preempt", how) => Decision::Preempt {
                 job,
                 how: how.first().map_or(Ok(1), |how| number(how))?,
-                cores: 0,
+                cores: how.get(1).map_or(Ok(0), |cores| number(cores))?,
             },
             ("reserve", ["at", at, all @ ..]) => Decision::Reserve {
                 job,
@@ -418,6 +418,19 @@ fn parameters(state: &State, args: &[&str]) -> Result<Parameters, Wrong> {
             Some(("JobRetryCount", v)) => p.job_retry_count = number(v)?,
             Some(("TaskRetryCount", v)) => p.task_retry_count = number(v)?,
             Some(("ExcludedNodesLimit", v)) => p.excluded_nodes_limit = number(v)?,
+            Some(("PreemptionType", v)) => {
+                p.preemption = match v {
+                    "None" => PreemptionType::None,
+                    "Graceful" => PreemptionType::Graceful,
+                    "Immediate" => PreemptionType::Immediate,
+                    other => return Err(format!("\"{other}\" is no kind of preemption")),
+                };
+            }
+            Some(("TaskImmediatePreemptionEnabled", v)) => {
+                p.task_immediate_preemption = v == "yes";
+            }
+            Some(("AutomaticGrowthEnabled", v)) => p.automatic_growth = v == "yes",
+            Some(("AutomaticShrinkEnabled", v)) => p.automatic_shrink = v == "yes",
             Some(("DisableResourceValidation", v)) => p.disable_resource_validation = v == "yes",
             Some(("TTLCompletedJobs", v)) => p.ttl_completed_jobs = span(v)?,
             _ => return Err(format!("\"{arg}\" is not a parameter")),

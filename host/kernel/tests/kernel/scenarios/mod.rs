@@ -96,6 +96,7 @@ const CASES: [&[&str]; 2] = [
         "NotHeld",
         "BadTime",
         "UnknownPreemption",
+        "PreemptionOff",
     ],
 ];
 

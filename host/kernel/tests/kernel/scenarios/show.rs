@@ -56,6 +56,16 @@ pub(crate) fn event(state: &State, event: &Event) -> String {
                 grants_of(state, std::slice::from_ref(grant))
             )
         }
+        Fact::JobPreempted { job, giving_back } => match giving_back {
+            Some(giving) => {
+                let release = if giving.release { "" } else { ", no release" };
+                format!(
+                    "JobPreempted {job} gives back {} cores{release}",
+                    giving.cores
+                )
+            }
+            None => format!("JobPreempted {job} no longer"),
+        },
         Fact::ShareClosed { job, node } => format!("ShareClosed {job} {}", name(state, *node)),
         Fact::Dispatched { works, .. } => {
             let works: Vec<_> = works

@@ -1,0 +1,218 @@
+//! Preemption: what a policy may take from a running job, which tasks that costs, and how the job gives it back.
+//!
+//! The policy says of which job and how much; the kernel keeps the job at its minimum and picks tasks, the last to be
+//! sent first. Used by `proposal` and `follow`.
+
+use crate::{
+    Closing, Execution, Fact, GivingBack, Job, JobError, NodeId, PreemptionType, Refusal, Run,
+    Span, State, StopCause, TaskId, Then, Unit, units::Room,
+};
+
+/// What a proposal to preempt comes to, or why not. `how` and `cores` are as in `wit/policy.wit`.
+pub(crate) fn decide(state: &State, job: &Job, how: u32, cores: u32) -> Result<Vec<Fact>, Refusal> {
+    if !job.spec.can_preempt {
+        return Err(Refusal::NotAllowed {
+            job: job.id,
+            what: "be preempted",
+        });
+    }
+    allowed(state, job, how)?;
+    match how {
+        0 => Ok(owe(state, job, cores, true)?.into_iter().collect()),
+        1 => Ok(vec![whole_job(job)]),
+        _ => {
+            let owed = owe(state, job, cores, false)?;
+            let stopped = owed.is_some().then(|| stop_tasks(state, job, cores));
+            Ok(owed.into_iter().chain(stopped.flatten()).collect())
+        }
+    }
+}
+
+fn allowed(state: &State, job: &Job, how: u32) -> Result<(), Refusal> {
+    let kind = state.parameters.preemption;
+    let off = |parameter| {
+        Err(Refusal::PreemptionOff {
+            job: job.id,
+            how,
+            parameter,
+        })
+    };
+    match how {
+        0 if kind < PreemptionType::Graceful => off("PreemptionType"),
+        1 | 2 if kind < PreemptionType::Immediate => off("PreemptionType"),
+        2 if !state.parameters.task_immediate_preemption => off("TaskImmediatePreemptionEnabled"),
+        0..=2 => Ok(()),
+        how => Err(Refusal::UnknownPreemption { job: job.id, how }),
+    }
+}
+
+/// All that it runs is stopped at once, and it is queued again. No release tasks (reference 8.3).
+fn whole_job(job: &Job) -> Fact {
+    Fact::JobEnding {
+        job: job.id,
+        closing: Closing {
+            then: Then::Queued,
+            cause: StopCause::Preempted,
+            grace: Some(Span::ZERO),
+            release: false,
+            told: false,
+        },
+        error: Some(JobError::Preempted),
+    }
+}
+
+/// That a job owes so many cores; none where it does already. With 0 it owes nothing any more.
+fn owe(state: &State, job: &Job, cores: u32, release: bool) -> Result<Option<Fact>, Refusal> {
+    let (unit, kept) = (job.spec.unit, state.units_kept(job));
+    let units = match unit {
+        Unit::Core => cores,
+        // How many cores a unit has differs from node to node: one at least can be had.
+        Unit::Socket | Unit::Node | Unit::Gpu => cores.min(1),
+    };
+    if u64::from(kept) < u64::from(job.min) + u64::from(units) && cores > 0 {
+        return Err(Refusal::BelowMinimum {
+            job: job.id,
+            unit,
+            units: u64::from(kept.saturating_sub(units)),
+            min: job.min,
+        });
+    }
+    let giving_back = (cores > 0).then_some(GivingBack { cores, release });
+    let fact = Fact::JobPreempted {
+        job: job.id,
+        giving_back,
+    };
+    Ok((job.giving_back != giving_back).then_some(fact))
+}
+
+/// Stops as few tasks as are needed to free so many cores beside those that are idle: those that were sent last.
+fn stop_tasks(state: &State, job: &Job, cores: u32) -> Option<Fact> {
+    let idle: u32 = (job.idle.iter().map(|node| job.shares[node].free.len())).sum();
+    let mut missing = cores.saturating_sub(idle);
+    let mut runs: Vec<(Execution, &Run)> = Vec::new();
+    for (task, t) in (1..)
+        .zip(&job.tasks)
+        .filter(|(_, t)| t.spec.kind.is_ordinary())
+    {
+        let execution = |(&instance, run): (&u32, _)| {
+            let run: &Run = run;
+            let execution = Execution {
+                job: job.id,
+                task: TaskId(task),
+                instance,
+                attempt: run.attempt,
+            };
+            (execution, run)
+        };
+        runs.extend(t.runs.iter().map(execution));
+    }
+    let cores_of = |run: &Run| -> u32 { run.places.iter().map(|place| place.cores.len()).sum() };
+    // What ends anyway need not be stopped.
+    let ending = runs.iter().filter(|(_, run)| run.stop.is_some());
+    let coming: u32 = ending.map(|(_, run)| cores_of(run)).sum();
+    missing = missing.saturating_sub(coming);
+    runs.retain(|(_, run)| run.stop.is_none() && stays(state, job, run));
+    runs.sort_by_key(|(execution, run)| std::cmp::Reverse((run.dispatched, *execution)));
+    let mut chosen = Vec::new();
+    let mut freed = 0;
+    for (execution, run) in runs {
+        if freed >= missing {
+            break;
+        }
+        freed += cores_of(run);
+        chosen.push((execution, cores_of(run)));
+    }
+    // The last ones chosen may have made earlier ones unnecessary.
+    chosen.retain(|&(_, cores)| {
+        let needed = freed - cores < missing;
+        if !needed {
+            freed -= cores;
+        }
+        needed
+    });
+    let executions: Vec<Execution> = chosen.into_iter().map(|(execution, _)| execution).collect();
+    (!executions.is_empty()).then_some(Fact::StopRequested {
+        job: job.id,
+        executions,
+        cause: StopCause::Preempted,
+        grace: Span::ZERO,
+    })
+}
+
+/// Whether a run is on nodes that the job keeps.
+fn stays(_: &State, job: &Job, run: &Run) -> bool {
+    let kept = |node: &NodeId| job.shares.get(node).is_some_and(|s| !s.phase.is_leaving());
+    run.places.iter().all(|place| kept(&place.node))
+}
+
+/// What a job that owes cores gives back now: nodes that are wholly idle first, then parts, never below its minimum.
+pub(crate) fn give_back(state: &State, job: &Job, facts: &mut Vec<Fact>) {
+    let Some(giving) = job.giving_back else {
+        return;
+    };
+    let mut spare = state.units_kept(job).saturating_sub(job.min);
+    if spare == 0 {
+        // It lost nodes meanwhile, and needs what it has.
+        return facts.push(Fact::JobPreempted {
+            job: job.id,
+            giving_back: None,
+        });
+    }
+    let mut cores = giving.cores;
+    let mut left = Vec::new();
+    let shares = || job.idle.iter().map(|node| (*node, &job.shares[node]));
+    for (node, share) in shares().filter(|(_, share)| share.free == share.cores) {
+        let units = state.units_of_share(job, node, share);
+        let fits = share.cores.len() <= cores || job.spec.unit == Unit::Node;
+        if cores > 0 && fits && units <= spare {
+            spare -= units;
+            cores = cores.saturating_sub(share.cores.len());
+            left.push(node);
+        }
+    }
+    let whole = left.len();
+    for (id, share) in shares() {
+        if left[..whole].contains(&id) {
+            continue;
+        }
+        let Some(node) = state.node(id).filter(|_| cores > 0 && spare > 0) else {
+            continue;
+        };
+        let mut room = Room::of_share(job.spec.unit, node, share);
+        let mut parts = Vec::new();
+        // Unit by unit where a unit has more than a core.
+        let step = if job.spec.unit == Unit::Core {
+            cores
+        } else {
+            1
+        };
+        while cores > 0 && spare > 0 && room.units() > 0 {
+            let units = room.units().min(step).min(spare);
+            let grant = room.take(units);
+            spare -= units;
+            cores = cores.saturating_sub(grant.cores.len());
+            parts.push(grant);
+        }
+        // All of an idle node: then it leaves as a whole.
+        if share.free == share.cores && room.units() == 0 {
+            left.push(id);
+            continue;
+        }
+        facts.extend(
+            parts
+                .into_iter()
+                .map(|grant| Fact::CoresReturned { job: job.id, grant }),
+        );
+    }
+    match giving.release {
+        true => facts.extend(
+            left.into_iter()
+                .map(|node| Fact::ShareClosed { job: job.id, node }),
+        ),
+        false if left.is_empty() => {}
+        false => facts.push(Fact::SharesFreed {
+            job: job.id,
+            nodes: left,
+        }),
+    }
+}
