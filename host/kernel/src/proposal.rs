@@ -430,11 +430,11 @@ fn shrink(state: &State, job: &Job, shares: &[Share]) -> Result<Vec<Fact>, Refus
             node,
             cores,
         };
-        let share = job
-            .shares
-            .get(&node)
-            .filter(|_| !is_leaving(job, node))
-            .ok_or(not_held.clone())?;
+        let share = job.shares.get(&node).ok_or(not_held.clone())?;
+        // It leaves already: a policy that says so again says nothing new.
+        if share.phase.is_leaving() {
+            continue;
+        }
         let part = match cores == share.cores.len() {
             true => None,
             false => Some(idle_part(state, job, (node, share), (cores, gpus))),

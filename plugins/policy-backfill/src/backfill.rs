@@ -6,6 +6,7 @@ use jobyard_plugin_sdk::{
     mirror::{Entry, Mirror, Order, queue_order},
     pass::{Misfits, Pass},
     policy::{Changes, Instant, Plan, Policy, Traits},
+    preempt::{Preemption, preempt},
     shadow::Shadow,
 };
 
@@ -30,23 +31,35 @@ impl Policy for Backfill {
         self.settings = Settings::read(settings)?;
         self.mirror
             .keep_shortest(self.settings.order == BackfillOrder::Sjbf);
-        Ok(match self.settings.order {
-            BackfillOrder::Fcfs => vec![("arrivals".to_owned(), "fitting".to_owned())],
-            BackfillOrder::Sjbf => Vec::new(),
+        // A job that does not fit may be one that others are preempted for.
+        let fitting = self.settings.order == BackfillOrder::Fcfs
+            && self.settings.preemption == Preemption::None;
+        Ok(match fitting {
+            true => vec![("arrivals".to_owned(), "fitting".to_owned())],
+            false => Vec::new(),
         })
     }
 
     fn schedule(&mut self, now: Instant, changes: &Changes) -> Plan {
         self.mirror.apply(changes);
         let mut pass = Pass::new(&self.mirror, now);
-        if self.settings.grow {
-            pass.grow();
+        if self.settings.shrink {
+            pass.shrink();
+        }
+        match (self.settings.grow, self.settings.preemption) {
+            (false, _) => {}
+            (true, Preemption::None) => pass.grow(),
+            (true, Preemption::Graceful | Preemption::Immediate) => pass.grow_unless_waited_for(),
         }
         let head = pass.start_in_order();
         let reserved = head.map(|head| {
             let mut shadow = Shadow::find(&pass, self.mirror.job(head.slot));
             let at = shadow.at;
-            backfill(&mut pass, head, &mut shadow, &self.settings);
+            let job = self.mirror.job(head.slot);
+            // What is taken from others is for the head.
+            if !preempt(&mut pass, job, self.settings.preemption) {
+                backfill(&mut pass, head, &mut shadow, &self.settings);
+            }
             (head, at)
         });
         self.announcements.update(&mut pass, reserved);

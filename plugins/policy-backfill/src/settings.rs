@@ -1,5 +1,6 @@
 //! The settings of the policy, and what they may be.
 
+use jobyard_plugin_sdk::preempt::Preemption;
 use jobyard_plugin_sdk::settings::{each_once, refusal, unknown, yes_or_no};
 
 /// In which order jobs behind the head are tried.
@@ -19,6 +20,13 @@ pub struct Settings {
     pub order: BackfillOrder,
     /// `grow` = `yes` | `no`: whether running jobs that may grow get free cores before queued jobs start.
     pub grow: bool,
+    /// `shrink` = `yes` | `no`: whether running jobs that may shrink give back what they have no use for.
+    pub shrink: bool,
+    /// `preemption` = `none` | `graceful` | `immediate`: what is taken from running jobs for one of higher priority.
+    ///
+    /// Why is the default none, and not HPC Pack's graceful? With preemption each arrival needs a pass, and where all priorities are
+    /// the same nothing comes of it. A host that keeps HPC Pack's `PreemptionType` hands its value over.
+    pub preemption: Preemption,
     /// `lookahead`: how many jobs behind the head a pass looks at; none: all (`-1`); 0: no backfill.
     ///
     /// Why is the default all of them, and not HPC Pack's 1,000? The published results that this policy reproduces
@@ -32,6 +40,8 @@ impl Default for Settings {
         Settings {
             order: BackfillOrder::Fcfs,
             grow: true,
+            shrink: true,
+            preemption: Preemption::None,
             lookahead: None,
         }
     }
@@ -55,6 +65,8 @@ impl Settings {
                     }
                 }
                 "grow" => settings.grow = yes_or_no(name, value)?,
+                "shrink" => settings.shrink = yes_or_no(name, value)?,
+                "preemption" => settings.preemption = Preemption::read(name, value)?,
                 "lookahead" => {
                     let Ok(jobs) = value.parse::<i64>() else {
                         let right = "a number of jobs (0: no backfill, -1: the whole queue)";
@@ -62,7 +74,12 @@ impl Settings {
                     };
                     settings.lookahead = usize::try_from(jobs).ok();
                 }
-                _ => return Err(unknown(name, &["order", "grow", "lookahead"])),
+                _ => {
+                    return Err(unknown(
+                        name,
+                        &["order", "grow", "shrink", "preemption", "lookahead"],
+                    ));
+                }
             }
         }
         Ok(settings)
@@ -86,13 +103,23 @@ mod tests {
         let settings = Settings {
             order: BackfillOrder::Fcfs,
             grow: true,
+            shrink: true,
+            preemption: Preemption::None,
             lookahead: None,
         };
         assert_eq!(read(&[]), Ok(settings));
-        let given = [("order", "sjbf"), ("grow", "no"), ("lookahead", "1000")];
+        let given = [
+            ("order", "sjbf"),
+            ("grow", "no"),
+            ("shrink", "no"),
+            ("preemption", "graceful"),
+            ("lookahead", "1000"),
+        ];
         let settings = Settings {
             order: BackfillOrder::Sjbf,
             grow: false,
+            shrink: false,
+            preemption: Preemption::Graceful,
             lookahead: Some(1000),
         };
         assert_eq!(read(&given), Ok(settings));
@@ -107,6 +134,10 @@ mod tests {
                 &[("order", "lifo")],
                 "setting `order`: `lifo` is not `fcfs` or `sjbf`",
             ),
+            (
+                &[("preemption", "maybe")],
+                "setting `preemption`: `maybe` is not `none`, `graceful` or `immediate`",
+            ),
             (&[("grow", "1")], "setting `grow`: `1` is not `yes` or `no`"),
             (
                 &[("lookahead", "many")],
@@ -114,7 +145,7 @@ mod tests {
             ),
             (
                 &[("depth", "1")],
-                "unknown setting `depth`: there are order, grow, lookahead",
+                "unknown setting `depth`: there are order, grow, shrink, preemption, lookahead",
             ),
             (
                 &[("grow", "no"), ("grow", "yes")],

@@ -75,7 +75,7 @@ fn running_jobs_grow_first() {
 }
 
 #[test]
-fn has_no_settings_and_says_of_itself_what_the_host_may_skip() {
+fn refuses_unknown_settings_and_says_of_itself_what_the_host_may_skip() {
     let mut policy = Fifo::default();
     let traits = policy.configure(&[]);
     assert_eq!(
@@ -85,7 +85,7 @@ fn has_no_settings_and_says_of_itself_what_the_host_may_skip() {
     let refused = policy.configure(&[("order".to_owned(), "sjbf".to_owned())]);
     assert_eq!(
         refused,
-        Err("unknown setting `order`: this plugin has none".to_owned())
+        Err("unknown setting `order`: there are preemption".to_owned())
     );
 }
 

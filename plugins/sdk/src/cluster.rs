@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     policy::{
-        Changes, Decision, Instant, JOB_CAN_GROW, JOB_EXCLUSIVE, JOB_QUEUED, JOB_RUNNING,
-        JOB_SINGLE_NODE, JobId, NODE_GONE, NODE_USABLE, NodeId, Placement, Plan, SetId, Share,
+        Changes, Decision, Instant, JOB_CAN_GROW, JOB_CAN_PREEMPT, JOB_EXCLUSIVE, JOB_QUEUED,
+        JOB_RUNNING, JOB_SINGLE_NODE, JobId, NODE_GONE, NODE_USABLE, NodeId, Placement, Plan,
+        Preemption, SetId, Share,
     },
     rows::{JobRow, NodeRow},
 };
@@ -172,12 +173,65 @@ impl Cluster {
                 Decision::Wait(waiting) => {
                     assert_eq!(self.jobs[&waiting.job].state, JOB_QUEUED, "{waiting:?}");
                 }
-                Decision::Shrink(_) | Decision::Preempt(_) => {
-                    panic!("not known here: {decision:?}")
+                Decision::Shrink(placement) => {
+                    for share in &placement.shares {
+                        self.take_back(placement.job, share);
+                    }
                 }
+                Decision::Preempt(preemption) => self.preempt(preemption),
             }
         }
         started
+    }
+
+    /// As if tasks had ended just where it is wanted.
+    fn preempt(&mut self, preemption: &Preemption) {
+        let Some(job) = self.jobs.get(&preemption.job).cloned() else {
+            panic!("no job: {preemption:?}")
+        };
+        assert_eq!(job.state, JOB_RUNNING, "{preemption:?}");
+        assert!(job.flags & JOB_CAN_PREEMPT != 0, "{preemption:?}");
+        if preemption.how == 1 {
+            self.end(job.id);
+            self.set_job(JobRow {
+                state: JOB_QUEUED,
+                started: 0.0,
+                shares: Vec::new(),
+                ..job
+            });
+            return;
+        }
+        let held: u32 = job.shares.iter().map(|share| share.cores).sum();
+        assert!(preemption.cores > 0, "{preemption:?}");
+        assert!(held - preemption.cores >= job.min, "{preemption:?}");
+        let mut left = preemption.cores;
+        for share in job.shares.iter().rev() {
+            let cores = share.cores.min(left);
+            left -= cores;
+            let part = Share {
+                cores,
+                gpus: 0,
+                ..*share
+            };
+            self.take_back(job.id, &part);
+        }
+    }
+
+    fn take_back(&mut self, id: JobId, share: &Share) {
+        let (Some(job), Some(node)) = (self.jobs.get_mut(&id), self.nodes.get_mut(&share.node))
+        else {
+            panic!("no job {id}, or no such node: {share:?}")
+        };
+        let Some(held) = job.shares.iter_mut().find(|held| held.node == share.node) else {
+            panic!("job {id} does not hold {share:?}")
+        };
+        held.cores -= share.cores;
+        held.gpus -= share.gpus;
+        node.free_cores += share.cores;
+        node.free_gpus += share.gpus;
+        job.shares.retain(|share| share.cores > 0);
+        self.changed_nodes.insert(share.node);
+        self.changed_jobs.insert(id);
     }
 
     fn give(&mut self, now: Instant, placement: &Placement, state: u32) {

@@ -2,6 +2,7 @@
 //!
 //! - For policies (feature `policy`): [`policy`] the types and the trait, [`mirror`] the cluster as the host told it,
 //!   [`pass`] what one pass gives away, [`shadow`] the reservation of the first job that waits, [`pack`] nodes for a job,
+//!   [`preempt`] what to take from running jobs,
 //!   [`profile`] free cores over time; [`rows`] to write down changes by hand; feature `testing`: `cluster`, a small one to
 //!   test a policy with.
 //! - For executors, prepare and release tasks (features of these names): [`command_line`] and [`run`].
@@ -28,6 +29,8 @@ pub mod pack;
 pub mod pass;
 #[cfg(feature = "policy")]
 pub mod policy;
+#[cfg(feature = "policy")]
+pub mod preempt;
 #[cfg(feature = "policy")]
 pub mod profile;
 #[cfg(feature = "policy")]

@@ -11,8 +11,8 @@ use crate::{
     keys::{HashNumbers, key, ordered, queue_key},
     pack::Shape,
     policy::{
-        self, Allocation, CandidateSet, Changes, Instant, JOB_CAN_GROW, JOB_ENDING, JOB_QUEUED,
-        JOB_RUNNING, JobId, NODE_GONE, NODE_USABLE, NodeId, SetId, Share, Span,
+        self, Allocation, CandidateSet, Changes, Instant, JOB_CAN_GROW, JOB_CAN_SHRINK, JOB_ENDING,
+        JOB_QUEUED, JOB_RUNNING, JobId, NODE_GONE, NODE_USABLE, NodeId, SetId, Share, Span,
     },
 };
 
@@ -127,6 +127,8 @@ pub struct Mirror {
     running: BTreeMap<u128, u32>,
     /// Running jobs that may grow and have use for more than they hold.
     hungry: BTreeMap<u128, u32>,
+    /// Running jobs that may shrink and hold more than they have use for.
+    wasteful: BTreeMap<u128, u32>,
     free: FreeNow,
 }
 
@@ -143,6 +145,7 @@ impl Default for Mirror {
             shortest: None,
             running: BTreeMap::new(),
             hungry: BTreeMap::new(),
+            wasteful: BTreeMap::new(),
             free: FreeNow::default(),
         }
     }
@@ -264,6 +267,11 @@ impl Mirror {
     /// Running jobs that may grow and have use for more than they hold, in the order of the queue.
     pub fn hungry(&self) -> impl Iterator<Item = &Job> {
         self.hungry.values().map(|&slot| self.job(slot))
+    }
+
+    /// Running jobs that may shrink and hold more than they have use for, in the order of the queue.
+    pub fn wasteful(&self) -> impl Iterator<Item = &Job> {
+        self.wasteful.values().map(|&slot| self.job(slot))
     }
 
     /// What a job holds, in units of its shape.
@@ -434,9 +442,13 @@ impl Mirror {
             }
         } else {
             let hungry = self.is_hungry(job).then(|| job.queue_key());
+            let wasteful = self.is_wasteful(job).then(|| job.queue_key());
             self.running.insert(job.end_key(), slot);
             if let Some(key) = hungry {
                 self.hungry.insert(key, slot);
+            }
+            if let Some(key) = wasteful {
+                self.wasteful.insert(key, slot);
             }
         }
     }
@@ -457,6 +469,9 @@ impl Mirror {
             if !self.hungry.is_empty() {
                 self.hungry.remove(&job.queue_key());
             }
+            if !self.wasteful.is_empty() {
+                self.wasteful.remove(&job.queue_key());
+            }
         }
     }
 
@@ -464,13 +479,26 @@ impl Mirror {
         job.state == JOB_RUNNING && job.flags & JOB_CAN_GROW != 0 && job.demand > self.held(job)
     }
 
+    fn is_wasteful(&self, job: &Job) -> bool {
+        job.state == JOB_RUNNING
+            && job.flags & JOB_CAN_SHRINK != 0
+            // Otherwise it cannot hold more than its minimum.
+            && job.max > job.min
+            && self.held(job) > job.demand
+    }
+
     fn find_hungry(&mut self) {
         self.hungry.clear();
+        self.wasteful.clear();
         for &slot in self.running.values() {
-            if let Some(job) = &self.jobs[slot as usize]
-                && self.is_hungry(job)
-            {
+            let Some(job) = &self.jobs[slot as usize] else {
+                continue;
+            };
+            if self.is_hungry(job) {
                 self.hungry.insert(job.queue_key(), slot);
+            }
+            if self.is_wasteful(job) {
+                self.wasteful.insert(job.queue_key(), slot);
             }
         }
     }

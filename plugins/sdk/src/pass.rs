@@ -5,7 +5,7 @@
 
 use crate::{
     mirror::{Entry, Job, Mirror, Node},
-    pack::{Choice, Free, Shape, pack},
+    pack::{Choice, Free, Shape, Unit, pack},
     policy::{Decision, Instant, Placement, SetId, Share},
 };
 
@@ -87,9 +87,24 @@ impl<'a> Pass<'a> {
     /// Gives running jobs that may grow what they have use for, in the order of the queue. HPC Pack's queued mode does so
     /// before it starts anything.
     pub fn grow(&mut self) {
+        self.grow_from(0);
+    }
+
+    /// The same, without jobs of a lower priority than the first that waits: where running jobs are preempted, what one gives
+    /// back is not to be given to it again.
+    pub fn grow_unless_waited_for(&mut self) {
+        let mirror = self.mirror;
+        let waits = mirror
+            .queue()
+            .iter()
+            .find(|entry| self.is_possible(mirror.job(entry.slot)));
+        self.grow_from(waits.map_or(0, |entry| entry.priority));
+    }
+
+    fn grow_from(&mut self, least_priority: u32) {
         let mirror = self.mirror;
         for job in mirror.hungry() {
-            if self.free_cores == 0 {
+            if self.free_cores == 0 || job.priority < least_priority {
                 return;
             }
             let most = job.demand.saturating_sub(mirror.held(job));
@@ -119,6 +134,46 @@ impl<'a> Pass<'a> {
             if let Some(shares) = shares {
                 self.give(job.expected_end(), &shares);
                 self.decisions.push(Decision::Grow(Placement {
+                    job: job.id,
+                    shares,
+                }));
+            }
+        }
+    }
+
+    /// Takes back from running jobs what they have no use for: nodes that are more than enough, and part of a job's only node.
+    /// Which of its cores are idle only the host knows, so where a job has several nodes, whole ones are returned.
+    pub fn shrink(&mut self) {
+        let mirror = self.mirror;
+        for job in mirror.wasteful() {
+            let mut over = mirror.held(job).saturating_sub(job.demand);
+            let mut shares = Vec::new();
+            if let ([share], false) = (
+                &job.shares[..],
+                job.shape.exclusive || job.shape.unit == Unit::Node,
+            ) {
+                let node = mirror.position(share.node).map(|at| &mirror.nodes()[at]);
+                let held = Free {
+                    cores: share.cores,
+                    gpus: share.gpus,
+                };
+                shares.extend(node.map(|node| job.shape.share(node, held, over)));
+            } else {
+                let units = |share: &Share| {
+                    let node = mirror.position(share.node).map(|at| &mirror.nodes()[at]);
+                    job.shape.units_of(share, node)
+                };
+                let mut smallest: Vec<&Share> = job.shares.iter().collect();
+                smallest.sort_by_key(|share| (units(share), share.node));
+                for share in smallest {
+                    if units(share) <= over {
+                        over -= units(share);
+                        shares.push(*share);
+                    }
+                }
+            }
+            if !shares.is_empty() {
+                self.decisions.push(Decision::Shrink(Placement {
                     job: job.id,
                     shares,
                 }));

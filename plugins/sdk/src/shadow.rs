@@ -106,7 +106,7 @@ fn by_end(placed: &[Placed]) -> Vec<u128> {
 
 /// What is free for the head at some time.
 #[derive(Debug)]
-enum Room<'a> {
+pub(crate) enum Room<'a> {
     /// Only the sum matters.
     Sum {
         mirror: &'a Mirror,
@@ -130,7 +130,7 @@ enum Room<'a> {
 }
 
 impl<'a> Room<'a> {
-    fn now(pass: &Pass<'a>, head: &Job) -> Room<'a> {
+    pub(crate) fn now(pass: &Pass<'a>, head: &Job) -> Room<'a> {
         let mirror = pass.mirror;
         let within = (head.set != 0).then(|| {
             let mut within = vec![false; mirror.nodes().len()];
@@ -175,7 +175,24 @@ impl<'a> Room<'a> {
         }
     }
 
-    fn suffices(&self) -> bool {
+    /// The cores that are missing, where their number is all that matters.
+    pub(crate) fn missing_cores(&self) -> Option<u32> {
+        match self {
+            Room::Sum { cores, least, .. } => Some(least.saturating_sub(*cores)),
+            Room::ByNode { .. } => None,
+        }
+    }
+
+    /// Whether a share would be of use if it became free.
+    pub(crate) fn counts(&self, share: &Share) -> bool {
+        match self {
+            Room::Sum { mirror, within, .. } | Room::ByNode { mirror, within, .. } => {
+                counts(mirror, within.as_deref(), share).is_some()
+            }
+        }
+    }
+
+    pub(crate) fn suffices(&self) -> bool {
         match self {
             Room::Sum { cores, least, .. } => cores >= least,
             Room::ByNode {
@@ -187,7 +204,7 @@ impl<'a> Room<'a> {
         }
     }
 
-    fn give(&mut self, shares: &[Share]) {
+    pub(crate) fn give(&mut self, shares: &[Share]) {
         self.change(
             shares,
             |cores, share| cores + share.cores,
@@ -197,7 +214,7 @@ impl<'a> Room<'a> {
         );
     }
 
-    fn take(&mut self, shares: &[Share]) {
+    pub(crate) fn take(&mut self, shares: &[Share]) {
         self.change(
             shares,
             |cores, share| cores.saturating_sub(share.cores),

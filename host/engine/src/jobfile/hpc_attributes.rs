@@ -35,10 +35,8 @@ pub(super) struct Known {
 }
 
 const REMOVE: &str = "remove it";
-const CORES: &str = "jobyard counts cores: use MinCores and MaxCores";
 const SOA: &str =
     "SOA sessions and services are not run; use tasks of type Basic or ParametricSweep";
-const NODES: &str = "name the nodes in RequestedNodes";
 const MAIL: &str = "remove it, and watch the job's events";
 
 /// What `Job` may have.
@@ -55,8 +53,23 @@ pub(super) const JOB: Known = Known {
         "HoldUntil",
         "IsExclusive",
         "JobType",
+        "MaxCoresPerNode",
+        "MaxMemory",
+        "MinCoresPerNode",
+        "MinMemory",
+        "NodeGroupOp",
+        "NodeGroups",
+        "OrderBy",
+        "ParentJobIds",
+        "SoftwareLicense",
         "MaxCores",
+        "MaxGpus",
+        "MaxNodes",
+        "MaxSockets",
         "MinCores",
+        "MinGpus",
+        "MinNodes",
+        "MinSockets",
         "Name",
         "Owner",
         "Preemptable",
@@ -104,7 +117,6 @@ pub(super) const JOB: Known = Known {
         "FinishedTaskCount",
         "FinishingTaskCount",
         "Id",
-        "OrderBy",
         "ParentJobId",
         "PendingReason",
         "PlannedCoreCount",
@@ -137,19 +149,8 @@ pub(super) const JOB: Known = Known {
             &["Default"],
             "remove it, and write its defaults into the job",
         ),
-        not_served("MaxCoresPerNode", &["0"], NODES),
-        not_served("MaxMemory", &["0"], NODES),
-        not_served("MinCoresPerNode", &["0"], NODES),
-        not_served("MinMemory", &["0"], NODES),
-        not_served("NodeGroupOp", &["Intersect"], NODES),
-        not_served("NodeGroups", &[], NODES),
         not_served("NotifyOnCompletion", &["false", "0"], MAIL),
         not_served("NotifyOnStart", &["false", "0"], MAIL),
-        not_served(
-            "ParentJobIds",
-            &[],
-            "put the work into one job and let its tasks depend on each other",
-        ),
         not_served(
             "Password",
             &[],
@@ -158,7 +159,6 @@ pub(super) const JOB: Known = Known {
         not_served("Pool", &["Default"], REMOVE),
         not_served("ServiceName", &[], SOA),
         not_served("ServiceVersion", &[], SOA),
-        not_served("SoftwareLicense", &[], REMOVE),
         not_served("TargetResourceCount", &["0"], "use MaxCores"),
     ],
 };
@@ -177,7 +177,13 @@ pub(super) const TASK: Known = Known {
         "IsParametric",
         "IsRerunnable",
         "MaxCores",
+        "MaxGpus",
+        "MaxNodes",
+        "MaxSockets",
         "MinCores",
+        "MinGpus",
+        "MinNodes",
+        "MinSockets",
         "Name",
         "Runtime",
         "RuntimeSeconds",
@@ -259,22 +265,8 @@ pub(super) const TASK: Known = Known {
     ],
 };
 
-/// Other counts than cores. Harmless beside `UnitType="Core"`: an export has the numbers of all units.
-pub(super) const OTHER_UNITS: [&str; 6] = [
-    "MinSockets",
-    "MaxSockets",
-    "MinNodes",
-    "MaxNodes",
-    "MinGpus",
-    "MaxGpus",
-];
-
 /// Checks an attribute that is not read.
-pub(super) fn check_rest(
-    known: &Known,
-    attribute: &Attribute,
-    counts_cores: bool,
-) -> Result<(), Fault> {
+pub(super) fn check_rest(known: &Known, attribute: &Attribute) -> Result<(), Fault> {
     let Attribute { at, name, value } = attribute;
     let refuse = |instead: &str| {
         Err(Fault::new(
@@ -291,12 +283,6 @@ pub(super) fn check_rest(
     };
     if known.ignored.contains(&name.as_str()) {
         return Ok(());
-    }
-    if OTHER_UNITS.contains(&name.as_str()) {
-        return match counts_cores {
-            true => Ok(()),
-            false => refuse(CORES),
-        };
     }
     if let Some(found) = known.not_served.iter().find(|n| n.name == name) {
         let harmless = found.harmless.iter().any(|h| h.eq_ignore_ascii_case(value));

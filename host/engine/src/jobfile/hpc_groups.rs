@@ -111,7 +111,7 @@ fn group_id(element: &Element, name: &str) -> Result<u32, Fault> {
         ignored: &[],
         not_served: &[],
     };
-    let given = Attributes::checked(element, &KNOWN, true)?;
+    let given = Attributes::checked(element, &KNOWN)?;
     match given.number("GroupId", 0, u32::MAX)? {
         Some(group) => Ok(group),
         None => Err(Fault::value(element.at, name, "has no GroupId")),

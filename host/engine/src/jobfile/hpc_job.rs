@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use jobyard_kernel::limits::{PRIORITY_MAX, SWEEP_INSTANCES_MAX, UNITS_MAX};
-use jobyard_kernel::{JobKind, JobSpec, Span, TaskKind, TaskSpec, Timestamp};
+use jobyard_kernel::{JobKind, JobSpec, Span, TaskKind, TaskSpec, Timestamp, Unit};
 
 use super::error::{Fault, Problem, quoted};
 use super::hpc_attributes::{JOB, TASK};
@@ -14,7 +14,9 @@ use super::hpc_groups::Groups;
 use super::hpc_parts::{Attributes, no_text, pairs, twice, unknown_element};
 use super::model_values::{names, positive_span};
 use super::read_xml::{Attribute, Element};
-use super::values::{parse_hold_until, parse_priority, priority_band};
+use super::values::{
+    parse_group_op, parse_hold_until, parse_job_ids, parse_order_by, parse_priority, priority_band,
+};
 use super::{BadValue, Draft, JobFile};
 
 /// Reads the root element.
@@ -36,22 +38,9 @@ pub(super) fn read(root: &Element) -> Result<Draft, Fault> {
             .map(|a| (a.name.clone(), a.at))
             .collect(),
     };
-    let unit = Attributes::new(root, &JOB).get("UnitType");
-    if let Some(unit) = unit.filter(|unit| unit.value != "Core") {
-        return Err(Fault::new(
-            unit.at,
-            Problem::NotServed {
-                name: unit.name.clone(),
-                value: unit.value.clone(),
-                instead: "use UnitType=\"Core\" with MinCores and MaxCores".into(),
-            },
-        ));
-    }
-    let counts_cores = unit.is_some();
-    job(
-        &mut draft.file.spec,
-        &Attributes::checked(root, &JOB, counts_cores)?,
-    )?;
+    let given = Attributes::checked(root, &JOB)?;
+    let unit = unit(&given)?;
+    job(&mut draft.file.spec, &given, unit)?;
     let mut groups = Groups::default();
     let mut seen = BTreeSet::new();
     for child in &root.children {
@@ -62,7 +51,7 @@ pub(super) fn read(root: &Element) -> Result<Draft, Fault> {
             "Tasks" => {
                 no_text(child)?;
                 for element in &child.children {
-                    let task = task(element, counts_cores)?;
+                    let task = task(element, unit)?;
                     groups.add_task(task.group);
                     draft.file.tasks.push(task.spec);
                     draft.tasks_at.push(element.at);
@@ -86,7 +75,7 @@ pub(super) fn read(root: &Element) -> Result<Draft, Fault> {
     Ok(draft)
 }
 
-fn job(spec: &mut JobSpec, given: &Attributes<'_>) -> Result<(), Fault> {
+fn job(spec: &mut JobSpec, given: &Attributes<'_>, unit: Unit) -> Result<(), Fault> {
     spec.name = given.text("Name");
     spec.project = given.text("Project");
     spec.owner = given.text("Owner");
@@ -102,9 +91,11 @@ fn job(spec: &mut JobSpec, given: &Attributes<'_>) -> Result<(), Fault> {
         },
     };
     spec.priority = priority(given)?.unwrap_or(spec.priority);
-    spec.min = units(given, "MinCores", "AutoCalculateMin")?;
-    spec.max = units(given, "MaxCores", "AutoCalculateMax")?;
-    in_order(given, spec.min, spec.max)?;
+    spec.unit = unit;
+    let [min, max] = counts(unit);
+    spec.min = units(given, min, "AutoCalculateMin")?;
+    spec.max = units(given, max, "AutoCalculateMax")?;
+    in_order(given, unit, spec.min, spec.max)?;
     for (name, flag) in [
         ("IsExclusive", &mut spec.exclusive),
         ("SingleNode", &mut spec.single_node),
@@ -127,6 +118,26 @@ fn job(spec: &mut JobSpec, given: &Attributes<'_>) -> Result<(), Fault> {
     };
     spec.requested_nodes = names(&given.text("RequestedNodes"));
     spec.excluded_nodes = names(&given.text("ExcludedNodes"));
+    spec.node_groups = names(&given.text("NodeGroups"));
+    let op = given.parsed("NodeGroupOp", parse_group_op)?;
+    // An export has it without groups too.
+    spec.node_group_op = op
+        .filter(|_| !spec.node_groups.is_empty())
+        .unwrap_or_default();
+    // 0 is none.
+    let limit = |name| {
+        let number = given.number(name, 0, u32::MAX)?;
+        Ok::<_, Fault>(number.filter(|&number| number > 0))
+    };
+    spec.memory_mb_min = limit("MinMemory")?.map(u64::from);
+    spec.memory_mb_max = limit("MaxMemory")?.map(u64::from);
+    spec.cores_per_node_min = limit("MinCoresPerNode")?;
+    spec.cores_per_node_max = limit("MaxCoresPerNode")?;
+    spec.order_by = given.parsed("OrderBy", parse_order_by)?.unwrap_or_default();
+    spec.licences = given.text("SoftwareLicense");
+    spec.parent_jobs = given
+        .parsed("ParentJobIds", parse_job_ids)?
+        .unwrap_or_default();
     Ok(())
 }
 
@@ -135,12 +146,12 @@ struct Task {
     group: Option<u32>,
 }
 
-fn task(element: &Element, counts_cores: bool) -> Result<Task, Fault> {
+fn task(element: &Element, unit: Unit) -> Result<Task, Fault> {
     if element.name != "Task" {
         return Err(unknown_element(element, &["Task"]));
     }
     no_text(element)?;
-    let given = Attributes::checked(element, &TASK, counts_cores)?;
+    let given = Attributes::checked(element, &TASK)?;
     let path = |name: &str| given.filled(name).map(|a| a.value.clone());
     let mut spec = TaskSpec {
         name: given.text("Name"),
@@ -156,12 +167,12 @@ fn task(element: &Element, counts_cores: bool) -> Result<Task, Fault> {
         ..TaskSpec::default()
     };
     let (min, max) = (
-        given.number("MinCores", 1, UNITS_MAX)?,
-        given.number("MaxCores", 1, UNITS_MAX)?,
+        given.number(counts(unit)[0], 1, UNITS_MAX)?,
+        given.number(counts(unit)[1], 1, UNITS_MAX)?,
     );
     spec.max = max.or(min).unwrap_or(1);
     spec.min = min.unwrap_or(1);
-    in_order(&given, Some(spec.min), Some(spec.max))?;
+    in_order(&given, unit, Some(spec.min), Some(spec.max))?;
     spec.rerunnable = given.truth("IsRerunnable")?.unwrap_or(spec.rerunnable);
     let count = given.number("FailJobOnFailureCount", 0, SWEEP_INSTANCES_MAX)?;
     spec.fail_job_on_failure_count = match given.truth("FailJobOnFailure")? {
@@ -194,15 +205,9 @@ fn task_kind(given: &Attributes<'_>) -> Result<TaskKind, Fault> {
         None if parametric => "ParametricSweep",
         None => "Basic",
         Some(kind) => match kind.value.as_str() {
-            "Service" => {
-                return Err(not_run(
-                    kind,
-                    "use a ParametricSweep, or a Basic task that does not end",
-                ));
-            }
-            known @ ("Basic" | "ParametricSweep" | "NodePrep" | "NodeRelease") => known,
+            known @ ("Basic" | "ParametricSweep" | "Service" | "NodePrep" | "NodeRelease") => known,
             other => {
-                let right = "Basic, ParametricSweep, NodePrep or NodeRelease";
+                let right = "Basic, ParametricSweep, Service, NodePrep or NodeRelease";
                 return Err(wrong(kind, other, right));
             }
         },
@@ -227,6 +232,7 @@ fn task_kind(given: &Attributes<'_>) -> Result<TaskKind, Fault> {
         return Err(Fault::value(end.at, "EndValue", what));
     }
     Ok(match kind {
+        "Service" => TaskKind::Service,
         "NodePrep" => TaskKind::NodePrepare,
         "NodeRelease" => TaskKind::NodeRelease,
         _ => TaskKind::Basic,
@@ -251,6 +257,38 @@ fn priority(given: &Attributes<'_>) -> Result<Option<u32>, Fault> {
     Ok(expanded.or(named))
 }
 
+/// What the job counts. An export has the numbers of all units, and says which of them count.
+fn unit(given: &Attributes<'_>) -> Result<Unit, Fault> {
+    if let Some(unit) = given.filled("UnitType") {
+        return match unit.value.as_str() {
+            "Core" => Ok(Unit::Core),
+            "Socket" => Ok(Unit::Socket),
+            "Node" => Ok(Unit::Node),
+            "Gpu" => Ok(Unit::Gpu),
+            other => Err(wrong(unit, other, "Core, Socket, Node or Gpu")),
+        };
+    }
+    for unit in [Unit::Socket, Unit::Node, Unit::Gpu] {
+        for name in counts(unit) {
+            if let Some(attribute) = given.filled(name) {
+                let what = format!("needs UnitType={}", quoted(&format!("{unit:?}")));
+                return Err(Fault::value(attribute.at, name, what));
+            }
+        }
+    }
+    Ok(Unit::Core)
+}
+
+/// The attributes that have the least and the most of a unit.
+fn counts(unit: Unit) -> [&'static str; 2] {
+    match unit {
+        Unit::Core => ["MinCores", "MaxCores"],
+        Unit::Socket => ["MinSockets", "MaxSockets"],
+        Unit::Node => ["MinNodes", "MaxNodes"],
+        Unit::Gpu => ["MinGpus", "MaxGpus"],
+    }
+}
+
 /// A minimum or maximum; none if it is to be computed.
 fn units(given: &Attributes<'_>, name: &str, auto: &str) -> Result<Option<u32>, Fault> {
     let number = given.number(name, 1, UNITS_MAX)?;
@@ -262,8 +300,14 @@ fn units(given: &Attributes<'_>, name: &str, auto: &str) -> Result<Option<u32>, 
     })
 }
 
-fn in_order(given: &Attributes<'_>, min: Option<u32>, max: Option<u32>) -> Result<(), Fault> {
-    let attribute = given.filled("MaxCores").or(given.filled("MinCores"));
+fn in_order(
+    given: &Attributes<'_>,
+    unit: Unit,
+    min: Option<u32>,
+    max: Option<u32>,
+) -> Result<(), Fault> {
+    let [least, most] = counts(unit);
+    let attribute = given.filled(most).or(given.filled(least));
     match (min, max, attribute) {
         (Some(min), Some(max), Some(attribute)) if min > max => {
             let what = format!("the maximum {max} is below the minimum {min}");

@@ -58,15 +58,11 @@ impl<'a> Attributes<'a> {
     }
 
     /// Also checks those that are not read.
-    pub(super) fn checked(
-        element: &'a Element,
-        known: &Known,
-        counts_cores: bool,
-    ) -> Result<Attributes<'a>, Fault> {
+    pub(super) fn checked(element: &'a Element, known: &Known) -> Result<Attributes<'a>, Fault> {
         let given = Attributes::new(element, known);
         for attribute in &element.attributes {
             if !given.0.contains_key(attribute.name.as_str()) {
-                check_rest(known, attribute, counts_cores)?;
+                check_rest(known, attribute)?;
             }
         }
         Ok(given)

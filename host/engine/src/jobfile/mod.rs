@@ -50,7 +50,8 @@ use jobyard_kernel::{Invalid, JobSpec, TaskSpec, check_form};
 
 pub use error::{JobFileError, Place, Problem};
 pub use values::{
-    BadValue, UnitRange, parse_hold_until, parse_priority, parse_range, parse_span, parse_sweep,
+    BadValue, UnitRange, parse_group_op, parse_hold_until, parse_job_ids, parse_order_by,
+    parse_priority, parse_range, parse_span, parse_sweep,
 };
 
 use error::Fault;
@@ -232,9 +233,18 @@ impl Draft {
             | Invalid::DependsWithoutName { task: number }
             | Invalid::TooManyDependencies { task: number, .. }
             | Invalid::NotForNodeTask { task: number, .. }
+            | Invalid::NotForService { task: number, .. }
+            | Invalid::ServiceNotAlone { task: number }
             | Invalid::RuntimeAboveJob { task: number, .. } => task(*number),
             Invalid::GroupDiffers { name } => named(name),
             Invalid::DependencyCycle { circle } => circle.first().and_then(named),
+            Invalid::NodeGroupName { .. } | Invalid::TooManyNodeGroups { .. } => {
+                property(&["node_groups", "NodeGroups"])
+            }
+            Invalid::GroupOpWithoutGroups { .. } => property(&["node_group_op", "NodeGroupOp"]),
+            Invalid::OrderBy { .. } => property(&["order_by", "OrderBy"]),
+            Invalid::Licence { .. } => property(&["licences", "SoftwareLicense"]),
+            Invalid::TooManyParents { .. } => property(&["parent_jobs", "ParentJobIds"]),
             Invalid::RunUntilCanceledAuto => property(&["run_until_canceled", "RunUntilCanceled"]),
             _ => None,
         };

@@ -11,8 +11,8 @@ use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::error::Fault;
 use super::model_values::{
-    Codes, Count, Failures, Flag, Kind, Limit, Moment, Names, Priority, Range, Sweep, Text,
-    Variables,
+    Codes, Count, Failures, Flag, Jobs, Join, Kind, Limit, Moment, Names, Order, Priority, Range,
+    Sweep, Text, Variables,
 };
 use super::tree::{Node, from_tree};
 use super::values::UnitRange;
@@ -49,6 +49,13 @@ struct Job {
     requested_nodes: Option<Names>,
     excluded_nodes: Option<Names>,
     environment: Option<Variables>,
+    node_groups: Option<Names>,
+    node_group_op: Option<Join>,
+    node_memory_mb: Option<Range>,
+    node_cores: Option<Range>,
+    order_by: Option<Order>,
+    licences: Option<Text>,
+    parent_jobs: Option<Jobs>,
     prepare: Option<NodeTask>,
     release: Option<NodeTask>,
     task: Tasks,
@@ -63,6 +70,7 @@ struct Job {
 struct Task {
     name: Option<Text>,
     sweep: Option<Sweep>,
+    service: Option<Flag>,
     command: Option<Text>,
     plugin: Option<Text>,
     working_folder: Option<Text>,
@@ -214,7 +222,18 @@ fn set_job(spec: &mut JobSpec, job: Job, tree: &Node) -> Result<Option<Unit>, Fa
         requested_nodes,
         excluded_nodes,
         environment,
+        node_groups,
+        node_group_op,
+        order_by,
+        licences,
+        parent_jobs,
     );
+    if let Some(Range(UnitRange { min, max })) = job.node_memory_mb {
+        (spec.memory_mb_min, spec.memory_mb_max) = (min.map(u64::from), max.map(u64::from));
+    }
+    if let Some(Range(UnitRange { min, max })) = job.node_cores {
+        (spec.cores_per_node_min, spec.cores_per_node_max) = (min, max);
+    }
     Ok(range.map(|(_, unit, _)| unit))
 }
 
@@ -259,7 +278,16 @@ fn task_spec(task: Task, node: &Node, job_unit: Option<Unit>) -> Result<TaskSpec
     );
     spec.command_line = task.command.map(|c| c.0).unwrap_or_default();
     spec.depends_on = task.after.map(|names| names.0).unwrap_or_default();
-    spec.kind = task.sweep.map(|sweep| sweep.0).unwrap_or_default();
+    spec.kind = match (task.sweep, task.service) {
+        (Some(_), Some(Flag(true))) => {
+            let at = node.entry("service").map_or(node.at, |e| e.node.at);
+            let what = "a sweep is not a service; remove one of the two";
+            return Err(Fault::value(at, "service", what));
+        }
+        (Some(sweep), _) => sweep.0,
+        (None, Some(Flag(true))) => TaskKind::Service,
+        (None, Some(Flag(false)) | None) => TaskKind::Basic,
+    };
     Ok(spec)
 }
 

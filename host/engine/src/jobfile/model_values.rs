@@ -6,13 +6,14 @@
 )]
 
 use jobyard_kernel::limits::{PRIORITY_MAX, SWEEP_INSTANCES_MAX, UNITS_MAX};
-use jobyard_kernel::{ExitCodes, JobKind, Span, TaskKind, Timestamp};
+use jobyard_kernel::{ExitCodes, GroupOp, JobId, JobKind, OrderBy, Span, TaskKind, Timestamp};
 use serde::Deserialize;
 
 use super::error::quoted;
 use super::tree::{Entry, Node, Value};
 use super::values::{
-    UnitRange, parse_hold_until, parse_priority, parse_range, parse_span, parse_sweep,
+    UnitRange, parse_group_op, parse_hold_until, parse_job_ids, parse_order_by, parse_priority,
+    parse_range, parse_span, parse_sweep,
 };
 
 /// A type of the model from what [`Value`] shapes it takes.
@@ -57,6 +58,34 @@ model_value! {
 model_value! {
     /// How many failures; at least one.
     Failures(u32) = |value| count(&value, 1, SWEEP_INSTANCES_MAX)
+}
+
+model_value! {
+    /// What nodes are put in order by.
+    Order(Vec<OrderBy>) = |value| match value {
+        Value::Text(text) => parse_order_by(&text).map_err(|e| e.to_string()),
+        other => Err(format!("{other} is not an order of nodes; write it like \"cores,-memory\"")),
+    }
+}
+
+model_value! {
+    /// How node groups are joined.
+    Join(GroupOp) = |value| match value {
+        Value::Text(text) => parse_group_op(&text).map_err(|e| e.to_string()),
+        other => Err(format!("{other} is not a way to join node groups; write \"intersect\", \"uniform\" or \"union\"")),
+    }
+}
+
+model_value! {
+    /// Numbers of jobs: one, a list, or a text with commas between them.
+    Jobs(Vec<JobId>) = |value| {
+        let id = |value: &Value| count(value, 1, u32::MAX).map(JobId);
+        match value {
+            Value::Text(text) => parse_job_ids(&text).map_err(|e| e.to_string()),
+            Value::List(items) => items.iter().map(|item| id(&item.value)).collect(),
+            single => id(&single).map(|id| vec![id]),
+        }
+    }
 }
 
 model_value! {

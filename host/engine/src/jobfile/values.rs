@@ -6,7 +6,7 @@
 use std::ops::RangeInclusive;
 
 use jobyard_kernel::limits::{PRIORITY_MAX, UNITS_MAX};
-use jobyard_kernel::{Span, TaskKind, Timestamp};
+use jobyard_kernel::{GroupOp, JobId, NodeProperty, OrderBy, Span, TaskKind, Timestamp};
 
 use super::error::quoted;
 
@@ -55,6 +55,12 @@ pub enum BadValue {
     Sweep(String),
     #[error("{} has no instances; the end must not be below the start, and the increment at least 1", quoted(.0))]
     EmptySweep(String),
+    #[error("{} is not an order of nodes; write cores, memory or both, as in cores,-memory for the most cores and then the least memory", quoted(.0))]
+    OrderBy(String),
+    #[error("{} is not a way to join node groups; write intersect, uniform or union", quoted(.0))]
+    GroupOp(String),
+    #[error("{} is not a list of job numbers; write it like 3,17", quoted(.0))]
+    JobIds(String),
     #[error("{} is not a date and time with a time zone; write it like 2031-05-04T18:30:00Z or 2031-05-04T18:30:00+02:00", quoted(.0))]
     Moment(String),
     #[error("{} is not from 1970 to 2255", quoted(.0))]
@@ -219,6 +225,51 @@ pub fn parse_range(text: &str) -> Result<UnitRange, BadValue> {
         (Some(a), Some(b)) if a > b => Err(BadValue::RangeOrder(text.into())),
         _ => Ok(UnitRange { min, max }),
     }
+}
+
+/// Reads by what nodes are put in order: `cores,-memory`; the most first, with a minus the least.
+///
+/// # Errors
+/// When a part is neither cores nor memory.
+pub fn parse_order_by(text: &str) -> Result<Vec<OrderBy>, BadValue> {
+    let parts = text.split(',').map(str::trim).filter(|p| !p.is_empty());
+    let one = |part: &str| {
+        let name = part.trim_start_matches(['+', '-']);
+        let property = match name {
+            _ if name.eq_ignore_ascii_case("cores") => NodeProperty::Cores,
+            _ if name.eq_ignore_ascii_case("memory") => NodeProperty::Memory,
+            _ => return Err(BadValue::OrderBy(text.into())),
+        };
+        Ok(OrderBy {
+            property,
+            fewest_first: part.starts_with('-'),
+        })
+    };
+    parts.map(one).collect()
+}
+
+/// Reads how node groups are joined: `intersect`, `uniform` or `union`. Case does not matter.
+///
+/// # Errors
+/// When it is none of these.
+pub fn parse_group_op(text: &str) -> Result<GroupOp, BadValue> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "intersect" => Ok(GroupOp::Intersect),
+        "uniform" => Ok(GroupOp::Uniform),
+        "union" => Ok(GroupOp::Union),
+        _ => Err(BadValue::GroupOp(text.into())),
+    }
+}
+
+/// Reads numbers of jobs with commas between them.
+///
+/// # Errors
+/// When one is not a number from 1.
+pub fn parse_job_ids(text: &str) -> Result<Vec<JobId>, BadValue> {
+    let parts = text.split(',').map(str::trim).filter(|p| !p.is_empty());
+    let id = |part: &str| part.parse().ok().filter(|&id| id > 0).map(JobId);
+    let ids = parts.map(|part| id(part).ok_or_else(|| BadValue::JobIds(text.into())));
+    ids.collect()
 }
 
 /// Reads the values of a sweep: `start-end` or `start-end:increment`.

@@ -2,6 +2,7 @@
 
 mod announcements;
 mod fresh_instance;
+mod preemption;
 mod reference;
 mod rules;
 

@@ -63,12 +63,12 @@ fn bad_hpc_xml() {
                 r#"1:7: not valid XML: the text "x" is outside of <Job>"#,
             ),
             (
-                r#"<Job UnitType="Node"/>"#,
-                r#"1:6: UnitType="Node" is not served by jobyard yet; use UnitType="Core" with MinCores and MaxCores"#,
+                r#"<Job UnitType="Rack"/>"#,
+                r#"1:6: UnitType: "Rack" is not known; write Core, Socket, Node or Gpu"#,
             ),
             (
                 r#"<Job MinNodes="2"/>"#,
-                r#"1:6: MinNodes="2" is not served by jobyard yet; jobyard counts cores: use MinCores and MaxCores"#,
+                r#"1:6: MinNodes: needs UnitType="Node""#,
             ),
             (
                 r#"<Job MinCores="0"/>"#,
@@ -83,22 +83,34 @@ fn bad_hpc_xml() {
                 r#"1:24: ExpandedPriority: "3500" contradicts Priority="Normal"; remove one"#,
             ),
             (
-                r#"<Job NodeGroups="gpu"/>"#,
-                r#"1:6: NodeGroups="gpu" is not served by jobyard yet; name the nodes in RequestedNodes"#,
+                r#"<Job NodeGroups="gpu" NodeGroupOp="Any"/>"#,
+                r#"1:23: NodeGroupOp: "Any" is not a way to join node groups; write intersect, uniform or union"#,
+            ),
+            (
+                r##"<Job OrderBy="#3"/>"##,
+                r##"1:6: OrderBy: "#3" is not an order of nodes; write cores, memory or both, as in cores,-memory for the most cores and then the least memory"##,
+            ),
+            (
+                r#"<Job ParentJobIds="1,x"/>"#,
+                r#"1:6: ParentJobIds: "1,x" is not a list of job numbers; write it like 3,17"#,
+            ),
+            (
+                r#"<Job SoftwareLicense="a"><Tasks><Task CommandLine="x"/></Tasks></Job>"#,
+                r#"1:6: licence "a" has no count; write it like feature:2 or feature:*"#,
             ),
             (
                 r#"<Job JobType="Service"/>"#,
                 r#"1:6: JobType="Service" is not served by jobyard yet; use JobType="Batch" with tasks"#,
             ),
             (
-                r#"<Job><Tasks><Task Type="Service" CommandLine="x"/></Tasks></Job>"#,
-                r#"1:19: Type="Service" is not served by jobyard yet; use a ParametricSweep, or a Basic task that does not end"#,
+                r#"<Job><Tasks><Task Type="Service" CommandLine="x"/><Task CommandLine="x"/></Tasks></Job>"#,
+                "1:13: task 1 is a service: beside it a job has only node prepare and node release tasks",
             ),
             (
                 r#"<Job>
  <Tasks>
   <Task Type="Sweep" CommandLine="x"/></Tasks></Job>"#,
-                r#"3:9: Type: "Sweep" is not known; write Basic, ParametricSweep, NodePrep or NodeRelease"#,
+                r#"3:9: Type: "Sweep" is not known; write Basic, ParametricSweep, Service, NodePrep or NodeRelease"#,
             ),
             (
                 r#"<Job><Tasks><Task EndValue="5" CommandLine="x"/></Tasks></Job>"#,

@@ -1,0 +1,154 @@
+//! What is to be taken from running jobs of lower priority so that the first job that waits can start.
+//!
+//! HPC Pack's preemption (queued mode): only for a job of higher priority, only up to its minimum, and never in vain: where all
+//! that may be taken would not be enough, nothing is. Victims: the lowest priority first, among equals the one that started
+//! last. Decides from the mirror alone, so it says the same again until it has happened; the kernel takes no notice of that.
+
+use crate::{
+    mirror::{Job, Mirror},
+    pass::Pass,
+    policy::{Decision, JOB_CAN_PREEMPT, JOB_ENDING, JOB_RUNNING, Preemption as Proposal, Share},
+    settings::refusal,
+    shadow::Room,
+};
+
+/// What may be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Preemption {
+    /// Nothing.
+    #[default]
+    None,
+    /// What is left when tasks end, down to the minimum of their job.
+    Graceful,
+    /// That at once, and whole jobs.
+    Immediate,
+}
+
+impl Preemption {
+    /// Reads the setting `preemption` = `none` | `graceful` | `immediate`.
+    ///
+    /// # Errors
+    /// A sentence for the admin that names the setting, the value and what would be right.
+    pub fn read(name: &str, value: &str) -> Result<Preemption, String> {
+        match value {
+            "none" => Ok(Preemption::None),
+            "graceful" => Ok(Preemption::Graceful),
+            "immediate" => Ok(Preemption::Immediate),
+            _ => Err(refusal(name, value, "`none`, `graceful` or `immediate`")),
+        }
+    }
+}
+
+/// `preemption.how`.
+const GRACEFUL: u32 = 0;
+const WHOLE_JOB: u32 = 1;
+const BY_TASK: u32 = 2;
+
+/// Adds to the plan what is to be taken for a job that does not fit now, and answers whether anything is: what becomes free
+/// then is for that job and not to be filled with others.
+pub fn preempt(pass: &mut Pass<'_>, head: &Job, kind: Preemption) -> bool {
+    if kind == Preemption::None {
+        return false;
+    }
+    let mut room = Room::now(pass, head);
+    for job in pass.mirror.running().filter(|job| job.state == JOB_ENDING) {
+        room.give(&job.shares);
+    }
+    if room.suffices() {
+        return false;
+    }
+    let victims = victims(pass.mirror, head);
+    let taken = match kind {
+        Preemption::None => None,
+        Preemption::Graceful => by_grace(pass.mirror, &room, &victims),
+        Preemption::Immediate => at_once(pass.mirror, &mut room, &victims),
+    };
+    let Some(taken) = taken else { return false };
+    pass.decisions
+        .extend(taken.into_iter().map(Decision::Preempt));
+    true
+}
+
+fn victims<'a>(mirror: &'a Mirror, head: &Job) -> Vec<&'a Job> {
+    let may = |job: &&Job| {
+        job.state == JOB_RUNNING && job.flags & JOB_CAN_PREEMPT != 0 && job.priority < head.priority
+    };
+    let mut victims: Vec<&Job> = mirror.running().filter(may).collect();
+    victims.sort_by(|a, b| {
+        (a.priority.cmp(&b.priority))
+            .then(b.started.total_cmp(&a.started))
+            .then(b.id.cmp(&a.id))
+    });
+    victims
+}
+
+/// Where only the number of cores matters: which node they come from is the kernel's choice.
+fn by_grace(mirror: &Mirror, room: &Room<'_>, victims: &[&Job]) -> Option<Vec<Proposal>> {
+    let mut missing = room.missing_cores()?;
+    let mut taken = Vec::new();
+    for job in victims {
+        let cores = spare_cores(mirror, room, job).min(missing);
+        if cores > 0 {
+            taken.push(proposal(job, GRACEFUL, cores));
+            missing -= cores;
+        }
+        if missing == 0 {
+            return Some(taken);
+        }
+    }
+    None
+}
+
+/// Whole jobs, until one is enough in part.
+fn at_once(mirror: &Mirror, room: &mut Room<'_>, victims: &[&Job]) -> Option<Vec<Proposal>> {
+    let mut whole: Vec<&Job> = Vec::new();
+    let mut part = None;
+    for job in victims {
+        let missing = room.missing_cores();
+        if let Some(cores) = missing.filter(|&cores| spare_cores(mirror, room, job) >= cores) {
+            part = Some(proposal(job, BY_TASK, cores));
+            break;
+        }
+        whole.push(job);
+        room.give(&job.shares);
+        if room.suffices() {
+            break;
+        }
+    }
+    if part.is_none() {
+        if !room.suffices() {
+            return None;
+        }
+        // The last may have made others unnecessary: spare those of the highest priority.
+        for at in (0..whole.len()).rev() {
+            room.take(&whole[at].shares);
+            if room.suffices() {
+                whole.remove(at);
+            } else {
+                room.give(&whole[at].shares);
+            }
+        }
+    }
+    let taken = whole.iter().map(|job| proposal(job, WHOLE_JOB, 0));
+    Some(taken.chain(part).collect())
+}
+
+fn proposal(job: &Job, how: u32, cores: u32) -> Proposal {
+    Proposal {
+        job: job.id,
+        how,
+        cores,
+    }
+}
+
+/// Cores that a job holds above its minimum, if all that it holds would be of use.
+fn spare_cores(mirror: &Mirror, room: &Room<'_>, job: &Job) -> u32 {
+    let useful = |share: &Share| room.counts(share);
+    if !job.shares.iter().all(useful) {
+        return 0;
+    }
+    let spare = mirror.held(job).saturating_sub(job.min);
+    let cores: u32 = job.shares.iter().map(|share| share.cores).sum();
+    // A unit is a core at least; what more it has comes by itself.
+    spare.min(cores)
+}
