@@ -186,7 +186,7 @@ fn bad_hpc_xml() {
             ),
             (
                 r#"<Job><Tasks><Task CommandLine="x" Command="x"/></Tasks></Job>"#,
-                r#"1:35: unknown attribute "Command"; known here: CommandLine, DependsOn, EndValue, FailJobOnFailure, FailJobOnFailureCount, GroupId, HasRuntime, IncrementValue, IsParametric, IsRerunnable, MaxCores, MinCores, Name, Runtime, RuntimeSeconds, StartValue, StdErrFilePath, StdInFilePath, StdOutFilePath, Type, ValidExitCodes, WorkDirectory, IsExclusive, IsServiceConcluded, RequestedNodeGroup, RequiredNodes"#,
+                r#"1:35: unknown attribute "Command"; known here: CommandLine, DependsOn, EndValue, FailJobOnFailure, FailJobOnFailureCount, GroupId, HasRuntime, IncrementValue, IsParametric, IsRerunnable, MaxCores, MaxGpus, MaxNodes, MaxSockets, MinCores, MinGpus, MinNodes, MinSockets, Name, Runtime, RuntimeSeconds, StartValue, StdErrFilePath, StdInFilePath, StdOutFilePath, Type, ValidExitCodes, WorkDirectory, IsExclusive, IsServiceConcluded, RequestedNodeGroup, RequiredNodes"#,
             ),
         ],
     );
