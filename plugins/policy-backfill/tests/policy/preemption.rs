@@ -155,10 +155,12 @@ fn what_is_taken_is_for_the_head() {
     }
 }
 
+/// Shares (node, cores), demand, what is given back.
+type Row<'a> = (&'a [(u32, u32)], u32, &'a [(u32, u32)]);
+
 #[test]
 fn jobs_give_back_what_they_have_no_use_for() {
-    // Shares, demand, what is given back.
-    let rows: &[(&[(u32, u32)], u32, &[(u32, u32)])] = &[
+    let rows: &[Row<'_>] = &[
         (&[(0, 4)], 4, &[]),
         (&[(0, 4)], 1, &[(0, 3)]),
         (&[(0, 4), (1, 2)], 4, &[(1, 2)]),
