@@ -349,7 +349,7 @@ sockets = 2
     for (format, text) in [(Format::Toml, toml), (Format::HpcXml, xml)] {
         let file = read(format, text);
         assert_eq!(file.spec, expected);
-        assert_eq!(file.tasks, [task.clone()]);
+        assert_eq!(file.tasks, std::slice::from_ref(&task));
     }
 }
 
