@@ -1,5 +1,7 @@
 //! What black-box tests share: the real binary, folders of their own, and waiting for a condition.
 
+pub mod seeds;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
