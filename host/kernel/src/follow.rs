@@ -17,7 +17,9 @@ pub fn follow(state: &State, job: JobId, facts: &mut Vec<Fact>) {
     match &job.phase {
         Phase::Configuring => {}
         Phase::Submitted => {
-            facts.push(match validate::check_job(state, &job.spec, &job.tasks) {
+            let allowed = validate::check_allowed(state, &job.spec);
+            let checked = allowed.and_then(|()| validate::check_job(state, &job.spec, &job.tasks));
+            facts.push(match checked {
                 Ok(validate::Checked {
                     min,
                     max,

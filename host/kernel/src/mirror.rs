@@ -50,6 +50,8 @@ impl Mirror {
     pub fn note(&mut self, state: &State, event: &Event) {
         match &event.fact {
             Fact::ParametersSet(_)
+            | Fact::TemplateSet(_)
+            | Fact::TemplateRemoved { .. }
             | Fact::JobAdded { .. }
             | Fact::JobSubmitted { .. }
             | Fact::JobInvalid { .. }

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Unit;
 use crate::limits::{
-    DEPENDENCIES_PER_TASK_MAX, DEPENDENCY_DEPTH_MAX, PRIORITY_MAX, SWEEP_INSTANCES_MAX, UNITS_MAX,
+    CUSTOM_PROPERTIES_MAX, DEPENDENCIES_PER_TASK_MAX, DEPENDENCY_DEPTH_MAX, PRIORITY_MAX,
+    SWEEP_INSTANCES_MAX, UNITS_MAX,
 };
 
 /// Why a job or node cannot be taken as it is. `task` counts from 1.
@@ -110,6 +111,26 @@ pub enum Invalid {
     NoNodeLargeEnough { min: u32, largest: u32 },
     #[error("environment variable \"{name}\" is not a name: it is empty, or has '=' or NUL in it")]
     VariableName { name: String },
+    #[error("there is no job template named \"{name}\"; there are: {known}")]
+    UnknownTemplate { name: String, known: String },
+    #[error("{property} {what} (job template \"{template}\")")]
+    Template {
+        template: String,
+        property: String,
+        what: String,
+    },
+    #[error("job template \"{template}\", {property}: {what}")]
+    TemplateItself {
+        template: String,
+        property: String,
+        what: String,
+    },
+    #[error("there is no property \"{name}\"; there are: {known}")]
+    UnknownProperty { name: String, known: String },
+    #[error("the job has {count} custom properties; at most {CUSTOM_PROPERTIES_MAX} are allowed")]
+    TooManyCustom { count: usize },
+    #[error("custom property \"{name}\": the name is empty, or there is one of that name already")]
+    CustomName { name: String },
     #[error("node \"{name}\": {what}")]
     Node { name: String, what: String },
 }

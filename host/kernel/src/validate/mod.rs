@@ -6,7 +6,10 @@ mod cluster;
 mod form;
 mod graph;
 mod invalid;
+mod template;
 
 pub use cluster::{Checked, check_job, check_node};
+pub(crate) use form::check_environment;
 pub use form::check_form;
 pub use invalid::Invalid;
+pub(crate) use template::{check_allowed, check_template, unknown_template};
