@@ -51,7 +51,10 @@ macro_rules! property {
             name: $name,
             get: |job| Some(Value::Flag(job.$field)),
             set: |job, value| match value {
-                Value::Flag(flag) => Some(job.$field = *flag),
+                Value::Flag(flag) => {
+                    job.$field = *flag;
+                    Some(())
+                }
                 Value::Number(_) | Value::Text(_) | Value::List(_) => None,
             },
         }
@@ -60,28 +63,40 @@ macro_rules! property {
         Property {
             name: $name,
             get: |job| Some(Value::Number(job.$field.into())),
-            set: |job, value| Some(job.$field = value.number()?.try_into().ok()?),
+            set: |job, value| {
+                job.$field = value.number()?.try_into().ok()?;
+                Some(())
+            },
         }
     };
     ($name:literal, Units, $field:ident) => {
         Property {
             name: $name,
             get: |job| Some(Value::Number(job.$field?.into())),
-            set: |job, value| Some(job.$field = Some(value.number()?.try_into().ok()?)),
+            set: |job, value| {
+                job.$field = Some(value.number()?.try_into().ok()?);
+                Some(())
+            },
         }
     };
     ($name:literal, Text, $field:ident) => {
         Property {
             name: $name,
             get: |job| (!job.$field.is_empty()).then(|| Value::Text(job.$field.clone())),
-            set: |job, value| Some(job.$field = value.text()?.into()),
+            set: |job, value| {
+                job.$field = value.text()?.into();
+                Some(())
+            },
         }
     };
     ($name:literal, List, $field:ident) => {
         Property {
             name: $name,
             get: |job| (!job.$field.is_empty()).then(|| Value::List(job.$field.clone())),
-            set: |job, value| Some(job.$field = value.list()?),
+            set: |job, value| {
+                job.$field = value.list()?;
+                Some(())
+            },
         }
     };
 }
@@ -104,7 +119,10 @@ pub const PROPERTIES: &[Property] = &[
     Property {
         name: "Runtime",
         get: |job| Some(Value::Number(job.runtime?.0 / 1_000_000)),
-        set: |job, value| Some(job.runtime = Some(Span::from_secs(value.number()?))),
+        set: |job, value| {
+            job.runtime = Some(Span::from_secs(value.number()?));
+            Some(())
+        },
     },
     property!("RunUntilCanceled", Flag, run_until_canceled),
     property!("SingleNode", Flag, single_node),
