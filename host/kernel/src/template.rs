@@ -59,8 +59,7 @@ impl Template {
         let wrong = |property: &str, what: &str| {
             Err(Invalid::TemplateItself {
                 template: self.name.clone(),
-                property: property.into(),
-                what: what.into(),
+                what: format!("{property}: {what}"),
             })
         };
         for rule in &self.rules {
@@ -118,8 +117,7 @@ impl Template {
             rule.allows(property, job)
                 .map_err(|what| Invalid::Template {
                     template: self.name.clone(),
-                    property: property.name.into(),
-                    what,
+                    what: format!("{} {what}", property.name),
                 })?;
         }
         Ok(())

@@ -113,18 +113,10 @@ pub enum Invalid {
     VariableName { name: String },
     #[error("there is no job template named \"{name}\"; there are: {known}")]
     UnknownTemplate { name: String, known: String },
-    #[error("{property} {what} (job template \"{template}\")")]
-    Template {
-        template: String,
-        property: String,
-        what: String,
-    },
-    #[error("job template \"{template}\", {property}: {what}")]
-    TemplateItself {
-        template: String,
-        property: String,
-        what: String,
-    },
+    #[error("{what} (job template \"{template}\")")]
+    Template { template: String, what: String },
+    #[error("job template \"{template}\": {what}")]
+    TemplateItself { template: String, what: String },
     #[error("there is no property \"{name}\"; there are: {known}")]
     UnknownProperty { name: String, known: String },
     #[error("the job has {count} custom properties; at most {CUSTOM_PROPERTIES_MAX} are allowed")]

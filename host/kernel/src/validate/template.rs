@@ -38,7 +38,6 @@ pub(crate) fn check_template(template: &Template) -> Result<(), Invalid> {
     let wrong = |what: &str| {
         Err(Invalid::TemplateItself {
             template: template.name.clone(),
-            property: "Name".into(),
             what: what.into(),
         })
     };
