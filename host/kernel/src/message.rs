@@ -42,6 +42,7 @@ impl State {
             TaskKind::NodeRelease => WorkKind::Release,
         };
         let pinned = kind == WorkKind::Execute
+            && job.spec.kind == JobKind::Batch
             && match self.parameters.affinity {
                 Affinity::AllJobs => true,
                 Affinity::NonExclusiveJobs => !job.spec.exclusive,

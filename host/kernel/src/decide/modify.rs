@@ -10,7 +10,7 @@ use super::Facts;
 use super::cluster::template;
 use super::roles::{may_add, may_administer};
 use crate::{
-    Actor, Execution, Fact, Job, JobId, JobSpec, JobState, NodeId, Phase, Rejection, Role,
+    Actor, Execution, Fact, Job, JobId, JobKind, JobSpec, JobState, NodeId, Phase, Rejection, Role,
     SharePhase, State, StopCause, Then, Timestamp, validate,
 };
 
@@ -136,9 +136,13 @@ pub(super) fn modify_job(state: &State, by: &Actor, job: &Job, spec: &Arc<JobSpe
     if !elsewhere {
         return Ok(facts);
     }
+    let stays = job.spec.kind == JobKind::Command;
     match job.phase {
+        Phase::Queued | Phase::Running if stays => {
+            return refuse("excluded nodes", "; it is a command job");
+        }
         Phase::Queued => {
-            let checked = validate::check_job(state, &spec, &tasks)?;
+            let checked = validate::check_any_job(state, &spec, &tasks)?;
             facts.push(Fact::JobValidated {
                 job: job.id,
                 min: checked.min,
@@ -147,7 +151,7 @@ pub(super) fn modify_job(state: &State, by: &Actor, job: &Job, spec: &Arc<JobSpe
             });
         }
         Phase::Running => {
-            let candidates = validate::check_job(state, &spec, &tasks)?.candidates;
+            let candidates = validate::check_any_job(state, &spec, &tasks)?.candidates;
             facts.extend(leave_nodes(state, job, candidates)?);
         }
         // Its nodes are on their way back already; excluded ones count when it is queued again.

@@ -192,6 +192,13 @@ pub(super) fn check_task(job: &JobSpec, number: u32, task: &TaskSpec) -> Result<
             job_max,
         });
     }
+    if let Some(job_max) = job.max.filter(|&max| task.max > max) {
+        return Err(Invalid::TaskMaxAboveJob {
+            task: number,
+            task_max: task.max,
+            job_max,
+        });
+    }
     if let Some(job_min) = job.min.filter(|&min| task.min > min) {
         return Err(Invalid::TaskMinAboveJobMin {
             task: number,

@@ -111,6 +111,28 @@ pub enum Invalid {
     NoNodeLargeEnough { min: u32, largest: u32 },
     #[error("environment variable \"{name}\" is not a name: it is empty, or has '=' or NUL in it")]
     VariableName { name: String },
+    #[error("task {task} needs at most {task_max} units, but the job asks for at most {job_max}")]
+    TaskMaxAboveJob {
+        task: u32,
+        task_max: u32,
+        job_max: u32,
+    },
+    #[error("task {task} depends on others, which tasks of a command job cannot")]
+    CommandJobDependency { task: u32 },
+    #[error("no node is left that the command job could run on")]
+    CommandJobWithoutNode,
+    #[error(
+        "task {task} is a node release task, and those are turned off (NodeReleaseTaskTimeout is 0)"
+    )]
+    ReleaseDisabled { task: u32 },
+    #[error(
+        "task {task}: a node release may take {timeout} (NodeReleaseTaskTimeout), its limit is {limit}"
+    )]
+    ReleaseTooLong {
+        task: u32,
+        limit: crate::Span,
+        timeout: crate::Span,
+    },
     #[error("there is no job template named \"{name}\"; there are: {known}")]
     UnknownTemplate { name: String, known: String },
     #[error("{what} (job template \"{template}\")")]

@@ -23,7 +23,7 @@ cases! {
     TooLong TooBig Nul TooManyTasks Priority MinMax Unit NoCommandLine CommaInName EmptySweep SweepTooLarge TaskAboveJob
     TaskMinAboveJobMin UnknownDependency DependsWithoutName TooManyDependencies DependencyCycle DependenciesTooDeep
     GroupDiffers NotForNodeTask TwoNodeTasks OnlyNodeTasks RunUntilCanceledAuto RuntimeAboveJob ZeroRuntime UnknownNode
-    TooManyExcluded NotEnoughCores NoNodeLargeEnough VariableName UnknownTemplate Template TemplateItself UnknownProperty
+    TooManyExcluded NotEnoughCores NoNodeLargeEnough VariableName TaskMaxAboveJob CommandJobDependency CommandJobWithoutNode ReleaseDisabled ReleaseTooLong UnknownTemplate Template TemplateItself UnknownProperty
     TooManyCustom CustomName Node
 }
 
@@ -203,6 +203,17 @@ fn rows() -> Vec<(&'static str, &'static str, Request)> {
                     max: 3,
                     ..task()
                 }],
+            ),
+        ),
+        (
+            "TaskMaxAboveJob",
+            "at most 2",
+            (
+                JobSpec {
+                    max: Some(2),
+                    ..job()
+                },
+                vec![TaskSpec { max: 3, ..task() }],
             ),
         ),
         (
@@ -452,8 +463,14 @@ fn each_thing_wrong_with_a_job_is_named() {
         assert!(text.len() < 400, "{expected}: {text}");
         seen.insert(expected);
     }
-    // Of templates, which only commands check.
+    // Of templates and node releases, which scenarios show.
     seen.extend(["UnknownTemplate", "Template", "TemplateItself"]);
+    seen.extend([
+        "ReleaseDisabled",
+        "ReleaseTooLong",
+        "CommandJobDependency",
+        "CommandJobWithoutNode",
+    ]);
     let invalid = check_node(&state, &node("n1", 1)).expect_err("the name is taken");
     seen.insert(case(&invalid));
     let missing: Vec<_> = CASES.iter().filter(|c| !seen.contains(*c)).collect();
