@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::depend::relink;
 use crate::{
-    CoreSet, Counts, Job, NodeId, Outcome, Phase, QueueKey, SetId, SharePhase, State, TaskKind,
-    Then,
+    CoreSet, Counts, Job, JobKind, NodeId, Outcome, Phase, QueueKey, SetId, SharePhase, State,
+    TaskKind, Then,
 };
 
 type Check = Result<(), String>;
@@ -57,6 +57,7 @@ impl State {
             for (job, share) in self
                 .jobs
                 .values()
+                .filter(|job| job.spec.kind == JobKind::Batch)
                 .filter_map(|job| Some((job, job.shares.get(&node.id)?)))
             {
                 cores.put(&share.cores);
@@ -249,16 +250,21 @@ fn check_shares(job: &Job) -> Check {
     for (&node, share) in &job.shares {
         let mut used = share.free.clone();
         let mut node_task = None;
-        for run in job.tasks.iter().flat_map(|task| task.runs.values()) {
-            for (_, cores) in run.places.iter().filter(|(n, _)| *n == node) {
-                used.put(cores);
-                if cores.is_empty() {
-                    node_task = Some(run.attempt);
+        let mut busy = false;
+        for task in &job.tasks {
+            for run in task.runs.values() {
+                for (_, cores) in run.places.iter().filter(|(n, _)| *n == node) {
+                    used.put(cores);
+                    busy = true;
+                    if !task.spec.kind.is_ordinary() {
+                        node_task = Some(run.attempt);
+                    }
                 }
             }
         }
         same(&format!("cores of its node {node}"), &used, &share.cores)?;
-        ensure(!share.cores.is_empty(), || {
+        let command = job.spec.kind == JobKind::Command;
+        ensure(command == share.cores.is_empty(), || {
             format!("holds node {node} without a core")
         })?;
         let is = match share.phase {
@@ -277,9 +283,7 @@ fn check_shares(job: &Job) -> Check {
                 false
             }
             SharePhase::Closing => {
-                ensure(share.free != share.cores, || {
-                    format!("node {node} is idle and not released")
-                })?;
+                ensure(busy, || format!("node {node} is idle and not released"))?;
                 unsettled.insert(node);
                 false
             }

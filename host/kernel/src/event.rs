@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     CancelCause, Closing, CoreSet, Execution, FailureCause, Invalid, JobError, JobId, JobSpec,
     NodeId, NodeSpec, NodeState, Outcome, Parameters, Reservation, Span, StopCause, TaskId,
-    TaskSpec, Timestamp, Waiting,
+    TaskSpec, Template, Timestamp, Waiting,
 };
 
 /// An event and when it happened.
@@ -77,6 +77,13 @@ pub enum Again {
 pub enum Fact {
     /// The cluster's parameters were set.
     ParametersSet(Parameters),
+    /// A job template was added or replaced.
+    TemplateSet(Arc<Template>),
+    /// A job template was taken away.
+    TemplateRemoved {
+        /// Its name, in lower case.
+        name: String,
+    },
     /// A node joined the pool.
     NodeAdded {
         /// Its name for ever.
@@ -345,7 +352,11 @@ impl Fact {
     /// The job that it is about, if it is about one.
     pub fn job(&self) -> Option<JobId> {
         match self {
-            Fact::ParametersSet(_) | Fact::NodeAdded { .. } | Fact::NodeStateChanged { .. } => None,
+            Fact::ParametersSet(_)
+            | Fact::TemplateSet(_)
+            | Fact::TemplateRemoved { .. }
+            | Fact::NodeAdded { .. }
+            | Fact::NodeStateChanged { .. } => None,
             Fact::JobAdded { job, .. }
             | Fact::JobConfigured { job }
             | Fact::JobSubmitted { job, .. }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     ALLOCATION_ENDING, ALLOCATION_RUNNING, AllocationRow, Changes, Event, Fact, JOB_CAN_GROW,
-    JOB_CAN_PREEMPT, JOB_CAN_SHRINK, JOB_EXCLUSIVE, JOB_SINGLE_NODE, Job, JobId, JobRow,
+    JOB_CAN_PREEMPT, JOB_CAN_SHRINK, JOB_EXCLUSIVE, JOB_SINGLE_NODE, Job, JobId, JobKind, JobRow,
     NODE_CLOSED, NODE_GONE, NODE_USABLE, Node, NodeId, NodeRow, NodeState, Phase, SetId, SetRow,
     Share, State,
 };
@@ -50,6 +50,8 @@ impl Mirror {
     pub fn note(&mut self, state: &State, event: &Event) {
         match &event.fact {
             Fact::ParametersSet(_)
+            | Fact::TemplateSet(_)
+            | Fact::TemplateRemoved { .. }
             | Fact::JobAdded { .. }
             | Fact::JobSubmitted { .. }
             | Fact::JobInvalid { .. }
@@ -220,6 +222,9 @@ fn is_usable(node: &Node) -> bool {
 
 /// Whether a policy is to know the job: it could start, or holds nodes.
 fn is_visible(job: &Job) -> bool {
+    if job.spec.kind == JobKind::Command {
+        return false;
+    }
     match job.phase {
         Phase::Queued => !job.is_held(),
         Phase::Running | Phase::Ending(_) => !job.shares.is_empty(),

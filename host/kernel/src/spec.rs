@@ -87,6 +87,13 @@ pub struct JobSpec {
     pub excluded_nodes: Vec<String>,
     /// For every task; a task's own entry wins, an empty value removes a name.
     pub environment: Vec<(String, String)>,
+    /// The job template that it is made from; the default one's name when empty.
+    pub template: String,
+    /// Properties that its user gave although the value is what it would be anyway, by HPC Pack's names: a template's
+    /// default does not replace those.
+    pub given: Vec<String>,
+    /// The user's own; names of at most 80 characters are told apart without regard to case, values have at most 1024.
+    pub custom_properties: Vec<(String, String)>,
 }
 
 impl Default for JobSpec {
@@ -115,6 +122,9 @@ impl Default for JobSpec {
             requested_nodes: Vec::new(),
             excluded_nodes: Vec::new(),
             environment: Vec::new(),
+            template: String::new(),
+            given: Vec::new(),
+            custom_properties: Vec::new(),
         }
     }
 }
@@ -275,6 +285,10 @@ pub struct Parameters {
     pub ttl_completed_jobs: Span,
     /// `AffinityType`: whether tasks are pinned to their cores.
     pub affinity: Affinity,
+    /// `DefaultHoldDuration`: how long an activation filter holds a job that it, or its fault, keeps from starting.
+    pub default_hold: Span,
+    /// For every task of every job, under what the job's template, the job and the task say. An empty value removes a name.
+    pub environment: Vec<(String, String)>,
 }
 
 /// Which jobs' tasks are pinned to the cores they were given.
@@ -300,6 +314,8 @@ impl Default for Parameters {
             excluded_nodes_limit: 10,
             ttl_completed_jobs: Span::from_secs(5 * 86_400),
             affinity: Affinity::default(),
+            default_hold: Span::from_secs(900),
+            environment: Vec::new(),
         }
     }
 }

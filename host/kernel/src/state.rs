@@ -1,12 +1,13 @@
 //! All that the kernel knows, and the indices that follow from it. Written by `apply` alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     CoreSet, Execution, Job, JobId, NodeId, NodeSpec, Parameters, Phase, Run, SetId, Task,
-    TaskKind, TaskSpec, Timestamp,
+    TaskKind, TaskSpec, Template, Timestamp,
 };
 
 /// Whether a node takes jobs.
@@ -80,6 +81,8 @@ pub struct State {
     pub(crate) jobs: BTreeMap<JobId, Job>,
     pub(crate) nodes: BTreeMap<NodeId, Node>,
     pub(crate) sets: BTreeMap<SetId, CandidateSet>,
+    /// By name in lower case.
+    pub(crate) templates: BTreeMap<String, Arc<Template>>,
     pub(crate) last_job: u32,
     pub(crate) last_node: u32,
     pub(crate) last_set: u32,

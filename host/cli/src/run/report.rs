@@ -92,6 +92,8 @@ impl Times {
                 self.ended_at = Some(at);
             }
             Fact::ParametersSet(_)
+            | Fact::TemplateSet(_)
+            | Fact::TemplateRemoved { .. }
             | Fact::NodeAdded { .. }
             | Fact::NodeStateChanged { .. }
             | Fact::JobConfigured { .. }

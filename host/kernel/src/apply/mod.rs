@@ -26,6 +26,11 @@ impl State {
         let at = event.at;
         match &event.fact {
             Fact::ParametersSet(parameters) => self.set_parameters(parameters.clone()),
+            Fact::TemplateSet(template) => {
+                let name = template.name.to_lowercase();
+                self.templates.insert(name, template.clone());
+            }
+            Fact::TemplateRemoved { name } => drop(self.templates.remove(name)),
             Fact::NodeAdded { node, spec } => {
                 self.last_node = node.0;
                 self.nodes.insert(

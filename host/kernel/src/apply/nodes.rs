@@ -2,8 +2,8 @@
 
 use super::index_share;
 use crate::{
-    CandidateSet, CoreSet, Grant, JobError, JobId, JobShare, NodeId, Phase, SetId, SharePhase,
-    State,
+    CandidateSet, CoreSet, Grant, JobError, JobId, JobKind, JobShare, NodeId, Phase, SetId,
+    SharePhase, State,
 };
 
 impl State {
@@ -16,9 +16,12 @@ impl State {
             let job = self.jobs.get_mut(&id).expect("the event's job is there");
             node.free.take(&grant.cores);
             node.free_gpus.take(&grant.gpus);
-            node.jobs.insert(id);
-            if job.spec.exclusive {
-                node.exclusive = Some(id);
+            // A command job is beside what the node is shared among.
+            if job.spec.kind == JobKind::Batch {
+                node.jobs.insert(id);
+                if job.spec.exclusive {
+                    node.exclusive = Some(id);
+                }
             }
             let prepares = job.node_prepare.is_some();
             let share = job.shares.entry(grant.node).or_insert_with(|| JobShare {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::{
     Decision, FromNode, JobId, JobSpec, NodeId, NodeSpec, NodeState, Parameters, TaskId, TaskSpec,
-    Timestamp,
+    Template, Timestamp,
 };
 
 pub use actor::{Actor, Role, Roles};
@@ -29,6 +29,38 @@ pub enum Manner {
 pub enum Command {
     /// Set all of the cluster's parameters. The host's own, at its start: nobody is asked for.
     SetParameters(Parameters),
+    /// Set one of the cluster's parameters.
+    SetParameter {
+        /// Who asks: an administrator.
+        by: Actor,
+        /// HPC Pack's name of it, in any case.
+        name: String,
+        /// As people write it; none: its default.
+        value: Option<String>,
+    },
+    /// Set a variable of the cluster's environment, which every task gets.
+    SetEnvironment {
+        /// Who asks: an administrator.
+        by: Actor,
+        /// Its name.
+        name: String,
+        /// None: it is not set any more.
+        value: Option<String>,
+    },
+    /// Add a job template, or replace the one of that name.
+    SetTemplate {
+        /// Who asks: an administrator.
+        by: Actor,
+        /// All of it.
+        template: Arc<Template>,
+    },
+    /// Take a job template away that no job needs.
+    RemoveTemplate {
+        /// Who asks: an administrator.
+        by: Actor,
+        /// Its name, in any case.
+        name: String,
+    },
     /// Add a node to the pool, online. The host's own, as nodes join: nobody is asked for.
     AddNode(NodeSpec),
     /// Take a node offline, drain it, or bring it back.

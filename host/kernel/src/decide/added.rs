@@ -77,7 +77,7 @@ fn submitted(state: &State, job: &Job, all: &[Arc<TaskSpec>], ids: &[TaskId]) ->
         .filter(|&(at, _)| runs(at))
         .map(|(_, spec)| spec.clone())
         .collect();
-    let checked = validate::check_job(state, &job.spec, &tasks);
+    let checked = validate::check_any_job(state, &job.spec, &tasks);
     let mut facts: Vec<Fact> = ids
         .iter()
         .map(|&task| Fact::TaskSubmitted { job: job.id, task })

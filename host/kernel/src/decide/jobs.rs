@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::Facts;
+use super::cluster::template;
 use super::roles::{Right, may, may_add};
 use crate::limits::{CANCEL_MESSAGE_CHARS_MAX, HOLD_SECONDS_MAX};
 use crate::{
     Actor, Closing, Fact, Job, JobError, JobId, JobSpec, JobState, Manner, Phase, Rejection, Span,
-    State, StopCause, TaskSpec, Then, Timestamp, validate,
+    State, StopCause, TaskKind, TaskSpec, Template, Then, Timestamp, validate,
 };
 
 pub(super) fn add_job(
@@ -17,20 +18,45 @@ pub(super) fn add_job(
     tasks: &[Arc<TaskSpec>],
 ) -> Facts {
     may_add(by, spec)?;
-    validate::check_form(spec, tasks)?;
+    let template = template(state, by, spec)?;
+    let (mut spec, mut tasks) = (spec.clone(), tasks.to_vec());
+    fill(template, &mut spec, &mut tasks);
+    validate::check_form(&spec, &tasks)?;
+    template.allows(&spec)?;
     let job = state
         .last_job
         .checked_add(1)
         .ok_or(Rejection::NoIdsLeft("job"))?;
-    let mut spec = spec.clone();
     if spec.owner.is_empty() {
         Arc::make_mut(&mut spec).owner = by.name.clone();
     }
     Ok(vec![Fact::JobAdded {
         job: JobId(job),
         spec,
-        tasks: tasks.to_vec(),
+        tasks,
     }])
+}
+
+/// What a template gives to a job: values, and node tasks where it has none.
+fn fill(template: &Template, spec: &mut Arc<JobSpec>, tasks: &mut Vec<Arc<TaskSpec>>) {
+    if !template.rules.is_empty() {
+        template.fill(Arc::make_mut(spec), true);
+    }
+    for (kind, task) in [
+        (TaskKind::NodePrepare, &template.node_prepare),
+        (TaskKind::NodeRelease, &template.node_release),
+    ] {
+        if let Some(task) = task
+            && !tasks.is_empty()
+            && tasks.iter().all(|task| task.kind != kind)
+        {
+            let spec = TaskSpec {
+                kind,
+                ..task.clone()
+            };
+            tasks.push(Arc::new(spec));
+        }
+    }
 }
 
 fn wrong_state(job: &Job, what: &'static str, hint: &'static str) -> Rejection {

@@ -5,6 +5,7 @@
 //! [`roles`] says who may, [`time`] what is due.
 
 mod added;
+mod cluster;
 mod jobs;
 mod modify;
 mod nodes;
@@ -14,6 +15,7 @@ mod time;
 
 use crate::{Command, Fact, NodeId, Rejection, State, Timestamp, proposal, report, validate};
 use added::{add_tasks, configure_task, modify_task, submit_task};
+use cluster::{remove_template, set_environment, set_parameter, set_template, template};
 use jobs::{add_job, cancel_job, check_message, finish_job, hold_job, requeue_job, submit_job};
 use modify::{clone_job, configure_job, delete_job, modify_job, purge_job, purge_jobs};
 use nodes::set_node_state;
@@ -29,6 +31,14 @@ type Facts = Result<Vec<Fact>, Rejection>;
 pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
     match command {
         Command::SetParameters(parameters) => Ok(vec![Fact::ParametersSet(parameters.clone())]),
+        Command::SetParameter { by, name, value } => {
+            set_parameter(state, by, name, value.as_deref())
+        }
+        Command::SetEnvironment { by, name, value } => {
+            set_environment(state, by, name, value.as_deref())
+        }
+        Command::SetTemplate { by, template } => set_template(state, by, template),
+        Command::RemoveTemplate { by, name } => remove_template(state, by, name),
         Command::AddNode(spec) => {
             validate::check_node(state, spec)?;
             let node = state
@@ -88,7 +98,9 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
             modify_task(job, *task, spec)
         }
         Command::SubmitJob { by, job } => {
-            submit_job(may(state, by, *job, "submit", Right::Modify)?)
+            let job = may(state, by, *job, "submit", Right::Modify)?;
+            template(state, by, &job.spec)?;
+            submit_job(job)
         }
         Command::ConfigureJob { by, job } => {
             configure_job(may(state, by, *job, "configure", Right::Modify)?)

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Unit;
 use crate::limits::{
-    DEPENDENCIES_PER_TASK_MAX, DEPENDENCY_DEPTH_MAX, PRIORITY_MAX, SWEEP_INSTANCES_MAX, UNITS_MAX,
+    CUSTOM_PROPERTIES_MAX, DEPENDENCIES_PER_TASK_MAX, DEPENDENCY_DEPTH_MAX, PRIORITY_MAX,
+    SWEEP_INSTANCES_MAX, UNITS_MAX,
 };
 
 /// Why a job or node cannot be taken as it is. `task` counts from 1.
@@ -110,6 +111,40 @@ pub enum Invalid {
     NoNodeLargeEnough { min: u32, largest: u32 },
     #[error("environment variable \"{name}\" is not a name: it is empty, or has '=' or NUL in it")]
     VariableName { name: String },
+    #[error("task {task} needs at most {task_max} units, but the job asks for at most {job_max}")]
+    TaskMaxAboveJob {
+        task: u32,
+        task_max: u32,
+        job_max: u32,
+    },
+    #[error("task {task} depends on others, which tasks of a command job cannot")]
+    CommandJobDependency { task: u32 },
+    #[error("no node is left that the command job could run on")]
+    CommandJobWithoutNode,
+    #[error(
+        "task {task} is a node release task, and those are turned off (NodeReleaseTaskTimeout is 0)"
+    )]
+    ReleaseDisabled { task: u32 },
+    #[error(
+        "task {task}: a node release may take {timeout} (NodeReleaseTaskTimeout), its limit is {limit}"
+    )]
+    ReleaseTooLong {
+        task: u32,
+        limit: crate::Span,
+        timeout: crate::Span,
+    },
+    #[error("there is no job template named \"{name}\"; there are: {known}")]
+    UnknownTemplate { name: String, known: String },
+    #[error("{what} (job template \"{template}\")")]
+    Template { template: String, what: String },
+    #[error("job template \"{template}\": {what}")]
+    TemplateItself { template: String, what: String },
+    #[error("there is no property \"{name}\"; there are: {known}")]
+    UnknownProperty { name: String, known: String },
+    #[error("the job has {count} custom properties; at most {CUSTOM_PROPERTIES_MAX} are allowed")]
+    TooManyCustom { count: usize },
+    #[error("custom property \"{name}\": the name is empty, or there is one of that name already")]
+    CustomName { name: String },
     #[error("node \"{name}\": {what}")]
     Node { name: String, what: String },
 }

@@ -5,5 +5,7 @@ mod model;
 mod numbers;
 mod random;
 mod refusals;
+mod roles;
 mod scale;
 mod scenarios;
+mod semantics;

@@ -9,6 +9,8 @@ use jobyard_kernel::{
 pub(crate) fn event(state: &State, event: &Event) -> String {
     match &event.fact {
         Fact::ParametersSet(_) => "ParametersSet".into(),
+        Fact::TemplateSet(template) => format!("TemplateSet {}", template.name),
+        Fact::TemplateRemoved { name } => format!("TemplateRemoved {name}"),
         Fact::NodeAdded { spec, .. } => format!("NodeAdded {}", spec.name),
         Fact::NodeStateChanged { node, state: now } => {
             format!("NodeStateChanged {} {now:?}", name(state, *node))
@@ -321,6 +323,21 @@ pub(crate) fn free(state: &State) -> Vec<String> {
         }
     };
     state.nodes().map(line).collect()
+}
+
+/// What some variables are for an attempt that is to be started; nothing for one that is not set.
+pub(crate) fn environment(state: &State, execution: Execution, names: &[&str]) -> Vec<String> {
+    let Some((_, ToNode::Start(work))) = state.message(execution) else {
+        return vec!["it is not to be started".into()];
+    };
+    let line = |name: &&str| {
+        let set = work.environment.iter().find(|(known, _)| known == name);
+        match set {
+            Some((name, value)) => format!("{name}={value}"),
+            None => format!("{name} is not set"),
+        }
+    };
+    names.iter().map(line).collect()
 }
 
 /// The messages that the nodes are owed now.
