@@ -10,7 +10,7 @@ use crate::{JournalError, Sequence};
 pub const PAGE_MAX: usize = 1_000;
 
 /// Reads history, beside the one writer of its journal. It shows what is durable.
-pub trait History: Send + 'static {
+pub trait History: std::fmt::Debug + Send + 'static {
     /// A job of history, whole.
     ///
     /// # Errors

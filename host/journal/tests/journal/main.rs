@@ -1,5 +1,6 @@
 //! The SQLite journal on real files, with events of random kernel runs.
 
+mod fixture;
 mod history;
 mod refusals;
 mod store;
