@@ -2,5 +2,6 @@
 
 mod bad_input;
 mod cancel;
+mod journal;
 mod run;
 mod simulate;

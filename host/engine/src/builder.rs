@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use jobyard_journal::{Journal, MemoryJournal, SqliteJournal, replay};
 use jobyard_kernel::{
@@ -14,6 +14,7 @@ use jobyard_plugin::recovery::{PolicyChoice, PolicySlot};
 use jobyard_plugin::{Limits, Plugin, PluginHost, World};
 use tokio::sync::{broadcast, mpsc};
 
+use crate::archive::{self, ENDED_LIVE_MAX, SharedHistory};
 use crate::clock::Clock;
 use crate::commit::Committer;
 use crate::core::Core;
@@ -87,6 +88,7 @@ pub struct Builder {
     nodes: Vec<LocalNode>,
     parameters: Option<Parameters>,
     journal: Store,
+    ended_live: usize,
 }
 
 /// Where events are kept.
@@ -107,6 +109,7 @@ impl Default for Builder {
             nodes: Vec::new(),
             parameters: None,
             journal: Store::Given(Box::new(MemoryJournal::new())),
+            ended_live: ENDED_LIVE_MAX,
         }
     }
 }
@@ -173,6 +176,13 @@ impl Builder {
         self
     }
 
+    /// How many ended jobs stay in memory, 10,000 unless said otherwise. The others are in history, until something is
+    /// wanted of them.
+    pub fn ended_live(mut self, jobs: usize) -> Self {
+        self.ended_live = jobs;
+        self
+    }
+
     /// Starts the engine: replays the journal, loads the policy, starts the nodes. Within a multi-threaded tokio runtime.
     ///
     /// # Errors
@@ -208,13 +218,14 @@ impl Builder {
             false => journal.append(&events)?,
         };
 
+        let history: SharedHistory = Arc::new(Mutex::new(journal.history()?));
         let (reports_in, reports) = mpsc::channel(REPORTS_MAX);
         let (nodes, handles) = start_nodes(&state, self.nodes, &plugins, &reports_in)?;
         let (requests_in, requests) = mpsc::channel(REQUESTS_MAX);
         let (notices, _) = broadcast::channel(NOTICES_MAX);
         let failure = Arc::new(OnceLock::new());
         let engine = Loop {
-            core: Core::new(state, sequence, policy, clock.now()),
+            core: Core::new(state, sequence, policy, clock.now()).ended_live(self.ended_live),
             clock,
             requests,
             reports,
@@ -233,7 +244,15 @@ impl Builder {
             let _keeps_open = _keeps_open;
             engine.run().await;
         });
-        Ok(Engine::new(requests_in, notices, host, handles, failure))
+        tokio::spawn(archive::purge(requests_in.downgrade(), history.clone()));
+        Ok(Engine::new(
+            requests_in,
+            notices,
+            host,
+            handles,
+            failure,
+            history,
+        ))
     }
 }
 

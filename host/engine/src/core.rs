@@ -7,17 +7,18 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use jobyard_journal::Sequence;
+use jobyard_journal::{Record, Sequence};
 use jobyard_kernel::{
     Changes, Command, Event, Execution, Fact, FromNode, Mirror, NodeId, Rejection, Span, State,
     Timestamp, ToNode, carry_out, step,
 };
 use jobyard_plugin::recovery::PassOutcome;
 
+use crate::archive::{Archive, ENDED_LIVE_MAX};
 use crate::{Notice, Stats};
 
-/// Events between two snapshots.
-const SNAPSHOT_EVERY: Sequence = 200_000;
+/// Events between two snapshots, at least.
+const SNAPSHOT_EVERY: Sequence = 100_000;
 /// A `wake_at` is not heeded sooner after a pass than this: a policy cannot make the host spin.
 const WAKE_AFTER_MIN: Span = Span::from_millis(10);
 /// After every policy was given up, the wait before the next try.
@@ -94,12 +95,14 @@ pub struct Core<A> {
     not_before: Option<Timestamp>,
     resend_at: Timestamp,
     snapshot_at: Sequence,
+    archive: Archive,
     effects: Vec<Effect<A>>,
 }
 
 impl<A> Core<A> {
     /// Goes on from a state of which everything is durable, up to the event of that number. What nodes are owed is sent again.
     pub fn new(state: State, sequence: Sequence, policy: String, now: Timestamp) -> Self {
+        let archive = Archive::of(&state, ENDED_LIVE_MAX);
         let mut core = Core {
             state,
             mirror: Mirror::new(),
@@ -118,10 +121,17 @@ impl<A> Core<A> {
             not_before: None,
             resend_at: now + RESEND_EVERY,
             snapshot_at: sequence,
+            archive,
             effects: Vec::new(),
         };
         core.resend();
         core
+    }
+
+    /// Lets no more than this many ended jobs stay in the state, 10,000 unless said otherwise.
+    pub fn ended_live(mut self, jobs: usize) -> Self {
+        self.archive = Archive::of(&self.state, jobs);
+        self
     }
 
     /// The state as it will be when everything that was decided is durable.
@@ -150,6 +160,35 @@ impl<A> Core<A> {
         step(&mut self.state, command, now, &mut self.events)?;
         self.note(from);
         Ok(&self.events[from..])
+    }
+
+    /// Adds a job and submits it, for one batch. A job that is refused when it is submitted stays as it was added.
+    ///
+    /// # Errors
+    /// A refusal of the one or the other.
+    pub fn submit(&mut self, add: &Command, now: Timestamp) -> Result<&[Event], Rejection> {
+        let from = self.events.len();
+        let added = self.command(add, now)?.iter().find_map(|e| e.fact.job());
+        if let (Command::AddJob { by, .. }, Some(job)) = (add, added) {
+            let by = by.clone();
+            self.command(&Command::SubmitJob { by, job }, now)?;
+        }
+        Ok(&self.events[from..])
+    }
+
+    /// Makes a job of history live. False when the record is out of date: read it again.
+    ///
+    /// # Errors
+    /// It is no record of this journal.
+    pub fn recall(&mut self, record: Record, now: Timestamp) -> Result<bool, Rejection> {
+        if self.archive.is_stale(&record) {
+            return Ok(false);
+        }
+        let id = record.job.id;
+        self.command(&Command::RecallJob(record.job), now)?;
+        let at = self.sequence + self.events.len() as Sequence;
+        self.archive.recalled(id, at);
+        Ok(true)
     }
 
     /// An answer that is given when all that has been decided by now is durable.
@@ -183,6 +222,10 @@ impl<A> Core<A> {
             && self.command(&Command::Tick, now).is_err()
         {
             unreachable!("a tick is never refused");
+        }
+        let excess = self.archive.excess();
+        if !excess.is_empty() && self.command(&Command::ArchiveJobs(excess), now).is_err() {
+            unreachable!("what has not ended just stays");
         }
         if now >= self.resend_at {
             self.resend_at = now + RESEND_EVERY;
@@ -309,7 +352,9 @@ impl<A> Core<A> {
 
     /// The state after the last batch, where it is time to keep it: the journal gets it after that batch.
     pub fn snapshot(&mut self) -> Option<(Sequence, Box<State>)> {
-        let due = self.events.is_empty() && self.sequence - self.snapshot_at >= SNAPSHOT_EVERY;
+        // A restart reads a snapshot and the events after it: neither is to be much longer than the other.
+        let every = SNAPSHOT_EVERY.max(self.state.job_count() as Sequence);
+        let due = self.events.is_empty() && self.sequence - self.snapshot_at >= every;
         due.then(|| {
             self.snapshot_at = self.sequence;
             (self.sequence, Box::new(self.state.clone()))
@@ -380,8 +425,9 @@ impl<A> Core<A> {
     }
 
     fn note(&mut self, from: usize) {
-        self.events[from..]
-            .iter()
-            .for_each(|event| self.mirror.note(&self.state, event));
+        for event in &self.events[from..] {
+            self.mirror.note(&self.state, event);
+            self.archive.note(&self.state, event);
+        }
     }
 }

@@ -47,6 +47,7 @@
 //! attempt; nothing is acknowledged before the [journal](jobyard_journal::Journal) has it; and no plugin can take the
 //! process down. With `Builder::data` nothing that was acknowledged is lost; with the journal in memory that ends with the process.
 
+mod archive;
 mod builder;
 pub mod builtin;
 mod clock;
@@ -64,6 +65,7 @@ pub use builder::{Builder, LocalNode};
 pub use error::{BuildError, EngineError};
 pub use handle::Engine;
 pub use jobyard_journal as journal;
+pub use jobyard_journal::history;
 pub use jobyard_kernel as kernel;
 pub use jobyard_kernel::{
     Actor, JobId, JobSpec, Manner, Parameters, Role, Roles, TaskId, TaskSpec,

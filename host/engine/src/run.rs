@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use jobyard_journal::{JournalError, Sequence};
-use jobyard_kernel::{Command, Event, FromNode, NodeId, State, ToNode};
+use jobyard_journal::{JournalError, Record, Sequence};
+use jobyard_kernel::{Command, Event, FromNode, NodeId, Rejection, State, ToNode};
 use jobyard_plugin::recovery::PolicyChoice;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::{Instant as Alarm, sleep_until};
@@ -35,6 +35,10 @@ pub(crate) enum Request {
     Commands(Vec<(Command, Reply)>),
     /// Look at the state; the answer waits until what it shows is durable.
     Look(Look),
+    /// Add a job and submit it: one commit for both.
+    Submit(Box<Command>, Reply),
+    /// Make a job of history live; the answer is false when the record is out of date.
+    Recall(Record, oneshot::Sender<Result<bool, EngineError>>),
     /// Put another policy in place.
     Swap(Box<PolicyChoice>, SwapReply),
     /// Stop.
@@ -152,12 +156,19 @@ impl Loop {
                 for (command, reply) in commands {
                     let answer = self.core.command(&command, self.clock.now());
                     let answer = answer.map(<[Event]>::to_vec);
-                    let answer = answer.map_err(EngineError::Rejected);
-                    self.core
-                        .answer(Box::new(move |kept: Result<(), &EngineError>| {
-                            drop(reply.send(kept.map_err(EngineError::clone).and(answer)));
-                        }));
+                    self.answer(answer, reply);
                 }
+            }
+            Request::Submit(add, reply) => {
+                let answer = self.core.submit(&add, self.clock.now());
+                let answer = answer.map(<[Event]>::to_vec);
+                self.answer(answer, reply);
+            }
+            Request::Recall(record, reply) => {
+                // Not to wait for: what the caller wants of the job comes behind it.
+                let answer = self.core.recall(record, self.clock.now());
+                // An error means that the caller has gone.
+                let _ = reply.send(answer.map_err(EngineError::Rejected));
             }
             Request::Look(look) => {
                 let answering = look(self.core.state(), self.core.stats());
@@ -166,6 +177,14 @@ impl Loop {
             Request::Swap(choice, reply) => self.swaps.push_back((choice, reply)),
             Request::Shutdown(grace, done) => *shutdown = Some((grace, done)),
         }
+    }
+
+    fn answer(&mut self, answer: Result<Vec<Event>, Rejection>, reply: Reply) {
+        let answer = answer.map_err(EngineError::Rejected);
+        self.core
+            .answer(Box::new(move |kept: Result<(), &EngineError>| {
+                drop(reply.send(kept.map_err(EngineError::clone).and(answer)));
+            }));
     }
 
     fn reports(&mut self, first: FromNode) {

@@ -118,18 +118,26 @@ pub struct OutcomeView {
 impl JobView {
     /// A job as it stands in the state, with its tasks.
     pub fn of(state: &State, id: JobId) -> Option<JobView> {
-        let job = state.job(id)?;
+        state.job(id).map(|job| JobView::of_job(state, job))
+    }
+
+    /// A job that need not be live, such as one of history.
+    pub fn of_job(state: &State, job: &Job) -> JobView {
         let all = job.tasks.iter().enumerate();
         let tasks = all.map(|(index, task)| TaskView::new(job, index, task));
-        Some(JobView {
+        JobView {
             tasks: tasks.collect(),
-            ..JobView::without_tasks(state, id)?
-        })
+            ..JobView::head(state, job)
+        }
     }
 
     /// A job as it stands in the state: for lists, and for jobs of very many tasks.
     pub fn without_tasks(state: &State, id: JobId) -> Option<JobView> {
-        let job = state.job(id)?;
+        state.job(id).map(|job| JobView::head(state, job))
+    }
+
+    fn head(state: &State, job: &Job) -> JobView {
+        let id = job.id;
         let time = |at: Option<Timestamp>| at.map(rfc3339);
         let node = |id| {
             state
@@ -137,7 +145,7 @@ impl JobView {
                 .map_or_else(|| format!("{id}"), |n| n.spec.name.clone())
         };
         let waiting = state.why_waiting(id);
-        Some(JobView {
+        JobView {
             id: id.0,
             name: job.spec.name.clone(),
             owner: job.spec.owner.clone(),
@@ -175,7 +183,7 @@ impl JobView {
                 canceled: job.counts.canceled,
             },
             tasks: Vec::new(),
-        })
+        }
     }
 }
 

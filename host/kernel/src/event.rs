@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CancelCause, Closing, CoreSet, Execution, FailureCause, Invalid, JobError, JobId, JobSpec,
+    CancelCause, Closing, CoreSet, Execution, FailureCause, Invalid, Job, JobError, JobId, JobSpec,
     NodeId, NodeSpec, NodeState, Outcome, Parameters, Reservation, Span, StopCause, TaskId,
     TaskSpec, Template, Timestamp, Waiting,
 };
@@ -346,6 +346,21 @@ pub enum Fact {
         /// Which.
         job: JobId,
     },
+    /// An ended job left the live state for history, which keeps it as it was.
+    JobArchived {
+        /// All of it.
+        job: Arc<Job>,
+    },
+    /// A job of history is live again: somebody wants something of it.
+    JobRecalled {
+        /// As history kept it.
+        job: Arc<Job>,
+    },
+    /// History forgot the jobs that had ended before (`TTLCompletedJobs`). J28 for those that are not live.
+    HistoryPurged {
+        /// Earlier than this.
+        ended_before: Timestamp,
+    },
 }
 
 impl Fact {
@@ -356,7 +371,8 @@ impl Fact {
             | Fact::TemplateSet(_)
             | Fact::TemplateRemoved { .. }
             | Fact::NodeAdded { .. }
-            | Fact::NodeStateChanged { .. } => None,
+            | Fact::NodeStateChanged { .. }
+            | Fact::HistoryPurged { .. } => None,
             Fact::JobAdded { job, .. }
             | Fact::JobConfigured { job }
             | Fact::JobSubmitted { job, .. }
@@ -387,6 +403,7 @@ impl Fact {
             | Fact::SharesFreed { job, .. }
             | Fact::JobEnded { job }
             | Fact::JobPurged { job } => Some(*job),
+            Fact::JobArchived { job } | Fact::JobRecalled { job } => Some(job.id),
             Fact::WorkStarted { execution } | Fact::WorkEnded { execution, .. } => {
                 Some(execution.job)
             }

@@ -8,6 +8,7 @@
 //! [`State::next_due`] for time, [`State::why_waiting`] for people.
 
 mod apply;
+mod archive;
 mod changes;
 mod check;
 mod command;
@@ -19,6 +20,7 @@ mod follow;
 mod id;
 mod instances;
 mod job;
+mod jobs;
 pub mod limits;
 mod message;
 mod mirror;

@@ -95,6 +95,8 @@ impl Mirror {
             | Fact::TaskConfigured { job, .. }
             | Fact::TaskModified { job, .. }
             | Fact::JobPurged { job } => self.job(*job, Changed::All),
+            // Ended before, ended after: policies do not have them.
+            Fact::JobArchived { .. } | Fact::JobRecalled { .. } | Fact::HistoryPurged { .. } => {}
             // Only a job's demand can change with its tasks; it matters to those that have less than their maximum.
             Fact::Dispatched { job, .. }
             | Fact::WorkEnded {

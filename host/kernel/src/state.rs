@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::jobs::Jobs;
 use crate::{
     CoreSet, Execution, Job, JobId, NodeId, NodeSpec, Parameters, Phase, Run, SetId, Task,
     TaskKind, TaskSpec, Template, Timestamp,
@@ -78,7 +79,7 @@ pub enum Timer {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct State {
     pub(crate) parameters: Parameters,
-    pub(crate) jobs: BTreeMap<JobId, Job>,
+    pub(crate) jobs: Jobs,
     pub(crate) nodes: BTreeMap<NodeId, Node>,
     pub(crate) sets: BTreeMap<SetId, CandidateSet>,
     /// By name in lower case.
@@ -147,10 +148,12 @@ impl State {
 
     /// Jobs with an id above this one, by id: to go through many of them in steps.
     pub fn jobs_after(&self, id: JobId) -> impl Iterator<Item = &Job> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        self.jobs
-            .range((Excluded(id), Unbounded))
-            .map(|(_, job)| job)
+        self.jobs.after(id)
+    }
+
+    /// How many jobs there are.
+    pub fn job_count(&self) -> usize {
+        self.jobs.len()
     }
 
     /// Queued jobs in queue order, held ones too.

@@ -57,6 +57,10 @@ impl Oracle {
         Ok(())
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "most facts mean nothing to those outside"
+    )]
     fn note(&mut self, event: &Event) -> Check {
         match &event.fact {
             Fact::Dispatched { job, works } => {

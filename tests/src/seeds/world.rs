@@ -200,7 +200,7 @@ impl World {
     fn happen(&mut self, coming: Coming) -> Check {
         self.log(|| format!("{coming:?}"));
         match coming {
-            Coming::ToNode(node, message) => self.to_node(node, message)?,
+            Coming::ToNode(node, message) => self.arrive(node, message)?,
             Coming::FromNode(report) => self.report(report),
             Coming::Written(life) if life == self.life => self.written()?,
             Coming::Decided(life, outcome) if life == self.life => self.decided(*outcome),
@@ -479,7 +479,7 @@ impl World {
         }
     }
 
-    fn to_node(&mut self, id: NodeId, message: ToNode) -> Check {
+    fn arrive(&mut self, id: NodeId, message: ToNode) -> Check {
         self.oracle.delivered(&message);
         let node = self.nodes.entry(id).or_default();
         let deeds = node.take(message, self.bug);

@@ -119,7 +119,10 @@ impl Times {
             | Fact::TaskSubmitted { .. }
             | Fact::TaskConfigured { .. }
             | Fact::TaskModified { .. }
-            | Fact::JobPurged { .. } => {}
+            | Fact::JobPurged { .. }
+            | Fact::JobArchived { .. }
+            | Fact::JobRecalled { .. }
+            | Fact::HistoryPurged { .. } => {}
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod durable;
 mod faults;
+mod history;
 mod life;
 mod recovery;
 

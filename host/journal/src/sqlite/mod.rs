@@ -9,16 +9,20 @@
 
 mod batches;
 mod codec;
+mod compact;
+mod dump;
 mod failure;
+mod history;
 mod lock;
 mod schema;
 mod snapshots;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jobyard_kernel::{Event, State};
+use jobyard_kernel::{Event, Job, State};
 use rusqlite::{Connection, OpenFlags};
 
 use self::batches::{Batch, Head};
@@ -27,7 +31,11 @@ use self::failure::Failure;
 use self::lock::Lock;
 use self::snapshots::Keeper;
 use crate::format::encode;
-use crate::{Journal, JournalError, Sequence};
+use crate::{History, Journal, JournalError, Sequence};
+
+pub use self::compact::{Compacted, compact};
+pub use self::dump::dump;
+pub use self::verify::{Verified, verify};
 
 /// The file's name in its data folder.
 pub const FILE_NAME: &str = "journal.db";
@@ -43,6 +51,7 @@ pub struct SqliteJournal {
     path: PathBuf,
     connection: Arc<Mutex<Connection>>,
     events: Codec,
+    jobs: Codec,
     head: Head,
     keeper: Keeper,
     _lock: Option<Lock>,
@@ -81,6 +90,8 @@ impl SqliteJournal {
         events.register(&connection).map_err(failed)?;
         let mut states = Codec::of::<State>()?;
         states.register(&connection).map_err(failed)?;
+        let mut jobs = Codec::of::<Job>()?;
+        jobs.register(&connection).map_err(failed)?;
         let head = batches::check_head(&connection, &path)?;
         let connection = Arc::new(Mutex::new(connection));
         Ok(SqliteJournal {
@@ -88,6 +99,7 @@ impl SqliteJournal {
             path,
             connection,
             events,
+            jobs,
             head,
             _lock: Some(lock),
         })
@@ -121,13 +133,13 @@ impl SqliteJournal {
         hold(&self.connection)
     }
 
-    fn write(&mut self, batch: &Batch) -> Result<(), JournalError> {
+    fn write(&mut self, row: &Batch, batch: &[Event]) -> Result<(), JournalError> {
         let mut connection = hold(&self.connection);
-        let written = connection.transaction().and_then(|transaction| {
-            batch.insert(&transaction)?;
-            transaction.commit()
-        });
-        written.map_err(|error| error.at(&self.path))
+        let failed = |error: rusqlite::Error| error.at(&self.path);
+        let transaction = connection.transaction().map_err(failed)?;
+        row.insert(&transaction).map_err(failed)?;
+        history::keep(&transaction, &self.path, &self.jobs, row.first, batch)?;
+        transaction.commit().map_err(failed)
     }
 }
 
@@ -181,7 +193,7 @@ impl Journal for SqliteJournal {
             events: events.map_err(|error| JournalError::Storage(error.to_string()))?,
         };
         row.checksum = row.sum_after(self.head.checksum);
-        self.write(&row)?;
+        self.write(&row, batch)?;
         (self.head.last, self.head.checksum) = (row.last, row.checksum);
         Ok(row.last)
     }
@@ -206,6 +218,10 @@ impl Journal for SqliteJournal {
 
     fn settle(&mut self) -> Result<(), JournalError> {
         self.keeper.settle()
+    }
+
+    fn history(&self) -> Result<Box<dyn History>, JournalError> {
+        Ok(Box::new(history::SqliteHistory::open(&self.path)?))
     }
 
     fn snapshot(&self) -> Result<Option<(Sequence, State)>, JournalError> {

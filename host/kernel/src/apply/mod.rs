@@ -182,6 +182,10 @@ impl State {
             }
             Fact::JobEnded { job } => self.job_ended(at, *job),
             Fact::JobPurged { job } | Fact::JobDeleted { job } => self.job_gone(*job),
+            Fact::JobArchived { job } => self.archived(job.id),
+            Fact::JobRecalled { job } => self.recalled(job),
+            // History is kept elsewhere.
+            Fact::HistoryPurged { .. } => {}
         }
     }
 

@@ -6,8 +6,8 @@ mod rejection;
 use std::sync::Arc;
 
 use crate::{
-    Decision, FromNode, JobId, JobSpec, NodeId, NodeSpec, NodeState, Parameters, TaskId, TaskSpec,
-    Template, Timestamp,
+    Decision, FromNode, Job, JobId, JobSpec, NodeId, NodeSpec, NodeState, Parameters, TaskId,
+    TaskSpec, Template, Timestamp,
 };
 
 pub use actor::{Actor, Role, Roles};
@@ -255,4 +255,13 @@ pub enum Command {
     Report(FromNode),
     /// Time has passed: do what is due.
     Tick,
+    /// Let these leave the live state for history, as far as they have ended. The host's own, as are the next two.
+    ArchiveJobs(Vec<JobId>),
+    /// Bring a job back from history; nothing happens to one that is live.
+    RecallJob(Arc<Job>),
+    /// Let history forget jobs that ended before a time, which is cut to now.
+    PurgeHistory {
+        /// Earlier than this.
+        ended_before: Timestamp,
+    },
 }

@@ -13,6 +13,7 @@ mod roles;
 mod tasks;
 mod time;
 
+use crate::archive;
 use crate::{Command, Fact, NodeId, Rejection, State, Timestamp, proposal, report, validate};
 use added::{add_tasks, configure_task, modify_task, submit_task};
 use cluster::{remove_template, set_environment, set_parameter, set_template, template};
@@ -168,6 +169,9 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
         Command::Propose(decision) => Ok(proposal::decide(state, decision, now)?),
         Command::Report(report) => report::decide(state, report),
         Command::Tick => Ok(time::due(state, now)),
+        Command::ArchiveJobs(jobs) => Ok(archive::archive(state, jobs)),
+        Command::RecallJob(job) => archive::recall(state, job),
+        Command::PurgeHistory { ended_before } => Ok(archive::purge_history(*ended_before, now)),
     }
 }
 

@@ -155,6 +155,9 @@ pub(crate) fn event(state: &State, event: &Event) -> String {
         Fact::TaskModified { job, task, .. } => format!("TaskModified {job}.{task}"),
         Fact::JobEnded { job } => format!("JobEnded {job}"),
         Fact::JobPurged { job } => format!("JobPurged {job}"),
+        Fact::JobArchived { job } => format!("JobArchived {}", job.id),
+        Fact::JobRecalled { job } => format!("JobRecalled {}", job.id),
+        Fact::HistoryPurged { ended_before } => format!("HistoryPurged {}", ended_before.0),
     }
 }
 
