@@ -3,4 +3,5 @@
 mod bad_input;
 mod cancel;
 mod run;
+mod serve;
 mod simulate;

@@ -106,7 +106,6 @@ impl Times {
             | Fact::StopRequested { .. }
             | Fact::InstancesCanceled { .. }
             | Fact::InstancesFailed { .. }
-            | Fact::TaskRequested { .. }
             | Fact::TaskRequeued { .. }
             | Fact::SharesFreed { .. }
             | Fact::JobModified { .. }
