@@ -21,10 +21,22 @@ pub(crate) fn main(args: Serve, common: &Common) -> Result<ExitCode, Failure> {
     })?;
     let folder = DataFolder::claim(&path, args.group.as_deref()).map_err(Failure::input)?;
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::work)?;
-    runtime.block_on(serve(args, common, folder))
+    let (folder, failure) = runtime.block_on(serve(args, common, folder))?;
+    // Nothing more is recorded: what runs now is run again by the next daemon. The lock goes when all else has gone.
+    drop(runtime);
+    drop(folder);
+    match failure {
+        None => Ok(ExitCode::SUCCESS),
+        Some(text) => Err(Failure::work(text)),
+    }
 }
 
-async fn serve(args: Serve, common: &Common, folder: DataFolder) -> Result<ExitCode, Failure> {
+/// Returns when a signal came, or with the reason when the engine stopped by itself.
+async fn serve(
+    args: Serve,
+    common: &Common,
+    folder: DataFolder,
+) -> Result<(DataFolder, Option<String>), Failure> {
     // From here on a signal is a request to stop cleanly.
     let mut signals = Signals::listen()?;
     let (engine, node) = open_engine(&args, common, &folder).await?;
@@ -40,16 +52,7 @@ async fn serve(args: Serve, common: &Common, folder: DataFolder) -> Result<ExitC
         }
     };
     let folder = service.run(stop).await;
-    tokio::select! {
-        () = close_engine(engine) => {}
-        // The second time: what still runs is killed when the engine goes.
-        () = signals.next() => eprintln!("jobyard: stopping at once"),
-    }
-    drop(folder);
-    match failure {
-        None => Ok(ExitCode::SUCCESS),
-        Some(text) => Err(Failure::work(text)),
-    }
+    Ok((folder, failure))
 }
 
 /// The engine on its journal, with this machine as its node; and the node's name.
@@ -69,21 +72,13 @@ async fn open_engine(
     let mut builder = Engine::builder()
         .plugin_host(policy::host(common)?)
         .policy(chosen.name, chosen.bytes)
+        .data(folder.path())
         .node(node);
     for (name, value) in &args.policy.settings {
         builder = builder.setting(name, value);
     }
     let engine = builder.build().await.map_err(Failure::input)?;
     Ok((engine, name))
-}
-
-/// The node is in this process, so what runs ends with it: asked first, as when its job is canceled.
-async fn close_engine(engine: Engine) {
-    let grace = engine
-        .look(|state, _| state.parameters().task_cancel_grace)
-        .await;
-    let grace = std::time::Duration::from_micros(grace.map_or(0, |grace| grace.0));
-    engine.shutdown(grace).await;
 }
 
 /// Says what an administrator should know, and ends with the reason when the engine has stopped by itself.

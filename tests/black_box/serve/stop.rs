@@ -47,33 +47,6 @@ fn sigterm_and_sigint_end_it_cleanly() {
 }
 
 #[test]
-fn a_second_signal_does_not_wait_for_the_grace_period() {
-    let mut daemon = Daemon::start();
-    daemon.done(&["param", "set", "TaskCancelGracePeriod", "1h"]);
-    daemon.submit(
-        "[[task]]\ncommand = \"trap '' INT TERM; echo $$ > begun; while :; do sleep 0.05; done\"",
-    );
-    let pid = begun(&daemon);
-    daemon.signal(Signal::TERM);
-    let socket = daemon.place.path().join("data/jobyard.sock");
-    wait_for("the socket to go", || (!socket.exists()).then_some(()));
-    // From here on the daemon waits for the task only.
-    daemon.refused(&["job", "list"], &["no daemon answers"]);
-    wait_for("the daemon to end", || {
-        daemon.signal(Signal::TERM);
-        daemon
-            .place
-            .read("log")
-            .contains("stopping at once")
-            .then_some(())
-    });
-    assert_eq!(daemon.end().0, Some(0));
-    wait_for("the task to end", || {
-        (!std::path::Path::new("/proc").join(&pid).exists()).then_some(())
-    });
-}
-
-#[test]
 fn a_folder_has_one_daemon() {
     let daemon = Daemon::start();
     let said = jobyard_tests::run(daemon.place.jobyard("serve").args(["--data", "data"]));
@@ -97,4 +70,34 @@ fn the_socket_of_a_dead_daemon_is_no_obstacle() {
     );
     daemon.again(&[]);
     daemon.done(&["job", "list"]);
+}
+
+#[test]
+fn jobs_outlive_daemons_however_they_end() {
+    for signal in [Signal::TERM, Signal::KILL] {
+        let mut daemon = Daemon::start();
+        daemon.submit("name = \"ended\"\n[[task]]\ncommand = \"echo kept; exit 3\"");
+        daemon.say(&["job", "wait", "1"]);
+        daemon
+            .place
+            .file("job.toml", "[[task]]\ncommand = \"true\"");
+        daemon.done(&["job", "add", "job.toml"]);
+        daemon.done(&["param", "set", "JobRetryCount", "7"]);
+        daemon.submit(
+            "[[task]]\ncommand = \"echo $$ >> begun; while ! test -e go; do sleep 0.02; done\"",
+        );
+        let first = begun(&daemon);
+        let before = daemon.json(&["job", "view", "1"]);
+        daemon.signal(signal);
+        daemon.end();
+        daemon.again(&[]);
+        assert_eq!(daemon.json(&["job", "view", "1"]), before);
+        assert_eq!(daemon.done(&["job", "output", "1"]), "kept\n");
+        assert_eq!(daemon.json(&["job", "view", "2"])["state"], "Configuring");
+        assert_eq!(daemon.done(&["param", "get", "JobRetryCount"]), "7\n");
+        // What ran goes on, or is run again: it ends once it may.
+        daemon.place.file("go", "");
+        daemon.done(&["job", "wait", "3"]);
+        assert!(daemon.place.read("begun").starts_with(&first));
+    }
 }
