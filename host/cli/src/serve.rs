@@ -63,6 +63,8 @@ async fn open_engine(
 ) -> Result<(Engine, String), Failure> {
     let chosen = policy::choose(&args.policy)?;
     let mut node = LocalNode::this_machine(folder.path());
+    node.config.output_folder = folder.private("output").map_err(Failure::input)?;
+    node.config.scratch_root = folder.private("scratch").map_err(Failure::input)?;
     if let Some(cores) = args.cores {
         node.spec.cores = cores;
     }

@@ -84,6 +84,17 @@ impl DataFolder {
         &self.path
     }
 
+    /// A folder in it for this user only, also where a group may pass through to the socket.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn private(&self, name: &str) -> Result<PathBuf, FolderError> {
+        let path = self.path.join(name);
+        let mut builder = DirBuilder::new();
+        let made = builder.recursive(true).mode(0o700).create(&path);
+        made.map_err(at(&path)).map(|()| path)
+    }
+
     /// Its socket.
     pub fn socket(&self) -> PathBuf {
         self.path.join(SOCKET)

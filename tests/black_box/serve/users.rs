@@ -59,6 +59,14 @@ fn a_user_owns_jobs_and_nothing_else() {
         (0o710, 0o660)
     );
 
+    // The group passes through to the socket and sees nothing else.
+    for file in ["journal.db", "journal.db-wal", "jobyard.lock"] {
+        assert_eq!(mode(&data.join(file)), 0o600, "{file}");
+    }
+    for folder in ["output", "scratch"] {
+        assert_eq!(mode(&data.join(folder)), 0o700, "{folder}");
+    }
+
     // Somebody who is not in the group does not even get in.
     let said = as_nobody(&daemon, "12345", &["job", "list"]);
     refused(&said, &["job", "list"], &["you may not use", "--group"]);
