@@ -106,6 +106,7 @@ impl Times {
             | Fact::StopRequested { .. }
             | Fact::InstancesCanceled { .. }
             | Fact::InstancesFailed { .. }
+            | Fact::TaskRequested { .. }
             | Fact::TaskRequeued { .. }
             | Fact::SharesFreed { .. }
             | Fact::JobModified { .. }

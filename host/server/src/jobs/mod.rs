@@ -62,8 +62,7 @@ async fn view(
 /// A job without its tasks, as the caller may see it.
 pub(crate) async fn seen(app: &App, caller: &Caller, id: JobId) -> Result<JobView, Problem> {
     let view = app
-        .engine
-        .look(move |state, _| JobView::without_tasks(state, id))
+        .job(id, move |state, job| JobView::without_tasks(state, job.id))
         .await?;
     let view = view.ok_or_else(|| Problem::unknown_job(id))?;
     Ok(caller.limited(view))
