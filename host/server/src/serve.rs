@@ -103,6 +103,13 @@ impl Service {
             }
         }
         self.folder.unlisten();
+        // Nobody can connect any more; who did is not turned away.
+        while let Ok(Ok((stream, permit))) =
+            tokio::time::timeout(Duration::ZERO, accept(&self.listener, &room)).await
+        {
+            let serving = serve(stream, router.clone(), graceful.watcher(), permit);
+            tokio::spawn(serving);
+        }
         drop(self.listener);
         // An error means that nobody waits.
         let _ = self.stop.send(true);
