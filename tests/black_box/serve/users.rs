@@ -52,7 +52,11 @@ fn a_user_owns_jobs_and_nothing_else() {
     };
     let place = Place::new();
     std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    let daemon = Daemon::start_in(place, &["--group", &group]);
+    // The folder may be there from a daemon that was alone.
+    let mut daemon = Daemon::start_in(place, &[]);
+    daemon.signal(rustix::process::Signal::TERM);
+    daemon.end();
+    daemon.again(&["--group", &group]);
     let data = daemon.place.path().join("data");
     assert_eq!(
         (mode(&data), mode(&data.join("jobyard.sock"))),
