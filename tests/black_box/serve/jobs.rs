@@ -157,6 +157,41 @@ fn jobs_are_added_first_and_submitted_later() {
 }
 
 #[test]
+fn jobs_are_held_copied_edited_and_deleted() {
+    let daemon = Daemon::start();
+    daemon
+        .place
+        .file("job.toml", "name = \"j\"\n[[task]]\ncommand = \"true\"");
+    daemon.done(&["job", "add", "job.toml"]);
+    assert_eq!(
+        daemon.done(&["job", "clone", "1"]),
+        "job 2 j: Configuring\n"
+    );
+    daemon.done(&["job", "delete", "1"]);
+    daemon.refused(&["job", "view", "1"], &["there is no job 1"]);
+
+    let node = daemon.json(&["node", "list"])["nodes"][0]["name"].clone();
+    daemon.done(&["node", "drain", node.as_str().unwrap()]);
+    daemon.done(&["job", "submit", "--id", "2"]);
+    daemon.refused(&["job", "delete", "2"], &["job 2", "submitted"]);
+    daemon.refused(&["job", "hold", "2", "--until", "tomorrow"], &["tomorrow"]);
+    daemon.refused(
+        &["job", "hold", "2", "--until", "2020-01-01T00:00:00Z"],
+        &["future"],
+    );
+    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    let soon = format!("{soon:.0}");
+    daemon.done(&["job", "hold", "2", "--until", &soon]);
+    assert_eq!(daemon.json(&["job", "view", "2"])["hold_until"], soon);
+    daemon.done(&["job", "hold", "2", "--clear"]);
+    assert!(daemon.json(&["job", "view", "2"])["hold_until"].is_null());
+    assert_eq!(
+        daemon.done(&["job", "configure", "2"]),
+        "job 2 j: Configuring\n"
+    );
+}
+
+#[test]
 fn a_list_of_jobs_has_one_answer_each() {
     let daemon = Daemon::start();
     let mut submit = daemon.verb(&["job", "submit", "-"]);

@@ -50,6 +50,11 @@ impl Client {
         self.with_json(Method::PUT, path, body).await
     }
 
+    /// The answer; null where there is none.
+    pub(crate) async fn delete(&self, path: &str) -> Result<Value, Failure> {
+        json(self.send(Method::DELETE, path, None).await?).await
+    }
+
     /// Posts a body that is there already, with its type.
     pub(crate) async fn post_text(
         &self,
@@ -83,7 +88,7 @@ impl Client {
     ) -> Result<Response<Incoming>, Failure> {
         let first = self.exchange(&method, path, body.clone()).await;
         let answer = match first {
-            Err(Lost::Answer(_)) if method.is_idempotent() => {
+            Err(Lost::Answer(_)) if [Method::GET, Method::PUT].contains(&method) => {
                 self.exchange(&method, path, body).await
             }
             first => first,
@@ -187,7 +192,10 @@ fn with_query(path: &str, query: impl Serialize) -> Result<String, Failure> {
 
 async fn json(answer: Response<Incoming>) -> Result<Value, Failure> {
     let bytes = answer.into_body().collect().await.map_err(Failure::work)?;
-    serde_json::from_slice(&bytes.to_bytes()).map_err(Failure::work)
+    match bytes.to_bytes() {
+        bytes if bytes.is_empty() => Ok(Value::Null),
+        bytes => serde_json::from_slice(&bytes).map_err(Failure::work),
+    }
 }
 
 async fn refusal(answer: Response<Incoming>) -> Failure {
