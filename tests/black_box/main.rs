@@ -4,4 +4,5 @@ mod bad_input;
 mod cancel;
 mod journal;
 mod run;
+mod serve;
 mod simulate;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
-use jobyard::Engine;
+use jobyard::kernel::{Job, State};
+use jobyard::{Engine, JobId};
 use tokio::sync::{Mutex, watch};
 
 use crate::{Problem, jobs, nodes, parameters, tasks};
@@ -22,6 +23,17 @@ pub(crate) struct App {
 }
 
 impl App {
+    /// Looks at a job. Everything that shows one job comes through here.
+    pub(crate) async fn job<T: Send + 'static>(
+        &self,
+        id: JobId,
+        read: impl Fn(&State, &Job) -> T + Send + Clone + 'static,
+    ) -> Result<T, Problem> {
+        let look = move |state: &State, _: &_| state.job(id).map(|job| read(state, job));
+        let found = self.engine.look(look).await?;
+        found.ok_or_else(|| Problem::unknown_job(id))
+    }
+
     /// Returns when the daemon is to stop.
     pub(crate) async fn stopping(&self) {
         let mut stopping = self.stopping.clone();

@@ -67,6 +67,7 @@ impl SqliteJournal {
         let path = folder.join(FILE_NAME);
         make_folder(folder)?;
         let lock = Lock::take(folder, &path)?;
+        make_file(&path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -159,6 +160,15 @@ fn make_folder(folder: &Path) -> Result<(), JournalError> {
         path: folder.to_path_buf(),
         error,
     })
+}
+
+/// Not for others, even where they may pass through the folder. SQLite gives the files beside it the same mode.
+fn make_file(path: &Path) -> Result<(), JournalError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true).mode(0o600);
+    let made = options.open(path).map(drop);
+    made.map_err(|error| lock::failed(error, path, path))
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, JournalError> {

@@ -1,4 +1,4 @@
-//! Submit, cancel, finish, requeue: one job, or many with one answer each.
+//! Submit, cancel, finish, requeue, configure: one job, or many with one answer each.
 
 use axum::extract::State;
 use jobyard::kernel::Command;
@@ -83,6 +83,7 @@ pub(crate) enum Act {
     Cancel,
     Finish,
     Requeue,
+    Configure,
 }
 
 pub(crate) async fn one(
@@ -172,5 +173,6 @@ fn command(act: Act, by: &Actor, job: JobId, words: &Words) -> Result<Command, P
             graceful,
         },
         Act::Requeue => Command::RequeueJob { by, job },
+        Act::Configure => Command::ConfigureJob { by, job },
     })
 }

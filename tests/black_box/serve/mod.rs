@@ -1,0 +1,135 @@
+//! `jobyard serve` and the verbs that talk to it: real daemons, real sockets.
+
+mod daemon;
+mod http;
+mod jobs;
+mod stop;
+mod users;
+
+use std::process::{Child, Command, Stdio};
+
+use jobyard_tests::{Place, Said, run, wait_for};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// A daemon in a folder of its own; killed when the test ends.
+pub(crate) struct Daemon {
+    pub(crate) place: Place,
+    child: Option<Child>,
+}
+
+impl Daemon {
+    pub(crate) fn start() -> Daemon {
+        Daemon::start_in(Place::new(), &[])
+    }
+
+    pub(crate) fn start_in(place: Place, arguments: &[&str]) -> Daemon {
+        let mut daemon = Daemon { place, child: None };
+        daemon.again(arguments);
+        daemon
+    }
+
+    /// Starts another in the same folder.
+    pub(crate) fn again(&mut self, arguments: &[&str]) {
+        let log = std::fs::File::create(self.place.path().join("log")).expect("a file to log to");
+        let mut command = self.place.jobyard("serve");
+        command.args(["--data", "data"]).args(arguments);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        let mut child = command.spawn().expect("the binary starts");
+        wait_for("the daemon to be ready", || {
+            let ended = child.try_wait().expect("a child can be asked");
+            assert_eq!(ended, None, "the daemon ended: {}", self.place.read("log"));
+            let log = self.place.read("log");
+            log.contains("ready on").then_some(())
+        });
+        self.child = Some(child);
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().map_or(0, Child::id)
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.pid() as i32).expect("the daemon runs");
+        kill_process(pid, signal).expect("the daemon is there");
+    }
+
+    /// Waits for its end and returns its exit code, none after a signal, and what it said.
+    pub(crate) fn end(&mut self) -> (Option<i32>, String) {
+        let mut child = self.child.take().expect("the daemon runs");
+        let status = wait_for("the daemon to end", || {
+            child.try_wait().expect("a child can be asked")
+        });
+        (status.code(), self.place.read("log"))
+    }
+
+    /// `jobyard job list …` with this daemon.
+    pub(crate) fn verb(&self, words: &[&str]) -> Command {
+        let mut command = self.place.jobyard(words[0]);
+        command.args(&words[1..]).env("JOBYARD_DATA", "data");
+        command
+    }
+
+    pub(crate) fn say(&self, words: &[&str]) -> Said {
+        run(&mut self.verb(words))
+    }
+
+    /// Says it and expects that it is done.
+    pub(crate) fn done(&self, words: &[&str]) -> String {
+        let said = self.say(words);
+        assert_eq!(said.code, Some(0), "{words:?}: {}{}", said.out, said.err);
+        assert_eq!(said.err, "", "{words:?}");
+        said.out
+    }
+
+    pub(crate) fn json(&self, words: &[&str]) -> Value {
+        let words: Vec<&str> = words.iter().copied().chain(["--format", "json"]).collect();
+        let said = self.say(&words);
+        assert_eq!(said.code, Some(0), "{words:?}: {}{}", said.out, said.err);
+        said.json()
+    }
+
+    /// Expects a refusal: exit code 2 and one line with these words.
+    pub(crate) fn refused(&self, words: &[&str], expected: &[&str]) {
+        refused(&self.say(words), words, expected);
+    }
+
+    /// Submits a job file and returns its id.
+    pub(crate) fn submit(&self, job: &str) -> String {
+        self.place.file("job.toml", job);
+        self.json(&["job", "submit", "job.toml"])["id"].to_string()
+    }
+
+    /// Waits until a job is in a fine state.
+    pub(crate) fn until(&self, job: &str, state: &str) -> Value {
+        wait_for(&format!("job {job} to be {state}"), || {
+            let view = self.json(&["job", "view", job]);
+            (view["state"] == state).then_some(view)
+        })
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // It may have ended.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+pub(crate) fn refused(said: &Said, words: &[&str], expected: &[&str]) {
+    assert_eq!(said.code, Some(2), "{words:?}: {}{}", said.out, said.err);
+    assert_eq!(said.err.lines().count(), 1, "{words:?}: {}", said.err);
+    for part in expected {
+        assert!(
+            said.err.contains(part),
+            "{words:?}: {part:?} is not in {:?}",
+            said.err
+        );
+    }
+}
