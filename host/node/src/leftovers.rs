@@ -24,6 +24,7 @@
 //! of the process that are not a node's must be in the process's own group, as they are by default: those are never touched. A process
 //! that works against the node (a fork bomb of which every generation is a session of its own) is chased as long as it runs.
 
+mod former;
 mod ledger;
 mod orphans;
 
@@ -34,6 +35,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
+pub(crate) use former::kill_former;
 use ledger::Spawning;
 pub(crate) use ledger::{Claim, become_subreaper};
 

@@ -44,7 +44,9 @@ mod config;
 mod desk;
 pub mod failure;
 pub mod leftovers;
+mod link;
 mod node;
+pub mod process;
 mod processes;
 mod spawn;
 mod spawner;
@@ -57,5 +59,7 @@ pub use config::{
     FORGOTTEN_MAX, MESSAGES_WAITING_MAX, NodeConfig, NodeError, OUTPUT_BYTES_MAX, PluginSet,
     WORK_MAX,
 };
+pub use link::{LinkError, LinkEvent, NodeLink};
 pub use node::{Node, NodeGone, NodeHandle};
+pub use process::{NodeProcess, ProcessConfig};
 pub use stop::STOP_SLACK;
