@@ -6,6 +6,9 @@
 //! of its own: what was damaged is refused by name, never used.
 //!
 //! What it is not: a place for rules. It knows of the events what its history tables show.
+//!
+//! # The tables
+#![doc = concat!("```sql\n", include_str!("schema-1.sql"), "```")]
 
 mod batches;
 mod codec;
