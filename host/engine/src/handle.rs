@@ -188,7 +188,7 @@ impl Engine {
         .map(drop)
     }
 
-    /// Adds and submits.
+    /// Adds and submits, in one commit.
     ///
     /// # Errors
     /// What is wrong with it.

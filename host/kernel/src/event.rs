@@ -142,7 +142,9 @@ pub enum Fact {
     TasksAdded {
         /// Which.
         job: JobId,
-        /// In order; they have the next ids.
+        /// The id of the first; the others follow.
+        first: TaskId,
+        /// In order.
         tasks: Vec<Arc<TaskSpec>>,
     },
     /// A task that was being configured is queued. T3.

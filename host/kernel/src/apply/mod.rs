@@ -65,7 +65,7 @@ impl State {
                 self.set_candidates(*job, candidates.as_deref());
             }
             Fact::MaximumChanged { job, max } => self.job_mut(*job).max = *max,
-            Fact::TasksAdded { job, tasks } => self.tasks_added(*job, tasks),
+            Fact::TasksAdded { job, tasks, .. } => self.tasks_added(*job, tasks),
             Fact::TaskSubmitted { job, task } => self.task_submitted(*job, index(*task)),
             Fact::TaskConfigured { job, task } => self.task_configured(*job, index(*task)),
             Fact::TaskModified { job, task, spec } => {

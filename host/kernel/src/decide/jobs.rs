@@ -37,6 +37,18 @@ pub(super) fn add_job(
     }])
 }
 
+pub(super) fn queue_job(
+    state: &State,
+    by: &Actor,
+    spec: &Arc<JobSpec>,
+    tasks: &[Arc<TaskSpec>],
+) -> Facts {
+    let mut facts = add_job(state, by, spec, tasks)?;
+    let added = facts.first().and_then(Fact::job);
+    facts.extend(added.map(|job| Fact::JobSubmitted { job, first: false }));
+    Ok(facts)
+}
+
 /// What a template gives to a job: values, and node tasks where it has none.
 fn fill(template: &Template, spec: &mut Arc<JobSpec>, tasks: &mut Vec<Arc<TaskSpec>>) {
     if !template.rules.is_empty() {

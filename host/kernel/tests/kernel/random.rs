@@ -109,10 +109,10 @@ fn add_job(n: &mut Numbers) -> Command {
         excluded_nodes: names(n),
         ..JobSpec::default()
     };
-    Command::AddJob {
-        by: actor(n),
-        spec: Arc::new(spec),
-        tasks,
+    let (by, spec) = (actor(n), Arc::new(spec));
+    match n.once_in(4) {
+        true => Command::QueueJob { by, spec, tasks },
+        false => Command::AddJob { by, spec, tasks },
     }
 }
 

@@ -147,7 +147,7 @@ pub(crate) fn event(state: &State, event: &Event) -> String {
         }
         Fact::MaximumChanged { job, max } => format!("MaximumChanged {job} to {max}"),
         Fact::JobDeleted { job } => format!("JobDeleted {job}"),
-        Fact::TasksAdded { job, tasks } => {
+        Fact::TasksAdded { job, tasks, .. } => {
             format!("TasksAdded {job}: {}", count(tasks.len(), "task"))
         }
         Fact::TaskSubmitted { job, task } => format!("TaskSubmitted {job}.{task}"),
