@@ -83,7 +83,9 @@ impl State {
             Fact::JobInvalid { job, error } => {
                 self.job_invalid(at, *job, JobError::Invalid(error.clone()))
             }
-            Fact::HoldSet { job, until } => self.with_timers(*job, |job| job.hold_until = *until),
+            Fact::HoldSet { job, until, by } => {
+                self.with_timers(*job, |job| (job.hold_until, job.held_by) = (*until, *by));
+            }
             Fact::WaitExplained { job, waiting } => {
                 self.job_mut(*job).waiting = Some(waiting.clone())
             }

@@ -133,9 +133,12 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
         Command::RequeueJob { by, job } => {
             requeue_job(state, may(state, by, *job, "requeue", Right::Operate)?)
         }
-        Command::HoldJob { by, job, until } => {
-            hold_job(may(state, by, *job, "hold", Right::Modify)?, *until, now)
-        }
+        Command::HoldJob { by, job, until } => hold_job(
+            by,
+            may(state, by, *job, "hold", Right::Modify)?,
+            *until,
+            now,
+        ),
         Command::CancelTask {
             by,
             job,
