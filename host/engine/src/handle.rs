@@ -188,7 +188,7 @@ impl Engine {
         .map(drop)
     }
 
-    /// Adds and submits.
+    /// Adds and submits, in one commit.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -472,7 +472,10 @@ impl Engine {
 fn may_end(fact: &Fact, id: JobId) -> bool {
     let ends = matches!(
         fact,
-        Fact::JobEnded { .. } | Fact::JobInvalid { .. } | Fact::JobPurged { .. }
+        Fact::JobEnded { .. }
+            | Fact::JobInvalid { .. }
+            | Fact::JobPurged { .. }
+            | Fact::JobDeleted { .. }
     );
     ends && fact.job() == Some(id)
 }

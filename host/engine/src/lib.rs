@@ -56,6 +56,7 @@ pub mod core;
 mod error;
 mod handle;
 pub mod jobfile;
+mod many;
 mod notice;
 mod pass;
 mod run;
@@ -72,5 +73,6 @@ pub use jobyard_kernel::{
 };
 pub use jobyard_node as node;
 pub use jobyard_plugin as plugin;
+pub use many::{JobFilter, NewJob};
 pub use notice::{Lagged, Notice, Notices, Stats};
 pub use view::{AllocationView, CountsView, JobView, OutcomeView, TaskView, WaitingView, rfc3339};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CancelCause, Closing, CoreSet, Execution, FailureCause, Invalid, Job, JobError, JobId, JobSpec,
-    NodeId, NodeSpec, NodeState, Outcome, Parameters, Reservation, Span, StopCause, TaskId,
-    TaskSpec, Template, Timestamp, Waiting,
+    CancelCause, Closing, CoreSet, Execution, FailureCause, HeldBy, Invalid, Job, JobError, JobId,
+    JobSpec, NodeId, NodeSpec, NodeState, Outcome, Parameters, Reservation, Span, StopCause,
+    TaskId, TaskSpec, Template, Timestamp, Waiting,
 };
 
 /// An event and when it happened.
@@ -142,7 +142,9 @@ pub enum Fact {
     TasksAdded {
         /// Which.
         job: JobId,
-        /// In order; they have the next ids.
+        /// The id of the first; the others follow.
+        first: TaskId,
+        /// In order.
         tasks: Vec<Arc<TaskSpec>>,
     },
     /// A task that was being configured is queued. T3.
@@ -199,6 +201,8 @@ pub enum Fact {
         job: JobId,
         /// Not to start before.
         until: Option<Timestamp>,
+        /// Who says so.
+        by: HeldBy,
     },
     /// The policy said why a job waits.
     WaitExplained {

@@ -163,6 +163,8 @@ pub struct Job {
     pub auto_requeue_count: u32,
     /// Not to start before; stands until it is over or cleared.
     pub hold_until: Option<Timestamp>,
+    /// Who set that.
+    pub held_by: HeldBy,
     /// Place among equals; see `position` in `wit/policy.wit`.
     pub position: i64,
     /// Units: the least to start with, the most to be given. 0 before validation.
@@ -282,6 +284,16 @@ impl SharePhase {
             SharePhase::Added | SharePhase::Preparing(_) | SharePhase::Ready => false,
         }
     }
+}
+
+/// Who holds a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum HeldBy {
+    /// Its owner.
+    #[default]
+    User,
+    /// Somebody else who may.
+    Administrator,
 }
 
 /// Why a job waits, in the codes of HPC Pack (`PendingReason`) or the policy's own.

@@ -48,8 +48,8 @@ pub use exit_codes::{BadExitCodes, ExitCodes};
 pub use follow::follow;
 pub use id::{Execution, InstanceId, JobId, NodeId, SetId, TaskId};
 pub use job::{
-    Closing, Counts, Job, JobError, JobShare, JobState, JobStatus, Phase, Reservation, SharePhase,
-    Then, Times, Waiting,
+    Closing, Counts, HeldBy, Job, JobError, JobShare, JobState, JobStatus, Phase, Reservation,
+    SharePhase, Then, Times, Waiting,
 };
 pub use mirror::Mirror;
 pub use parameters::{BadParameter, PARAMETERS, Parameter};

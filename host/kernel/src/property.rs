@@ -4,9 +4,9 @@ use crate::{JobSpec, Span, Unit};
 
 use serde::{Deserialize, Serialize};
 
-/// The value of a property.
+/// The value of a property. Tagged when written, since not every format of a journal says of itself what it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(rename_all = "lowercase")]
 pub enum Value {
     /// Yes or no.
     Flag(bool),

@@ -65,7 +65,7 @@ impl State {
                 self.set_candidates(*job, candidates.as_deref());
             }
             Fact::MaximumChanged { job, max } => self.job_mut(*job).max = *max,
-            Fact::TasksAdded { job, tasks } => self.tasks_added(*job, tasks),
+            Fact::TasksAdded { job, tasks, .. } => self.tasks_added(*job, tasks),
             Fact::TaskSubmitted { job, task } => self.task_submitted(*job, index(*task)),
             Fact::TaskConfigured { job, task } => self.task_configured(*job, index(*task)),
             Fact::TaskModified { job, task, spec } => {
@@ -83,7 +83,9 @@ impl State {
             Fact::JobInvalid { job, error } => {
                 self.job_invalid(at, *job, JobError::Invalid(error.clone()))
             }
-            Fact::HoldSet { job, until } => self.with_timers(*job, |job| job.hold_until = *until),
+            Fact::HoldSet { job, until, by } => {
+                self.with_timers(*job, |job| (job.hold_until, job.held_by) = (*until, *by));
+            }
             Fact::WaitExplained { job, waiting } => {
                 self.job_mut(*job).waiting = Some(waiting.clone())
             }

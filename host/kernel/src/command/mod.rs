@@ -81,6 +81,15 @@ pub enum Command {
         /// Its tasks.
         tasks: Vec<Arc<TaskSpec>>,
     },
+    /// Add a job and submit it: `AddJob` and `SubmitJob` in one.
+    QueueJob {
+        /// Who asks; as for `AddJob`.
+        by: Actor,
+        /// The job.
+        spec: Arc<JobSpec>,
+        /// Its tasks.
+        tasks: Vec<Arc<TaskSpec>>,
+    },
     /// Add a copy of a job, as it was asked for, for whoever asks. Hold, state, times and errors are not copied.
     CloneJob {
         /// Who asks; becomes the owner.

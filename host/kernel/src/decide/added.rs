@@ -41,6 +41,7 @@ pub(super) fn add_tasks(state: &State, job: &Job, tasks: &[Arc<TaskSpec>], submi
     validate::check_form(&job.spec, &all)?;
     facts.push(Fact::TasksAdded {
         job: job.id,
+        first: TaskId(job.tasks.len() as u32 + 1),
         tasks: tasks.to_vec(),
     });
     if submit && in_queue {

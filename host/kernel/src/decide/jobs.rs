@@ -7,8 +7,8 @@ use super::cluster::template;
 use super::roles::{Right, may, may_add};
 use crate::limits::{CANCEL_MESSAGE_CHARS_MAX, HOLD_SECONDS_MAX};
 use crate::{
-    Actor, Closing, Fact, Job, JobError, JobId, JobSpec, JobState, Manner, Phase, Rejection, Span,
-    State, StopCause, TaskKind, TaskSpec, Template, Then, Timestamp, validate,
+    Actor, Closing, Fact, HeldBy, Job, JobError, JobId, JobSpec, JobState, Manner, Phase,
+    Rejection, Span, State, StopCause, TaskKind, TaskSpec, Template, Then, Timestamp, validate,
 };
 
 pub(super) fn add_job(
@@ -35,6 +35,18 @@ pub(super) fn add_job(
         spec,
         tasks,
     }])
+}
+
+pub(super) fn queue_job(
+    state: &State,
+    by: &Actor,
+    spec: &Arc<JobSpec>,
+    tasks: &[Arc<TaskSpec>],
+) -> Facts {
+    let mut facts = add_job(state, by, spec, tasks)?;
+    let added = facts.first().and_then(Fact::job);
+    facts.extend(added.map(|job| Fact::JobSubmitted { job, first: false }));
+    Ok(facts)
 }
 
 /// What a template gives to a job: values, and node tasks where it has none.
@@ -229,7 +241,7 @@ pub(super) fn requeue_job(state: &State, job: &Job) -> Facts {
     }
 }
 
-pub(super) fn hold_job(job: &Job, until: Option<Timestamp>, now: Timestamp) -> Facts {
+pub(super) fn hold_job(by: &Actor, job: &Job, until: Option<Timestamp>, now: Timestamp) -> Facts {
     match job.phase {
         Phase::Queued | Phase::Running => {}
         Phase::Configuring | Phase::Submitted | Phase::Ending(_) | Phase::Ended(_) => {
@@ -243,7 +255,14 @@ pub(super) fn hold_job(job: &Job, until: Option<Timestamp>, now: Timestamp) -> F
     if until.is_some_and(|at| at <= now || at.since(now) > Span::from_secs(HOLD_SECONDS_MAX)) {
         return Err(Rejection::InvalidHold);
     }
-    let change = Fact::HoldSet { job: job.id, until };
+    let change = Fact::HoldSet {
+        job: job.id,
+        until,
+        by: match job.spec.owner == by.name {
+            true => HeldBy::User,
+            false => HeldBy::Administrator,
+        },
+    };
     Ok(if job.hold_until == until {
         Vec::new()
     } else {

@@ -17,7 +17,9 @@ use crate::archive;
 use crate::{Command, Fact, NodeId, Rejection, State, Timestamp, proposal, report, validate};
 use added::{add_tasks, configure_task, modify_task, submit_task};
 use cluster::{remove_template, set_environment, set_parameter, set_template, template};
-use jobs::{add_job, cancel_job, check_message, finish_job, hold_job, requeue_job, submit_job};
+use jobs::{
+    add_job, cancel_job, check_message, finish_job, hold_job, queue_job, requeue_job, submit_job,
+};
 use modify::{clone_job, configure_job, delete_job, modify_job, purge_job, purge_jobs};
 use nodes::set_node_state;
 use roles::{Right, may, may_administer};
@@ -60,6 +62,7 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
             set_node_state(state, *node, *wanted)
         }
         Command::AddJob { by, spec, tasks } => add_job(state, by, spec, tasks),
+        Command::QueueJob { by, spec, tasks } => queue_job(state, by, spec, tasks),
         Command::CloneJob { by, job } => {
             clone_job(state, by, may(state, by, *job, "clone", Right::Modify)?)
         }
@@ -130,9 +133,12 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
         Command::RequeueJob { by, job } => {
             requeue_job(state, may(state, by, *job, "requeue", Right::Operate)?)
         }
-        Command::HoldJob { by, job, until } => {
-            hold_job(may(state, by, *job, "hold", Right::Modify)?, *until, now)
-        }
+        Command::HoldJob { by, job, until } => hold_job(
+            by,
+            may(state, by, *job, "hold", Right::Modify)?,
+            *until,
+            now,
+        ),
         Command::CancelTask {
             by,
             job,

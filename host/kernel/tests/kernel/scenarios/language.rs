@@ -164,13 +164,16 @@ impl Play {
                     other => return Err(format!("{other:?} is not a state of a node")),
                 },
             },
-            "job" => Command::AddJob {
-                by,
-                spec: Arc::new(job_spec(JobSpec::default(), args)?),
-                tasks: tasks
+            "job" | "queue-job" => {
+                let spec = Arc::new(job_spec(JobSpec::default(), args)?);
+                let tasks = tasks
                     .map(|line| task_spec(line).map(Arc::new))
-                    .collect::<Result<_, _>>()?,
-            },
+                    .collect::<Result<_, _>>()?;
+                match verb {
+                    "job" => Command::AddJob { by, spec, tasks },
+                    _ => Command::QueueJob { by, spec, tasks },
+                }
+            }
             "clone" => Command::CloneJob {
                 by,
                 job: job(first)?,

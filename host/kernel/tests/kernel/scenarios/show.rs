@@ -33,7 +33,7 @@ pub(crate) fn event(state: &State, event: &Event) -> String {
             format!("JobValidated {job} min {min} max {max}{on}")
         }
         Fact::JobInvalid { job, error } => format!("JobInvalid {job}: {error}"),
-        Fact::HoldSet { job, until } => match until {
+        Fact::HoldSet { job, until, .. } => match until {
             Some(at) => format!("HoldSet {job} until {}", Span(at.0)),
             None => format!("HoldSet {job} cleared"),
         },
@@ -147,7 +147,7 @@ pub(crate) fn event(state: &State, event: &Event) -> String {
         }
         Fact::MaximumChanged { job, max } => format!("MaximumChanged {job} to {max}"),
         Fact::JobDeleted { job } => format!("JobDeleted {job}"),
-        Fact::TasksAdded { job, tasks } => {
+        Fact::TasksAdded { job, tasks, .. } => {
             format!("TasksAdded {job}: {}", count(tasks.len(), "task"))
         }
         Fact::TaskSubmitted { job, task } => format!("TaskSubmitted {job}.{task}"),
