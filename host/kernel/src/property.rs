@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 /// The value of a property.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
 pub enum Value {
     /// Yes or no.
     Flag(bool),
