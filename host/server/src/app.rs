@@ -6,7 +6,7 @@ use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
 use jobyard::kernel::{Job, State};
 use jobyard::{Engine, JobId};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 
 use crate::{Problem, jobs, nodes, parameters, tasks};
 
@@ -16,8 +16,6 @@ pub(crate) struct App {
     pub(crate) engine: Engine,
     /// The nodes of this host, whose output is at hand.
     pub(crate) local_nodes: Arc<[String]>,
-    /// One change of parameters after the other: each reads all and writes all.
-    pub(crate) parameters: Arc<Mutex<()>>,
     /// Becomes true when the daemon is to stop: who waits for something is answered with what there is.
     pub(crate) stopping: watch::Receiver<bool>,
 }

@@ -16,7 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use jobyard::{Engine, Role};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower_service::Service as _;
 
 use crate::app::{App, routes};
@@ -65,7 +65,6 @@ impl Service {
         let app = App {
             engine,
             local_nodes: local_nodes.into(),
-            parameters: Arc::new(Mutex::new(())),
             stopping,
         };
         Ok(Service {

@@ -311,6 +311,8 @@ fn parameters_are_read_and_set_by_name_in_any_case() {
         (&set["name"], &set["value"]),
         (&"TaskCancelGracePeriod".into(), &"2m".into())
     );
+    let reset = daemon.done(&["param", "reset", "TaskCancelGracePeriod"]);
+    assert_eq!(reset, "TaskCancelGracePeriod = 15s\n");
     assert!(daemon.done(&["param", "list"]).contains("TTLCompletedJobs"));
     daemon.refused(&["param", "get", "Colour"], &["Colour", "TTLCompletedJobs"]);
     daemon.refused(

@@ -296,6 +296,8 @@ pub(crate) enum ParamVerb {
     Get(ParamGet),
     /// Set one
     Set(ParamSet),
+    /// Set one to its default
+    Reset(ParamGet),
 }
 
 #[derive(Debug, Args)]
