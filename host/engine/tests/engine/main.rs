@@ -4,6 +4,7 @@ mod durable;
 mod faults;
 mod history;
 mod life;
+mod outlives;
 mod recovery;
 
 #[path = "../../../plugin/tests/plugins/wat.rs"]
