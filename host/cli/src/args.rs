@@ -43,6 +43,17 @@ pub(crate) enum Verb {
     Param(remote::Param),
     /// The journal in a data folder: show its events, check it, make it small
     Journal(Journal),
+    /// Be the node process of a data folder: `jobyard serve` starts one, and finds it again
+    #[command(hide = true)]
+    NodeProcess(NodeProcess),
+}
+
+/// `jobyard node-process`.
+#[derive(Debug, Args)]
+pub(crate) struct NodeProcess {
+    /// The data folder of the daemon that it works for
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
 }
 
 /// Which policy decides.

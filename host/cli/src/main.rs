@@ -8,6 +8,7 @@ mod args;
 mod failure;
 mod folders;
 mod journal;
+mod node_process;
 mod policy;
 mod remote;
 mod run;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Verb::Task(task) => remote::main(&task.data, remote::task::run(task.verb)),
         Verb::Node(node) => remote::main(&node.data, remote::node::run(node.verb)),
         Verb::Journal(journal) => journal::main(&journal),
+        Verb::NodeProcess(node) => node_process::main(&node, &arguments.common),
         Verb::Param(param) => remote::main(&param.data, remote::param::run(param.verb)),
     };
     match result {

@@ -102,6 +102,9 @@ fn watch(mut notices: Notices) -> JoinHandle<String> {
                 Some(Ok(Notice::SnapshotFailed(error))) => log.say(format_args!(
                     "no snapshot: {error}; nothing is lost, but the next start takes longer"
                 )),
+                Some(Ok(Notice::NodeLink { node, text })) => {
+                    log.say(format_args!("node {node}: {text}"));
+                }
                 Some(Ok(Notice::Stopped(error))) => return format!("the engine stopped: {error}"),
                 Some(Ok(Notice::Event(_) | Notice::Output { .. })) => {}
                 Some(Err(lagged)) => log.say(lagged),

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use jobyard_journal::{Record, Sequence};
 use jobyard_kernel::{
-    Changes, Command, Event, Execution, Fact, FromNode, Mirror, NodeId, Rejection, Span, State,
-    Timestamp, ToNode, carry_out, step,
+    Changes, Command, Ending, Event, Execution, Fact, FromNode, Mirror, NodeId, Phase, Rejection,
+    Run, Span, State, TaskId, Timestamp, ToNode, carry_out, step,
 };
 use jobyard_plugin::recovery::PassOutcome;
 
@@ -37,6 +37,39 @@ pub enum Effect<A> {
     Forget(Execution),
     /// Tell those who listen.
     Notice(Notice),
+}
+
+/// The attempts that a node has been sent and that have not ended, and whether it said that they were started.
+pub(crate) fn running(state: &State, of: impl Fn(&Run) -> bool) -> Vec<(Execution, bool)> {
+    let mut all = Vec::new();
+    for job in state
+        .jobs()
+        .filter(|job| matches!(job.phase, Phase::Running | Phase::Ending(_)))
+    {
+        for (index, task) in job.tasks.iter().enumerate() {
+            let task_id = TaskId(index as u32 + 1);
+            let runs = task.runs.iter().filter(|(_, run)| of(run));
+            all.extend(runs.map(|(&instance, run)| {
+                let execution = Execution {
+                    job: job.id,
+                    task: task_id,
+                    instance,
+                    attempt: run.attempt,
+                };
+                (execution, run.started.is_some())
+            }));
+        }
+    }
+    all
+}
+
+/// What a node would say of an attempt that it does not have.
+pub(crate) fn lost(execution: Execution) -> FromNode {
+    FromNode::Ended {
+        execution,
+        ending: Ending::Lost,
+        output_tail: String::new(),
+    }
 }
 
 /// What the policy answered.
@@ -214,6 +247,33 @@ impl<A> Core<A> {
         if self.command(&Command::Report(report), now).is_err() {
             self.stats.stale_reports += 1;
         }
+    }
+
+    /// A node that outlives the engine is connected, for the first time or again, and holds these attempts: it runs them, or knows how they
+    /// ended. What it said was started there, and is not among them, went down with it. What it is owed is sent again.
+    pub fn connected(&mut self, node: NodeId, holds: &[Execution], now: Timestamp) {
+        let holds: BTreeSet<Execution> = holds.iter().copied().collect();
+        let running = running(&self.state, |run| {
+            run.places.first().map(|p| p.0) == Some(node)
+        });
+        for &(execution, is_started) in &running {
+            if is_started && !holds.contains(&execution) {
+                self.report(lost(execution), now);
+            }
+        }
+        for &execution in &holds {
+            // From another life of the journal, if there is such a thing: nobody waits for it.
+            if self.state.run(execution).is_none() {
+                let grace_ms = 0;
+                let stop = ToNode::Stop {
+                    execution,
+                    grace_ms,
+                };
+                self.effects.push(Effect::Send(node, stop));
+            }
+        }
+        self.resend_at = now + RESEND_EVERY;
+        self.resend();
     }
 
     /// Does what is due by now.

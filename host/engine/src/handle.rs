@@ -10,7 +10,7 @@ use jobyard_kernel::{
     Actor, Command, Event, Execution, Fact, JobId, JobSpec, JobState, Manner, Rejection, State,
     TaskId, TaskSpec, Timestamp,
 };
-use jobyard_node::NodeHandle;
+use jobyard_node::NodeLink;
 use jobyard_plugin::recovery::PolicyChoice;
 use jobyard_plugin::{Limits, PluginHost, World};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -19,13 +19,14 @@ use crate::archive::SharedHistory;
 use crate::run::{Answering, Request};
 use crate::{Builder, EngineError, JobView, Notice, Notices, Stats};
 
-/// A running engine. May be cloned; when the last handle is dropped the engine stops and its nodes kill what runs.
+/// A running engine. May be cloned; when the last handle is dropped the engine stops and the nodes of this process
+/// kill what runs.
 #[derive(Debug, Clone)]
 pub struct Engine {
     requests: mpsc::Sender<Request>,
     notices: broadcast::Sender<Notice>,
     host: PluginHost,
-    nodes: Vec<NodeHandle>,
+    nodes: Vec<NodeLink>,
     failure: Arc<OnceLock<String>>,
     history: SharedHistory,
 }
@@ -40,7 +41,7 @@ impl Engine {
         requests: mpsc::Sender<Request>,
         notices: broadcast::Sender<Notice>,
         host: PluginHost,
-        nodes: Vec<NodeHandle>,
+        nodes: Vec<NodeLink>,
         failure: Arc<OnceLock<String>>,
         history: SharedHistory,
     ) -> Self {
@@ -447,14 +448,15 @@ impl Engine {
         answer.await.map_err(|_| EngineError::Stopped)?
     }
 
-    /// Where the captured standard output and standard error of an attempt are, on a node of this process. A file that
+    /// Where the captured standard output and standard error of an attempt are, on a node of this machine. A file that
     /// would be empty is not there.
     pub fn output_files(&self, node: &str, execution: Execution) -> Option<(PathBuf, PathBuf)> {
         let node = self.nodes.iter().find(|n| n.name() == node)?;
         Some(node.output_files(execution))
     }
 
-    /// Stops: what runs on nodes of this process is ended, with this grace; then the journal is seen through.
+    /// Stops: what runs on nodes of this process is ended, with this grace; then the journal is seen through. What runs in node processes
+    /// goes on.
     pub async fn shutdown(self, grace: Duration) {
         let (done, is_done) = oneshot::channel();
         if self

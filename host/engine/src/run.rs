@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jobyard_journal::{JournalError, Record, Sequence};
-use jobyard_kernel::{Command, Event, FromNode, NodeId, Rejection, State, ToNode};
+use jobyard_kernel::{Command, Event, NodeId, Rejection, State, ToNode};
+use jobyard_node::{LinkEvent, NodeLink};
 use jobyard_plugin::recovery::PolicyChoice;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::{Instant as Alarm, sleep_until};
@@ -45,9 +46,9 @@ pub(crate) enum Request {
     Shutdown(Duration, oneshot::Sender<()>),
 }
 
-/// The way to one node.
+/// What is on its way to one node.
 #[derive(Debug)]
-pub(crate) struct NodeLink {
+pub(crate) struct Outbox {
     pub(crate) messages: mpsc::Sender<ToNode>,
     pub(crate) waiting: VecDeque<ToNode>,
 }
@@ -57,11 +58,11 @@ pub(crate) struct Loop {
     pub(crate) core: Core<Answering>,
     pub(crate) clock: Clock,
     pub(crate) requests: mpsc::Receiver<Request>,
-    pub(crate) reports: mpsc::Receiver<FromNode>,
+    pub(crate) reports: mpsc::Receiver<(NodeId, LinkEvent)>,
     pub(crate) committer: Committer,
     pub(crate) decider: Decider,
-    pub(crate) nodes: BTreeMap<NodeId, NodeLink>,
-    pub(crate) handles: Vec<jobyard_node::NodeHandle>,
+    pub(crate) nodes: BTreeMap<NodeId, Outbox>,
+    pub(crate) handles: Vec<NodeLink>,
     pub(crate) notices: broadcast::Sender<Notice>,
     /// Why the journal failed, for those who ask later.
     pub(crate) failure: Arc<OnceLock<String>>,
@@ -74,7 +75,7 @@ type Shutdown = (Duration, oneshot::Sender<()>);
 
 enum Woken {
     Request(Option<Request>),
-    Report(Option<FromNode>),
+    Report(Option<(NodeId, LinkEvent)>),
     Durable(Option<Result<Sequence, JournalError>>),
     Policy(Option<Answer>),
     Room(NodeId, mpsc::OwnedPermit<ToNode>),
@@ -187,14 +188,31 @@ impl Loop {
             }));
     }
 
-    fn reports(&mut self, first: FromNode) {
-        self.core.report(first, self.clock.now());
+    fn reports(&mut self, first: (NodeId, LinkEvent)) {
+        self.report(first);
         for _ in 1..BATCH_MAX {
             match self.reports.try_recv() {
-                Ok(report) => self.core.report(report, self.clock.now()),
+                Ok(next) => self.report(next),
                 Err(_) => return,
             }
         }
+    }
+
+    fn report(&mut self, (node, event): (NodeId, LinkEvent)) {
+        let now = self.clock.now();
+        let text = match event {
+            LinkEvent::Report(report) => return self.core.report(report, now),
+            LinkEvent::Connected { process, holds } => {
+                self.core.connected(node, &holds, now);
+                let held = holds.len();
+                format!("connected to its process {process}, which holds {held} pieces of work")
+            }
+            LinkEvent::Disconnected { why } => format!("no connection to its process: {why}"),
+        };
+        let name = self.core.state().node(node).map(|n| n.spec.name.clone());
+        let node = name.unwrap_or_default();
+        // An error means that nobody listens.
+        let _ = self.notices.send(Notice::NodeLink { node, text });
     }
 
     // ---- the policy ----

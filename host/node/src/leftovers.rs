@@ -15,9 +15,11 @@
 //!   neighbour. It is killed when the last of the pieces of work that ran when it started has ended: then it belongs to nobody.
 //!   So on a node where one piece of work runs at a time it too is gone at that work's end.
 //! - **Without the subreaper** (an embedder whose own children must not be touched): what left its group stays.
+//! - **When the node process is killed**: the next one on the same data folder kills, before it takes work, whatever carries the marks of a former
+//!   run or writes to captured output ([`process`](crate::process)). What lost its marks and its output stays then.
 //! - **Never**: processes that took another user's identity (setuid programs); work that the system was asked to do by another daemon
-//!   (`at`, `systemd-run`, a container engine); anything when the node process itself is killed, until a later version gives each
-//!   piece of work a cgroup. Cgroups (version 2) would hold all of it, but are not delegated to ordinary users on most machines.
+//!   (`at`, `systemd-run`, a container engine). Cgroups (version 2) would hold all of it, but are not delegated to ordinary users on most
+//!   machines.
 //!
 //! # What a subreaper asks of its process
 //! The kernel's flag is one of the whole process, and so is the ledger in here: several nodes in one process share both. Children

@@ -91,7 +91,7 @@ impl NodeLink {
         Ok((NodeLink(Form::Here(handle)), received))
     }
 
-    /// The node process of a data folder: this program, called as `PROGRAM node --data DATA_DIR`. One that runs is taken up again.
+    /// The node process of a data folder: this program, called as `PROGRAM node-process --data DATA_DIR`. One that runs is taken up again.
     ///
     /// # Errors
     /// As for [`NodeLink::to_process`].

@@ -5,6 +5,7 @@ mod faults;
 mod history;
 mod life;
 mod many;
+mod outlives;
 mod recovery;
 
 #[path = "../../../plugin/tests/plugins/wat.rs"]

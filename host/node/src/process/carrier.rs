@@ -23,6 +23,8 @@ use crate::{LinkEvent, failure};
 
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
+/// While a process is coming up that was started from here.
+const PAUSE_STARTING_MAX: Duration = Duration::from_millis(50);
 /// How long an answer to a hello may take. The node process may be busy with another host that has just gone.
 const WELCOME_WAIT_MAX: Duration = Duration::from_secs(30);
 /// A process that ends within this time of its start is not started again at once.
@@ -124,7 +126,13 @@ impl Carrier {
             if self.complain(&problem).await.is_err() || self.rest(pause).await.is_err() {
                 return;
             }
-            pause = (pause * 2).min(PAUSE_MAX);
+            let is_starting = matches!(problem, Problem::Starting);
+            let longest = if is_starting {
+                PAUSE_STARTING_MAX
+            } else {
+                PAUSE_MAX
+            };
+            pause = (pause * 2).min(longest);
         }
     }
 

@@ -51,7 +51,7 @@ pub const LINGER: Duration = Duration::from_secs(300);
 pub struct ProcessConfig {
     /// The node in it.
     pub node: NodeConfig,
-    /// It ends when it has held nothing and no host was connected for so many milliseconds, at least for a second.
+    /// It ends when it has held nothing and no host was connected for so many milliseconds, at least for 5 seconds.
     pub linger_ms: u64,
 }
 
@@ -78,7 +78,7 @@ pub struct NodeProcess {
 }
 
 impl NodeProcess {
-    /// This program, called as `PROGRAM node --data DATA`.
+    /// This program, called as `PROGRAM node-process --data DATA`.
     ///
     /// # Errors
     /// The system does not say where this program is, or which folder a relative `data` means.
@@ -88,7 +88,7 @@ impl NodeProcess {
         config.output_folder = std::path::absolute(config.output_folder)?;
         config.scratch_root = std::path::absolute(config.scratch_root)?;
         Ok(NodeProcess {
-            arguments: vec!["node".into(), "--data".into(), data.clone().into()],
+            arguments: vec!["node-process".into(), "--data".into(), data.clone().into()],
             data,
             config: ProcessConfig::new(config),
             program: std::env::current_exe()?,

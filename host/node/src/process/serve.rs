@@ -1,6 +1,6 @@
 //! The inside of a node process: from its start, over its hosts, to its end.
 //!
-//! One host at a time, and while there is none reports are thrown away: a host that comes is told everything again. Called by `jobyard node`.
+//! One host at a time, and while there is none reports are thrown away: a host that comes is told everything again. Called by `jobyard node-process`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -25,8 +25,8 @@ use crate::{Node, NodeError, NodeHandle, PluginSet, leftovers};
 pub const STOP_GRACE: Duration = Duration::from_secs(15);
 /// How long a host may take to say hello.
 const HELLO_WAIT_MAX: Duration = Duration::from_secs(10);
-/// Less time than this no host has to find the process that it has started.
-const LINGER_MIN: Duration = Duration::from_secs(1);
+/// So long at least a host has to find the process that it has started: longer than it waits between two tries.
+const LINGER_MIN: Duration = Duration::from_secs(5);
 /// Reports are put together up to about so many bytes before they are sent.
 const WRITE_BYTES: usize = 64 << 10;
 
