@@ -8,6 +8,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use jobyard::node::NodeProcess;
 use jobyard::{Engine, LocalNode, Notice, Notices};
 use jobyard_server::{DataFolder, Service};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -24,7 +25,7 @@ pub(crate) fn main(args: Serve, common: &Common) -> Result<ExitCode, Failure> {
     let folder = DataFolder::claim(&path, args.group.as_deref()).map_err(Failure::input)?;
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::work)?;
     let (folder, failure) = runtime.block_on(serve(args, common, folder))?;
-    // Nothing more is recorded: what runs now is run again by the next daemon. The lock goes when all else has gone.
+    // What runs goes on in the node process, and the next daemon hears of it. The lock goes when all else has gone.
     drop(runtime);
     drop(folder);
     match failure {
@@ -57,7 +58,7 @@ async fn serve(
     Ok((folder, failure))
 }
 
-/// The engine on its journal, with this machine as its node; and the node's name.
+/// The engine on its journal, with this machine as its node, in a process that outlives this one; and the node's name.
 async fn open_engine(
     args: &Serve,
     common: &Common,
@@ -70,14 +71,17 @@ async fn open_engine(
     if let Some(cores) = args.cores {
         node.spec.cores = cores;
     }
-    // This process is the node's own: what detaches itself from a task is adopted, and killed with it.
-    node.config.subreaper = true;
     let name = node.spec.name.clone();
+    let mut process = NodeProcess::new(folder.path(), node.config).map_err(Failure::input)?;
+    if let Some(cache) = &common.cache {
+        let cache = std::path::absolute(cache).map_err(Failure::input)?;
+        process.arguments.extend(["--cache".into(), cache.into()]);
+    }
     let mut builder = Engine::builder()
         .plugin_host(policy::host(common)?)
         .policy(chosen.name, chosen.bytes)
         .data(folder.path())
-        .node(node);
+        .node_process(node.spec, process);
     for (name, value) in &args.policy.settings {
         builder = builder.setting(name, value);
     }

@@ -57,6 +57,23 @@ impl Daemon {
         kill_process(pid, signal).expect("the daemon is there");
     }
 
+    /// The number of the node process, which outlives the daemon.
+    pub(crate) fn node_process(&self) -> Option<Pid> {
+        let lock = std::fs::read_to_string(self.place.path().join("data/node/lock"));
+        Pid::from_raw(lock.ok()?.trim().parse().ok()?)
+    }
+
+    /// Asks the node process to end its work and itself, and waits until it has.
+    fn end_node_process(&self) {
+        let Some(pid) = self.node_process() else {
+            return;
+        };
+        let gone = || kill_process(pid, Signal::TERM).is_err() || is_zombie(pid);
+        if !gone() {
+            wait_for("the node process to end", || gone().then_some(()));
+        }
+    }
+
     /// Waits for its end and returns its exit code, none after a signal, and what it said.
     pub(crate) fn end(&mut self) -> (Option<i32>, String) {
         let mut child = self.child.take().expect("the daemon runs");
@@ -119,7 +136,16 @@ impl Drop for Daemon {
             let _ = child.kill();
             let _ = child.wait();
         }
+        self.end_node_process();
     }
+}
+
+/// Nobody may be there to ask how it ended.
+fn is_zombie(pid: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ")
+        .next()
+        .is_none_or(|rest| rest.starts_with('Z'))
 }
 
 pub(crate) fn refused(said: &Said, words: &[&str], expected: &[&str]) {
