@@ -268,6 +268,7 @@ pub struct NodeSpec {
 
 /// What holds for the whole cluster. Names and defaults are HPC Pack's cluster parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Parameters {
     /// The name that tasks see as `CCP_CLUSTER_NAME`.
     pub cluster_name: String,
