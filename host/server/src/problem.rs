@@ -80,10 +80,13 @@ impl From<Rejection> for Problem {
             // The rest is about the state that something is in.
             () => StatusCode::CONFLICT,
         };
-        let code = match &rejection {
-            Rejection::Parameter(BadParameter::Unknown { .. }) => "UnknownParameter",
-            Rejection::Parameter(BadParameter::Value { .. }) => "InvalidParameter",
-            rejection => rejection.into(),
+        let code = if let Rejection::Parameter(bad) = &rejection {
+            match bad {
+                BadParameter::Unknown { .. } => "UnknownParameter",
+                BadParameter::Value { .. } => "InvalidParameter",
+            }
+        } else {
+            (&rejection).into()
         };
         Problem::new(status, code, rejection.to_string())
     }

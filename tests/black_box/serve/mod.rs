@@ -9,7 +9,8 @@ mod users;
 use std::process::{Child, Command, Stdio};
 
 use jobyard_tests::{Place, Said, run, wait_for};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 use serde_json::Value;
 
 /// A daemon in a folder of its own; killed when the test ends.
@@ -65,13 +66,25 @@ impl Daemon {
 
     /// Asks the node process to end its work and itself, and waits until it has.
     fn end_node_process(&self) {
-        let Some(pid) = self.node_process() else {
+        let Some(process) = self.node_process().and_then(|pid| {
+            let process = pidfd_open(pid, PidfdFlags::empty()).ok()?;
+            // Only if it still is the one that was meant: numbers are used again.
+            let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+            let data = self.place.path().as_os_str().as_encoded_bytes();
+            arguments
+                .windows(data.len())
+                .any(|part| part == data)
+                .then_some(process)
+        }) else {
             return;
         };
-        let gone = || kill_process(pid, Signal::TERM).is_err() || is_zombie(pid);
-        if !gone() {
-            wait_for("the node process to end", || gone().then_some(()));
-        }
+        // It may be about to end by itself.
+        let _ = pidfd_send_signal(&process, Signal::TERM);
+        wait_for("the node process to end", || {
+            let mut ended = [PollFd::new(&process, PollFlags::IN)];
+            poll(&mut ended, Some(&Timespec::default())).ok()?;
+            ended[0].revents().contains(PollFlags::IN).then_some(())
+        });
     }
 
     /// Waits for its end and returns its exit code, none after a signal, and what it said.
@@ -138,14 +151,6 @@ impl Drop for Daemon {
         }
         self.end_node_process();
     }
-}
-
-/// Nobody may be there to ask how it ended.
-fn is_zombie(pid: Pid) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(") ")
-        .next()
-        .is_none_or(|rest| rest.starts_with('Z'))
 }
 
 pub(crate) fn refused(said: &Said, words: &[&str], expected: &[&str]) {
