@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod cancel;
+mod crashes;
 mod journal;
 mod run;
 mod serve;
