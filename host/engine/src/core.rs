@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use jobyard_journal::{Record, Sequence};
 use jobyard_kernel::{
-    Changes, Command, Ending, Event, Execution, Fact, FromNode, Mirror, NodeId, Phase, Rejection,
-    Run, Span, State, TaskId, Timestamp, ToNode, carry_out, step,
+    Changes, Command, Decision, Ending, Event, Execution, Fact, FromNode, Mirror, NodeId, Phase,
+    Plan, Rejection, Run, Span, State, TaskId, Timestamp, ToNode, carry_out, step,
 };
 use jobyard_plugin::recovery::PassOutcome;
 
@@ -123,6 +123,8 @@ pub struct Core<A> {
     forget: Vec<Execution>,
     /// The policy has been asked and has not answered.
     asked: bool,
+    /// When it was asked last.
+    asked_at: Timestamp,
     only_fitting_arrivals: bool,
     wake_at: Option<Timestamp>,
     not_before: Option<Timestamp>,
@@ -149,6 +151,7 @@ impl<A> Core<A> {
             answers: Vec::new(),
             forget: Vec::new(),
             asked: false,
+            asked_at: now,
             only_fitting_arrivals: false,
             wake_at: None,
             not_before: None,
@@ -331,19 +334,19 @@ impl<A> Core<A> {
             }
         }
         self.wake_at = self.wake_at.filter(|_| !woken);
-        self.asked();
+        self.asked(now);
         Some(self.mirror.take(&self.state))
     }
 
     /// Everything, for another policy that is to be asked first.
-    pub fn everything(&mut self) -> Changes {
-        self.asked();
+    pub fn everything(&mut self, now: Timestamp) -> Changes {
+        self.asked(now);
         self.mirror.forget();
         self.mirror.take(&self.state)
     }
 
-    fn asked(&mut self) {
-        self.asked = true;
+    fn asked(&mut self, now: Timestamp) {
+        (self.asked, self.asked_at) = (true, now);
         self.stats.passes += 1;
     }
 
@@ -372,14 +375,28 @@ impl<A> Core<A> {
         if self.wake_at.is_some_and(|at| at <= now) && self.not_before.is_none() {
             self.not_before = Some(now + WAKE_AFTER_MIN);
         }
+        let mut plan = outcome.plan;
+        self.catch_up(&mut plan, now);
         let from = self.events.len();
-        let refused = carry_out(&mut self.state, outcome.plan, now, &mut self.events);
+        let refused = carry_out(&mut self.state, plan, now, &mut self.events);
         self.note(from);
         self.stats.proposals_refused += refused.len() as u64;
         let refused = refused
             .into_iter()
             .map(|(_, refusal)| Notice::ProposalRefused(refusal));
         self.effects.extend(refused.map(Effect::Notice));
+    }
+
+    /// A policy's *now* is when it was asked: what it expects for a moment that went by meanwhile is expected now.
+    fn catch_up(&self, plan: &mut Plan, now: Timestamp) {
+        let meanwhile = self.asked_at.as_instant()..now.as_instant();
+        for decision in &mut plan.decisions {
+            if let Decision::Reserve { at, .. } = decision
+                && meanwhile.contains(at)
+            {
+                *at = now.as_instant();
+            }
+        }
     }
 
     // ---- what goes out ----
@@ -489,5 +506,67 @@ impl<A> Core<A> {
             self.mirror.note(&self.state, event);
             self.archive.note(&self.state, event);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jobyard_kernel::{Actor, JobId, JobSpec, NodeSpec};
+
+    use super::*;
+
+    #[test]
+    fn a_promise_for_the_moment_of_the_question_is_one_for_now() {
+        let [asked, answered] = [1_000_000, 2_000_000].map(Timestamp);
+        let mut core = Core::<()>::new(State::new(), 0, "some".into(), asked);
+        let by = Actor::administrator("root");
+        let node = NodeSpec {
+            name: "n1".into(),
+            cores: 1,
+            sockets: 1,
+            gpus: 0,
+            memory_mb: 1_024,
+        };
+        let spec = Arc::new(JobSpec {
+            min: Some(1),
+            max: Some(1),
+            run_until_canceled: true,
+            ..JobSpec::default()
+        });
+        let job = JobId(1);
+        let add = Command::AddJob {
+            by: by.clone(),
+            spec,
+            tasks: Vec::new(),
+        };
+        for command in [Command::AddNode(node), add, Command::SubmitJob { by, job }] {
+            core.command(&command, asked).unwrap();
+        }
+        assert!(core.pass(asked).is_some());
+        let promise = |at: f64| Decision::Reserve {
+            job,
+            at,
+            shares: Vec::new(),
+        };
+        let plan = Plan {
+            decisions: vec![promise(asked.as_instant()), promise(1.0)],
+            wake_at: None,
+        };
+        let outcome = PassOutcome {
+            plan,
+            ..PassOutcome::default()
+        };
+        let decided = Decided {
+            outcome,
+            only_fitting_arrivals: false,
+            policy: "some".into(),
+        };
+        core.decided(decided, answered);
+        let reserved = core.state().job(job).and_then(|j| j.reservation.as_ref());
+        assert_eq!(reserved.map(|r| r.at), Some(answered));
+        // What was over when it was asked is nonsense.
+        assert_eq!(core.stats().proposals_refused, 1);
     }
 }

@@ -225,7 +225,7 @@ impl Loop {
             self.swapping = Some(reply);
             Ask::Swap {
                 now: now.as_instant(),
-                everything: self.core.everything(),
+                everything: self.core.everything(now),
                 choice,
             }
         } else {
