@@ -99,7 +99,7 @@ impl Engine {
             });
             wanted
                 .take(filter.limit.unwrap_or(usize::MAX))
-                .filter_map(|job| JobView::without_tasks(state, job.id))
+                .map(|job| JobView::without_tasks(state, job))
                 .collect()
         })
         .await

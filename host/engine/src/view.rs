@@ -138,16 +138,12 @@ impl JobView {
         let tasks = all.map(|(index, task)| TaskView::new(job, index, task));
         JobView {
             tasks: tasks.collect(),
-            ..JobView::head(state, job)
+            ..JobView::without_tasks(state, job)
         }
     }
 
-    /// A job as it stands in the state: for lists, and for jobs of very many tasks.
-    pub fn without_tasks(state: &State, id: JobId) -> Option<JobView> {
-        state.job(id).map(|job| JobView::head(state, job))
-    }
-
-    fn head(state: &State, job: &Job) -> JobView {
+    /// A job, which need not be live either, without its tasks: for lists, and for jobs of very many.
+    pub fn without_tasks(state: &State, job: &Job) -> JobView {
         let id = job.id;
         let time = |at: Option<Timestamp>| at.map(rfc3339);
         let node = |id| {

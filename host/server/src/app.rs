@@ -21,15 +21,29 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// Looks at a job. Everything that shows one job comes through here.
+    /// Looks at a job, which may be one of history. Everything that shows one job comes through here.
     pub(crate) async fn job<T: Send + 'static>(
         &self,
         id: JobId,
         read: impl Fn(&State, &Job) -> T + Send + Clone + 'static,
     ) -> Result<T, Problem> {
-        let look = move |state: &State, _: &_| state.job(id).map(|job| read(state, job));
-        let found = self.engine.look(look).await?;
-        found.ok_or_else(|| Problem::unknown_job(id))
+        loop {
+            let live = read.clone();
+            let live = move |state: &State, _: &_| state.job(id).map(|job| live(state, job));
+            if let Some(seen) = self.engine.look(live).await? {
+                return Ok(seen);
+            }
+            // What a look shows is durable, so a job that has left memory is in history.
+            if let Some(record) = self.engine.record(id).await? {
+                let look = move |state: &State, _: &_| read(state, &record.job);
+                return Ok(self.engine.look(look).await?);
+            }
+            // It may have been brought back in between.
+            let is_live = move |state: &State, _: &_| state.job(id).is_some();
+            if !self.engine.look(is_live).await? {
+                return Err(Problem::unknown_job(id));
+            }
+        }
     }
 
     /// Returns when the daemon is to stop.

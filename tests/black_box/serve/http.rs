@@ -242,3 +242,37 @@ fn nonsense_and_silence_do_no_harm() {
     daemon.done(&["job", "submit", "--", "true"]);
     daemon.done(&["job", "wait", "1"]);
 }
+
+/// The last 10,000 that ended are in memory, and some hundreds that are about to leave; the first is not.
+#[test]
+fn a_job_that_has_left_memory_is_shown_all_the_same() {
+    let daemon = Daemon::start();
+    for count in [10_000, 700] {
+        let job = r#"{"task":[{"name":"a","command":"true"}]}"#;
+        let jobs = format!("[{}]", vec![job; count].join(","));
+        let added = ask(&daemon, "POST /api/v1/jobs", JSON, jobs.as_bytes());
+        assert_eq!(added.status, 200, "{}", added.body);
+    }
+    for ids in [1..=10_000, 10_001..=10_700] {
+        let order = serde_json::json!({"jobs": ids.collect::<Vec<u32>>(), "message": "too many"});
+        let answer = ask(
+            &daemon,
+            "POST /api/v1/jobs/cancel",
+            JSON,
+            order.to_string().as_bytes(),
+        );
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    let listed = || {
+        let page = ask(&daemon, "GET /api/v1/jobs?limit=1", "", b"").json();
+        page["jobs"][0]["id"].as_u64()
+    };
+    jobyard_tests::wait_for("a job to leave memory", || {
+        (listed() > Some(1)).then_some(())
+    });
+    let job = ask(&daemon, "GET /api/v1/jobs/1", "", b"").json();
+    assert_eq!(job["state"], "Canceled");
+    assert_eq!(job["error_message"], "too many");
+    let tasks = ask(&daemon, "GET /api/v1/jobs/1/tasks", "", b"").json();
+    assert_eq!(tasks["tasks"][0]["name"], "a");
+}

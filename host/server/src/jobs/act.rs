@@ -124,7 +124,11 @@ pub(crate) async fn many(
     let done = app.engine.commands(commands?).await;
     let ids = order.jobs.clone();
     let views = app.engine.look(move |state, _| {
-        let view = |&id: &u32| JobView::without_tasks(state, JobId(id));
+        let view = |&id: &u32| {
+            state
+                .job(JobId(id))
+                .map(|job| JobView::without_tasks(state, job))
+        };
         ids.iter().map(view).collect::<Vec<_>>()
     });
     let views = views.await?;

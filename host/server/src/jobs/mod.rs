@@ -80,9 +80,6 @@ pub(crate) fn created(view: JobView) -> Result<Response, Problem> {
 
 /// A job without its tasks, as the caller may see it.
 pub(crate) async fn seen(app: &App, caller: &Caller, id: JobId) -> Result<JobView, Problem> {
-    let view = app
-        .job(id, move |state, job| JobView::without_tasks(state, job.id))
-        .await?;
-    let view = view.ok_or_else(|| Problem::unknown_job(id))?;
+    let view = app.job(id, JobView::without_tasks).await?;
     Ok(caller.limited(view))
 }
