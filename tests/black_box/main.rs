@@ -2,5 +2,8 @@
 
 mod bad_input;
 mod cancel;
+mod crashes;
+mod journal;
 mod run;
+mod serve;
 mod simulate;

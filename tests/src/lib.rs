@@ -1,5 +1,9 @@
 //! What black-box tests share: the real binary, folders of their own, and waiting for a condition.
 
+pub mod daemon;
+pub mod kills;
+pub mod seeds;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -13,20 +17,17 @@ pub fn root() -> &'static Path {
         .expect("this package has a workspace")
 }
 
-/// The `jobyard` binary that `cargo test` built beside this test.
+/// The `jobyard` binary that was built beside this program: a test is in `<profile>/deps`, the programs are in `<profile>`.
 pub fn binary() -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows its own file");
-    let profile = test
-        .parent()
-        .and_then(Path::parent)
-        .expect("tests are in <profile>/deps");
-    let binary = profile.join("jobyard");
-    assert!(
-        binary.exists(),
-        "{} is not built: run `cargo test` in the workspace's root",
-        binary.display()
-    );
-    binary
+    let own = std::env::current_exe().expect("a program knows its own file");
+    let mut beside = own.ancestors().skip(1).take(2);
+    let found = beside.find_map(|folder| Some(folder.join("jobyard")).filter(|f| f.is_file()));
+    found.unwrap_or_else(|| {
+        panic!(
+            "jobyard is not built beside {}: run `cargo build` or `cargo test` in the workspace's root",
+            own.display()
+        )
+    })
 }
 
 /// A folder for one test, removed at its end; compiled components are shared by all tests.

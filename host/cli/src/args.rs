@@ -41,6 +41,19 @@ pub(crate) enum Verb {
     Node(remote::Node),
     /// Its cluster parameters
     Param(remote::Param),
+    /// The journal in a data folder: show its events, check it, make it small
+    Journal(Journal),
+    /// Be the node process of a data folder: `jobyard serve` starts one, and finds it again
+    #[command(hide = true)]
+    NodeProcess(NodeProcess),
+}
+
+/// `jobyard node-process`.
+#[derive(Debug, Args)]
+pub(crate) struct NodeProcess {
+    /// The data folder of the daemon that it works for
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
 }
 
 /// Which policy decides.
@@ -75,6 +88,25 @@ pub(crate) struct Serve {
     pub(crate) cores: Option<u32>,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
+}
+
+/// `jobyard journal`.
+#[derive(Debug, Args)]
+pub(crate) struct Journal {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    #[command(subcommand)]
+    pub(crate) verb: JournalVerb,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum JournalVerb {
+    /// Print every event as a line of JSON; the journal may be in use
+    Dump,
+    /// Check all of it: checksums, numbers, that a replay gives the snapshots, history; it may be in use
+    Verify,
+    /// Drop the events that a snapshot covers, and give the space back; no daemon may run on it
+    Compact,
 }
 
 /// `jobyard run`.

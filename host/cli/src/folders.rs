@@ -12,6 +12,8 @@ pub(crate) fn cache(chosen: Option<&Path>) -> Option<PathBuf> {
 /// The data folder of a daemon; none when the user has no home and said nothing.
 pub(crate) fn data(chosen: Option<&Path>) -> Option<PathBuf> {
     let folder = || Some(base("XDG_STATE_HOME", ".local/state")?.join("jobyard/data"));
+    // An empty variable is as good as none.
+    let chosen = chosen.filter(|path| !path.as_os_str().is_empty());
     chosen.map(Path::to_path_buf).or_else(folder)
 }
 

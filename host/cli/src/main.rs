@@ -7,6 +7,8 @@
 mod args;
 mod failure;
 mod folders;
+mod journal;
+mod node_process;
 mod policy;
 mod remote;
 mod run;
@@ -37,6 +39,8 @@ fn main() -> ExitCode {
         Verb::Job(job) => remote::main(&job.data, remote::job::run(job.verb)),
         Verb::Task(task) => remote::main(&task.data, remote::task::run(task.verb)),
         Verb::Node(node) => remote::main(&node.data, remote::node::run(node.verb)),
+        Verb::Journal(journal) => journal::main(&journal),
+        Verb::NodeProcess(node) => node_process::main(&node, &arguments.common),
         Verb::Param(param) => remote::main(&param.data, remote::param::run(param.verb)),
     };
     match result {

@@ -1,11 +1,14 @@
 //! `jobyard serve`: the engine behind a socket, from the lock on its data folder to a clean stop.
 
-use std::io;
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
+use jobyard::node::NodeProcess;
 use jobyard::{Engine, LocalNode, Notice, Notices};
 use jobyard_server::{DataFolder, Service};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -21,10 +24,22 @@ pub(crate) fn main(args: Serve, common: &Common) -> Result<ExitCode, Failure> {
     })?;
     let folder = DataFolder::claim(&path, args.group.as_deref()).map_err(Failure::input)?;
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::work)?;
-    runtime.block_on(serve(args, common, folder))
+    let (folder, failure) = runtime.block_on(serve(args, common, folder))?;
+    // What runs goes on in the node process, and the next daemon hears of it. The lock goes when all else has gone.
+    drop(runtime);
+    drop(folder);
+    match failure {
+        None => Ok(ExitCode::SUCCESS),
+        Some(text) => Err(Failure::work(text)),
+    }
 }
 
-async fn serve(args: Serve, common: &Common, folder: DataFolder) -> Result<ExitCode, Failure> {
+/// Returns when a signal came, or with the reason when the engine stopped by itself.
+async fn serve(
+    args: Serve,
+    common: &Common,
+    folder: DataFolder,
+) -> Result<(DataFolder, Option<String>), Failure> {
     // From here on a signal is a request to stop cleanly.
     let mut signals = Signals::listen()?;
     let (engine, node) = open_engine(&args, common, &folder).await?;
@@ -36,23 +51,14 @@ async fn serve(args: Serve, common: &Common, folder: DataFolder) -> Result<ExitC
     let stop = async {
         tokio::select! {
             () = signals.next() => {}
-            said = &mut failed => failure = Some(said.unwrap_or_default()),
+            said = &mut failed => failure = Some(said.unwrap_or_else(|e| e.to_string())),
         }
     };
     let folder = service.run(stop).await;
-    tokio::select! {
-        () = close_engine(engine) => {}
-        // The second time: what still runs is killed when the engine goes.
-        () = signals.next() => eprintln!("jobyard: stopping at once"),
-    }
-    drop(folder);
-    match failure {
-        None => Ok(ExitCode::SUCCESS),
-        Some(text) => Err(Failure::work(text)),
-    }
+    Ok((folder, failure))
 }
 
-/// The engine on its journal, with this machine as its node; and the node's name.
+/// The engine on its journal, with this machine as its node, in a process that outlives this one; and the node's name.
 async fn open_engine(
     args: &Serve,
     common: &Common,
@@ -60,16 +66,22 @@ async fn open_engine(
 ) -> Result<(Engine, String), Failure> {
     let chosen = policy::choose(&args.policy)?;
     let mut node = LocalNode::this_machine(folder.path());
+    node.config.output_folder = folder.private("output").map_err(Failure::input)?;
+    node.config.scratch_root = folder.private("scratch").map_err(Failure::input)?;
     if let Some(cores) = args.cores {
         node.spec.cores = cores;
     }
-    // This process is the node's own: what detaches itself from a task is adopted, and killed with it.
-    node.config.subreaper = true;
     let name = node.spec.name.clone();
+    let mut process = NodeProcess::new(folder.path(), node.config).map_err(Failure::input)?;
+    if let Some(cache) = &common.cache {
+        let cache = std::path::absolute(cache).map_err(Failure::input)?;
+        process.arguments.extend(["--cache".into(), cache.into()]);
+    }
     let mut builder = Engine::builder()
         .plugin_host(policy::host(common)?)
         .policy(chosen.name, chosen.bytes)
-        .node(node);
+        .data(folder.path())
+        .node_process(node.spec, process);
     for (name, value) in &args.policy.settings {
         builder = builder.setting(name, value);
     }
@@ -77,47 +89,82 @@ async fn open_engine(
     Ok((engine, name))
 }
 
-/// The node is in this process, so what runs ends with it: asked first, as when its job is canceled.
-async fn close_engine(engine: Engine) {
-    let grace = engine
-        .look(|state, _| state.parameters().task_cancel_grace)
-        .await;
-    let grace = std::time::Duration::from_micros(grace.map_or(0, |grace| grace.0));
-    engine.shutdown(grace).await;
-}
-
 /// Says what an administrator should know, and ends with the reason when the engine has stopped by itself.
 fn watch(mut notices: Notices) -> JoinHandle<String> {
     tokio::spawn(async move {
+        let mut log = Log::default();
         loop {
             match notices.next().await {
-                Some(Ok(Notice::PolicyFault(fault))) => eprintln!("jobyard: {fault}"),
-                Some(Ok(Notice::PolicySwitched(switched))) => eprintln!("jobyard: {switched}"),
+                Some(Ok(Notice::PolicyFault(fault))) => log.say(fault),
+                Some(Ok(Notice::PolicySwitched(switched))) => log.say(switched),
                 Some(Ok(Notice::ProposalRefused(refusal))) => {
-                    eprintln!("jobyard: a proposal of the policy was refused: {refusal}");
+                    log.say(format_args!(
+                        "a proposal of the policy was refused: {refusal}"
+                    ));
                 }
-                Some(Ok(Notice::PolicyLog(line))) => eprintln!("jobyard: policy: {line}"),
-                Some(Ok(Notice::SnapshotFailed(error))) => {
-                    eprintln!(
-                        "jobyard: no snapshot: {error}; nothing is lost, but the next start takes longer"
-                    );
+                Some(Ok(Notice::PolicyLog(line))) => log.say(format_args!("policy: {line}")),
+                Some(Ok(Notice::SnapshotFailed(error))) => log.say(format_args!(
+                    "no snapshot: {error}; nothing is lost, but the next start takes longer"
+                )),
+                Some(Ok(Notice::NodeLink { node, text })) => {
+                    log.say(format_args!("node {node}: {text}"));
                 }
                 Some(Ok(Notice::Stopped(error))) => return format!("the engine stopped: {error}"),
                 Some(Ok(Notice::Event(_) | Notice::Output { .. })) => {}
-                Some(Err(lagged)) => eprintln!("jobyard: {lagged}"),
+                Some(Err(lagged)) => log.say(lagged),
                 None => return "the engine stopped".into(),
             }
         }
     })
 }
 
+/// Lines in a second; what a policy makes is not to fill a disk.
+const LINES_PER_SECOND_MAX: u32 = 20;
+
+/// Lines on standard error, not too many.
+#[derive(Default)]
+struct Log {
+    second: Option<Instant>,
+    said: u32,
+    left_out: u32,
+}
+
+impl Log {
+    fn say(&mut self, text: impl Display) {
+        if self
+            .second
+            .is_none_or(|begun| begun.elapsed() >= Duration::from_secs(1))
+        {
+            if self.left_out > 0 {
+                line(format_args!("and {} lines more", self.left_out));
+            }
+            *self = Log {
+                second: Some(Instant::now()),
+                ..Log::default()
+            };
+        }
+        match self.said < LINES_PER_SECOND_MAX {
+            true => line(text),
+            false => self.left_out += 1,
+        }
+        self.said = self.said.saturating_add(1);
+    }
+}
+
+/// A line on standard error; there may be nobody to read it.
+fn line(text: impl Display) {
+    let _ = writeln!(io::stderr(), "jobyard: {text}");
+}
+
 /// Tells people, and a service manager that asked for it (`sd_notify`), that requests are taken.
 fn ready(service: &Service) {
-    eprintln!("jobyard: ready on {}", service.socket().display());
+    line(format_args!("ready on {}", service.socket().display()));
     if let Some(address) = std::env::var_os("NOTIFY_SOCKET")
         && let Err(error) = notify(&address.into_vec())
     {
-        eprintln!("jobyard: the service manager could not be told: {error}");
+        line(format_args!(
+            "the service manager could not be told: {error}"
+        ));
     }
 }
 

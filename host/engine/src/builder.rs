@@ -1,25 +1,23 @@
 //! Puts an engine together: policy, nodes, journal.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use jobyard_journal::{Journal, MemoryJournal, SqliteJournal, replay};
-use jobyard_kernel::{
-    Command, Ending, Event, Execution, FromNode, JobId, NodeId, NodeSpec, Parameters, Phase, State,
-    TaskId, run_on, step,
-};
-use jobyard_node::{Node, NodeConfig, PluginSet};
+use jobyard_kernel::{Command, Event, JobId, NodeId, NodeSpec, Parameters, State, run_on, step};
+use jobyard_node::{LinkError, LinkEvent, NodeConfig, NodeLink, NodeProcess, PluginSet};
 use jobyard_plugin::recovery::{PolicyChoice, PolicySlot};
 use jobyard_plugin::{Limits, Plugin, PluginHost, World};
 use tokio::sync::{broadcast, mpsc};
 
+use crate::archive::{self, ENDED_LIVE_MAX, SharedHistory};
 use crate::clock::Clock;
 use crate::commit::Committer;
-use crate::core::Core;
+use crate::core::{self, Core};
 use crate::notice::NOTICES_MAX;
 use crate::pass::Decider;
-use crate::run::{Loop, NODE_MESSAGES_MAX, NodeLink};
+use crate::run::{Loop, NODE_MESSAGES_MAX, Outbox};
 use crate::{BuildError, Engine, builtin};
 
 /// Requests that wait for the loop before callers wait.
@@ -85,9 +83,16 @@ pub struct Builder {
     settings: Vec<(String, String)>,
     limits: Option<Limits>,
     plugins: Vec<(String, Plugin, Limits)>,
-    nodes: Vec<LocalNode>,
+    nodes: Vec<(NodeSpec, Carrier)>,
     parameters: Option<Parameters>,
     journal: Store,
+    ended_live: usize,
+}
+
+/// How a node is reached.
+enum Carrier {
+    Here(NodeConfig),
+    Process(NodeProcess),
 }
 
 /// Where events are kept.
@@ -108,6 +113,7 @@ impl Default for Builder {
             nodes: Vec::new(),
             parameters: None,
             journal: Store::Given(Box::new(MemoryJournal::new())),
+            ended_live: ENDED_LIVE_MAX,
         }
     }
 }
@@ -151,7 +157,15 @@ impl Builder {
 
     /// A node in this process.
     pub fn node(mut self, node: LocalNode) -> Self {
-        self.nodes.push(node);
+        self.nodes.push((node.spec, Carrier::Here(node.config)));
+        self
+    }
+
+    /// A node in a process of its own, which outlives the engine: it is found or started, and what it did meanwhile is heard of. It has the
+    /// built-in executor, prepare and release components. It wants a journal that outlives the engine too: one in memory
+    /// knows nothing of what such a process still holds.
+    pub fn node_process(mut self, spec: NodeSpec, process: NodeProcess) -> Self {
+        self.nodes.push((spec, Carrier::Process(process)));
         self
     }
 
@@ -171,6 +185,13 @@ impl Builder {
     /// The folder is made where it is not there.
     pub fn data(mut self, folder: impl Into<PathBuf>) -> Self {
         self.journal = Store::Folder(folder.into());
+        self
+    }
+
+    /// How many ended jobs stay in memory, 10,000 unless said otherwise. The others are in history, until something is
+    /// wanted of them.
+    pub fn ended_live(mut self, jobs: usize) -> Self {
+        self.ended_live = jobs;
         self
     }
 
@@ -202,20 +223,26 @@ impl Builder {
         if let Some(last) = journal.read(sequence, 1).unwrap_or_default().first() {
             clock.at_least(last.at);
         }
-        let specs: Vec<NodeSpec> = self.nodes.iter().map(|node| node.spec.clone()).collect();
-        set_up(&mut state, &mut clock, self.parameters, specs, &mut events)?;
+        set_up(
+            &mut state,
+            &mut clock,
+            self.parameters,
+            &self.nodes,
+            &mut events,
+        )?;
         let sequence = match events.is_empty() {
             true => sequence,
             false => journal.append(&events)?,
         };
 
+        let history: SharedHistory = Arc::new(Mutex::new(journal.history()?));
         let (reports_in, reports) = mpsc::channel(REPORTS_MAX);
         let (nodes, handles) = start_nodes(&state, self.nodes, &plugins, &reports_in)?;
         let (requests_in, requests) = mpsc::channel(REQUESTS_MAX);
         let (notices, _) = broadcast::channel(NOTICES_MAX);
         let failure = Arc::new(OnceLock::new());
         let engine = Loop {
-            core: Core::new(state, sequence, policy, clock.now()),
+            core: Core::new(state, sequence, policy, clock.now()).ended_live(self.ended_live),
             clock,
             requests,
             reports,
@@ -234,7 +261,15 @@ impl Builder {
             let _keeps_open = _keeps_open;
             engine.run().await;
         });
-        Ok(Engine::new(requests_in, notices, host, handles, failure))
+        tokio::spawn(archive::purge(requests_in.downgrade(), history.clone()));
+        Ok(Engine::new(
+            requests_in,
+            notices,
+            host,
+            handles,
+            failure,
+            history,
+        ))
     }
 }
 
@@ -268,7 +303,7 @@ fn set_up(
     state: &mut State,
     clock: &mut Clock,
     parameters: Option<Parameters>,
-    nodes: Vec<NodeSpec>,
+    nodes: &[(NodeSpec, Carrier)],
     events: &mut Vec<Event>,
 ) -> Result<(), BuildError> {
     let mut command = |state: &mut State, command: Command| {
@@ -277,20 +312,25 @@ fn set_up(
     if let Some(parameters) = parameters.filter(|p| p != state.parameters()) {
         command(state, Command::SetParameters(parameters))?;
     }
-    for spec in nodes {
+    for (spec, _) in nodes {
         if state.node_by_name(&spec.name).is_none() {
-            command(state, Command::AddNode(spec))?;
+            command(state, Command::AddNode(spec.clone()))?;
         }
     }
-    // Nodes of this process begin with nothing: what ran when the journal was written is lost.
-    for execution in running(state) {
-        let (ending, output_tail) = (Ending::Lost, String::new());
-        let report = FromNode::Ended {
-            execution,
-            ending,
-            output_tail,
-        };
-        command(state, Command::Report(report))?;
+    // Nodes of this process begin with nothing, and who is not there any more has nothing: what ran there when the journal was written is lost.
+    // Node processes say what they hold when they are connected.
+    let processes = nodes
+        .iter()
+        .filter(|(_, carrier)| matches!(carrier, Carrier::Process(_)))
+        .filter_map(|(spec, _)| Some(state.node_by_name(&spec.name)?.id));
+    let processes: BTreeSet<NodeId> = processes.collect();
+    let gone = core::running(state, |run| {
+        !run.places
+            .first()
+            .is_some_and(|p| processes.contains(&p.node))
+    });
+    for (execution, _) in gone {
+        command(state, Command::Report(core::lost(execution)))?;
     }
     let jobs: Vec<JobId> = state.jobs().map(|job| job.id).collect();
     let now = clock.now();
@@ -299,41 +339,25 @@ fn set_up(
     Ok(())
 }
 
-fn running(state: &State) -> Vec<Execution> {
-    let mut all = Vec::new();
-    for job in state
-        .jobs()
-        .filter(|job| matches!(job.phase, Phase::Running | Phase::Ending(_)))
-    {
-        for (index, task) in job.tasks.iter().enumerate() {
-            let task_id = TaskId(index as u32 + 1);
-            all.extend(task.runs.iter().map(|(&instance, run)| Execution {
-                job: job.id,
-                task: task_id,
-                instance,
-                attempt: run.attempt,
-            }));
-        }
-    }
-    all
-}
-
-type Links = (BTreeMap<NodeId, NodeLink>, Vec<jobyard_node::NodeHandle>);
+type Links = (BTreeMap<NodeId, Outbox>, Vec<NodeLink>);
 
 fn start_nodes(
     state: &State,
-    nodes: Vec<LocalNode>,
+    nodes: Vec<(NodeSpec, Carrier)>,
     plugins: &PluginSet,
-    reports: &mpsc::Sender<FromNode>,
-) -> Result<Links, BuildError> {
-    let (mut links, mut handles) = (BTreeMap::new(), Vec::new());
-    for node in nodes {
-        let Some(id) = state.node_by_name(&node.spec.name).map(|n| n.id) else {
+    reports: &mpsc::Sender<(NodeId, LinkEvent)>,
+) -> Result<Links, LinkError> {
+    let (mut outboxes, mut links) = (BTreeMap::new(), Vec::new());
+    for (spec, carrier) in nodes {
+        let Some(id) = state.node_by_name(&spec.name).map(|n| n.id) else {
             continue;
         };
-        let (handle, mut from_node) = Node::start(node.config, plugins.clone())?;
+        let (link, mut events) = match carrier {
+            Carrier::Here(config) => NodeLink::start_here(config, plugins.clone())?,
+            Carrier::Process(process) => NodeLink::to_process(process)?,
+        };
         let (messages, mut to_node) = mpsc::channel(NODE_MESSAGES_MAX);
-        let sender = handle.clone();
+        let sender = link.clone();
         tokio::spawn(async move {
             while let Some(message) = to_node.recv().await {
                 if sender.send(message).await.is_err() {
@@ -343,20 +367,22 @@ fn start_nodes(
         });
         let reports = reports.clone();
         tokio::spawn(async move {
-            while let Some(report) = from_node.recv().await {
-                if reports.send(report).await.is_err() {
-                    return;
+            loop {
+                tokio::select! {
+                    event = events.recv() => {
+                        let Some(event) = event else { return };
+                        if reports.send((id, event)).await.is_err() {
+                            return;
+                        }
+                    }
+                    // The loop has ended: so does the connection, whoever still holds the link.
+                    () = reports.closed() => return,
                 }
             }
         });
-        links.insert(
-            id,
-            NodeLink {
-                messages,
-                waiting: VecDeque::new(),
-            },
-        );
-        handles.push(handle);
+        let waiting = VecDeque::new();
+        outboxes.insert(id, Outbox { messages, waiting });
+        links.push(link);
     }
-    Ok((links, handles))
+    Ok((outboxes, links))
 }

@@ -7,17 +7,18 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use jobyard_journal::Sequence;
+use jobyard_journal::{Record, Sequence};
 use jobyard_kernel::{
-    Changes, Command, Event, Execution, Fact, FromNode, Mirror, NodeId, Rejection, Span, State,
-    Timestamp, ToNode, carry_out, step,
+    Changes, Command, Decision, Ending, Event, Execution, Fact, FromNode, Mirror, NodeId, Phase,
+    Plan, Rejection, Run, Span, State, TaskId, Timestamp, ToNode, carry_out, step,
 };
 use jobyard_plugin::recovery::PassOutcome;
 
+use crate::archive::{Archive, ENDED_LIVE_MAX};
 use crate::{Notice, Stats};
 
-/// Events between two snapshots.
-const SNAPSHOT_EVERY: Sequence = 200_000;
+/// Events between two snapshots, at least.
+const SNAPSHOT_EVERY: Sequence = 100_000;
 /// A `wake_at` is not heeded sooner after a pass than this: a policy cannot make the host spin.
 const WAKE_AFTER_MIN: Span = Span::from_millis(10);
 /// After every policy was given up, the wait before the next try.
@@ -36,6 +37,39 @@ pub enum Effect<A> {
     Forget(Execution),
     /// Tell those who listen.
     Notice(Notice),
+}
+
+/// The attempts that a node has been sent and that have not ended, and whether it said that they were started.
+pub(crate) fn running(state: &State, of: impl Fn(&Run) -> bool) -> Vec<(Execution, bool)> {
+    let mut all = Vec::new();
+    for job in state
+        .jobs()
+        .filter(|job| matches!(job.phase, Phase::Running | Phase::Ending(_)))
+    {
+        for (index, task) in job.tasks.iter().enumerate() {
+            let task_id = TaskId(index as u32 + 1);
+            let runs = task.runs.iter().filter(|(_, run)| of(run));
+            all.extend(runs.map(|(&instance, run)| {
+                let execution = Execution {
+                    job: job.id,
+                    task: task_id,
+                    instance,
+                    attempt: run.attempt,
+                };
+                (execution, run.started.is_some())
+            }));
+        }
+    }
+    all
+}
+
+/// What a node would say of an attempt that it does not have.
+pub(crate) fn lost(execution: Execution) -> FromNode {
+    FromNode::Ended {
+        execution,
+        ending: Ending::Lost,
+        output_tail: String::new(),
+    }
 }
 
 /// What the policy answered.
@@ -89,17 +123,21 @@ pub struct Core<A> {
     forget: Vec<Execution>,
     /// The policy has been asked and has not answered.
     asked: bool,
+    /// When it was asked last.
+    asked_at: Timestamp,
     only_fitting_arrivals: bool,
     wake_at: Option<Timestamp>,
     not_before: Option<Timestamp>,
     resend_at: Timestamp,
     snapshot_at: Sequence,
+    archive: Archive,
     effects: Vec<Effect<A>>,
 }
 
 impl<A> Core<A> {
     /// Goes on from a state of which everything is durable, up to the event of that number. What nodes are owed is sent again.
     pub fn new(state: State, sequence: Sequence, policy: String, now: Timestamp) -> Self {
+        let archive = Archive::of(&state, ENDED_LIVE_MAX);
         let mut core = Core {
             state,
             mirror: Mirror::new(),
@@ -113,15 +151,23 @@ impl<A> Core<A> {
             answers: Vec::new(),
             forget: Vec::new(),
             asked: false,
+            asked_at: now,
             only_fitting_arrivals: false,
             wake_at: None,
             not_before: None,
             resend_at: now + RESEND_EVERY,
             snapshot_at: sequence,
+            archive,
             effects: Vec::new(),
         };
         core.resend();
         core
+    }
+
+    /// Lets no more than this many ended jobs stay in the state, 10,000 unless said otherwise.
+    pub fn ended_live(mut self, jobs: usize) -> Self {
+        self.archive = Archive::of(&self.state, jobs);
+        self
     }
 
     /// The state as it will be when everything that was decided is durable.
@@ -152,6 +198,35 @@ impl<A> Core<A> {
         Ok(&self.events[from..])
     }
 
+    /// Adds a job and submits it, for one batch. A job that is refused when it is submitted stays as it was added.
+    ///
+    /// # Errors
+    /// A refusal of the one or the other.
+    pub fn submit(&mut self, add: &Command, now: Timestamp) -> Result<&[Event], Rejection> {
+        let from = self.events.len();
+        let added = self.command(add, now)?.iter().find_map(|e| e.fact.job());
+        if let (Command::AddJob { by, .. }, Some(job)) = (add, added) {
+            let by = by.clone();
+            self.command(&Command::SubmitJob { by, job }, now)?;
+        }
+        Ok(&self.events[from..])
+    }
+
+    /// Makes a job of history live. False when the record is out of date: read it again.
+    ///
+    /// # Errors
+    /// It is no record of this journal.
+    pub fn recall(&mut self, record: Record, now: Timestamp) -> Result<bool, Rejection> {
+        if self.archive.is_stale(&record) {
+            return Ok(false);
+        }
+        let id = record.job.id;
+        self.command(&Command::RecallJob(record.job), now)?;
+        let at = self.sequence + self.events.len() as Sequence;
+        self.archive.recalled(id, at);
+        Ok(true)
+    }
+
     /// An answer that is given when all that has been decided by now is durable.
     pub fn answer(&mut self, answer: A) {
         self.answers.push(answer);
@@ -177,12 +252,43 @@ impl<A> Core<A> {
         }
     }
 
+    /// A node that outlives the engine is connected, for the first time or again, and holds these attempts: it runs them, or knows how they
+    /// ended. What it said was started there, and is not among them, went down with it. What it is owed is sent again.
+    pub fn connected(&mut self, node: NodeId, holds: &[Execution], now: Timestamp) {
+        let holds: BTreeSet<Execution> = holds.iter().copied().collect();
+        let running = running(&self.state, |run| {
+            run.places.first().map(|p| p.node) == Some(node)
+        });
+        for &(execution, is_started) in &running {
+            if is_started && !holds.contains(&execution) {
+                self.report(lost(execution), now);
+            }
+        }
+        for &execution in &holds {
+            // From another life of the journal, if there is such a thing: nobody waits for it.
+            if self.state.run(execution).is_none() {
+                let grace_ms = 0;
+                let stop = ToNode::Stop {
+                    execution,
+                    grace_ms,
+                };
+                self.effects.push(Effect::Send(node, stop));
+            }
+        }
+        self.resend_at = now + RESEND_EVERY;
+        self.resend();
+    }
+
     /// Does what is due by now.
     pub fn tick(&mut self, now: Timestamp) {
         if self.state.next_due().is_some_and(|due| due <= now)
             && self.command(&Command::Tick, now).is_err()
         {
             unreachable!("a tick is never refused");
+        }
+        let excess = self.archive.excess();
+        if !excess.is_empty() && self.command(&Command::ArchiveJobs(excess), now).is_err() {
+            unreachable!("what has not ended just stays");
         }
         if now >= self.resend_at {
             self.resend_at = now + RESEND_EVERY;
@@ -228,19 +334,19 @@ impl<A> Core<A> {
             }
         }
         self.wake_at = self.wake_at.filter(|_| !woken);
-        self.asked();
+        self.asked(now);
         Some(self.mirror.take(&self.state))
     }
 
     /// Everything, for another policy that is to be asked first.
-    pub fn everything(&mut self) -> Changes {
-        self.asked();
+    pub fn everything(&mut self, now: Timestamp) -> Changes {
+        self.asked(now);
         self.mirror.forget();
         self.mirror.take(&self.state)
     }
 
-    fn asked(&mut self) {
-        self.asked = true;
+    fn asked(&mut self, now: Timestamp) {
+        (self.asked, self.asked_at) = (true, now);
         self.stats.passes += 1;
     }
 
@@ -269,14 +375,28 @@ impl<A> Core<A> {
         if self.wake_at.is_some_and(|at| at <= now) && self.not_before.is_none() {
             self.not_before = Some(now + WAKE_AFTER_MIN);
         }
+        let mut plan = outcome.plan;
+        self.catch_up(&mut plan, now);
         let from = self.events.len();
-        let refused = carry_out(&mut self.state, outcome.plan, now, &mut self.events);
+        let refused = carry_out(&mut self.state, plan, now, &mut self.events);
         self.note(from);
         self.stats.proposals_refused += refused.len() as u64;
         let refused = refused
             .into_iter()
             .map(|(_, refusal)| Notice::ProposalRefused(refusal));
         self.effects.extend(refused.map(Effect::Notice));
+    }
+
+    /// A policy's *now* is when it was asked: what it expects for a moment that went by meanwhile is expected now.
+    fn catch_up(&self, plan: &mut Plan, now: Timestamp) {
+        let meanwhile = self.asked_at.as_instant()..now.as_instant();
+        for decision in &mut plan.decisions {
+            if let Decision::Reserve { at, .. } = decision
+                && meanwhile.contains(at)
+            {
+                *at = now.as_instant();
+            }
+        }
     }
 
     // ---- what goes out ----
@@ -309,7 +429,9 @@ impl<A> Core<A> {
 
     /// The state after the last batch, where it is time to keep it: the journal gets it after that batch.
     pub fn snapshot(&mut self) -> Option<(Sequence, Box<State>)> {
-        let due = self.events.is_empty() && self.sequence - self.snapshot_at >= SNAPSHOT_EVERY;
+        // A restart reads a snapshot and the events after it: neither is to be much longer than the other.
+        let every = SNAPSHOT_EVERY.max(self.state.job_count() as Sequence);
+        let due = self.events.is_empty() && self.sequence - self.snapshot_at >= every;
         due.then(|| {
             self.snapshot_at = self.sequence;
             (self.sequence, Box::new(self.state.clone()))
@@ -380,8 +502,72 @@ impl<A> Core<A> {
     }
 
     fn note(&mut self, from: usize) {
-        self.events[from..]
-            .iter()
-            .for_each(|event| self.mirror.note(&self.state, event));
+        for event in &self.events[from..] {
+            self.mirror.note(&self.state, event);
+            self.archive.note(&self.state, event);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jobyard_kernel::{Actor, JobId, JobSpec, NodeSpec};
+
+    use super::*;
+
+    #[test]
+    fn a_promise_for_the_moment_of_the_question_is_one_for_now() {
+        let [asked, answered] = [1_000_000, 2_000_000].map(Timestamp);
+        let mut core = Core::<()>::new(State::new(), 0, "some".into(), asked);
+        let by = Actor::administrator("root");
+        let node = NodeSpec {
+            name: "n1".into(),
+            cores: 1,
+            sockets: 1,
+            gpus: 0,
+            memory_mb: 1_024,
+            groups: Vec::new(),
+        };
+        let spec = Arc::new(JobSpec {
+            min: Some(1),
+            max: Some(1),
+            run_until_canceled: true,
+            ..JobSpec::default()
+        });
+        let job = JobId(1);
+        let add = Command::AddJob {
+            by: by.clone(),
+            spec,
+            tasks: Vec::new(),
+        };
+        for command in [Command::AddNode(node), add, Command::SubmitJob { by, job }] {
+            core.command(&command, asked).unwrap();
+        }
+        assert!(core.pass(asked).is_some());
+        let promise = |at: f64| Decision::Reserve {
+            job,
+            at,
+            shares: Vec::new(),
+        };
+        let plan = Plan {
+            decisions: vec![promise(asked.as_instant()), promise(1.0)],
+            wake_at: None,
+        };
+        let outcome = PassOutcome {
+            plan,
+            ..PassOutcome::default()
+        };
+        let decided = Decided {
+            outcome,
+            only_fitting_arrivals: false,
+            policy: "some".into(),
+        };
+        core.decided(decided, answered);
+        let reserved = core.state().job(job).and_then(|j| j.reservation.as_ref());
+        assert_eq!(reserved.map(|r| r.at), Some(answered));
+        // What was over when it was asked is nonsense.
+        assert_eq!(core.stats().proposals_refused, 1);
     }
 }

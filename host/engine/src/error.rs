@@ -2,7 +2,7 @@
 
 use jobyard_journal::JournalError;
 use jobyard_kernel::{JobId, Rejection};
-use jobyard_node::NodeError;
+use jobyard_node::LinkError;
 use jobyard_plugin::recovery::SwapError;
 use jobyard_plugin::{HostError, LoadError};
 
@@ -20,7 +20,7 @@ pub enum BuildError {
     Policy(#[from] SwapError),
     /// A node could not be started.
     #[error(transparent)]
-    Node(#[from] NodeError),
+    Node(#[from] LinkError),
     /// A node cannot join the pool.
     #[error(transparent)]
     Pool(Rejection),

@@ -1,29 +1,34 @@
 //! The handle that callers hold: commands in, answers and notices out.
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
+use jobyard_journal::history::Page;
+use jobyard_journal::{History, JournalError, Query, Record};
 use jobyard_kernel::{
-    Actor, Command, Event, Execution, Fact, JobId, JobSpec, JobState, Manner, State, TaskId,
-    TaskSpec, Timestamp,
+    Actor, Command, Event, Execution, Fact, JobId, JobSpec, JobState, Manner, Rejection, State,
+    TaskId, TaskSpec, Timestamp,
 };
-use jobyard_node::NodeHandle;
+use jobyard_node::NodeLink;
 use jobyard_plugin::recovery::PolicyChoice;
 use jobyard_plugin::{Limits, PluginHost, World};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use crate::archive::SharedHistory;
 use crate::run::{Answering, Request};
 use crate::{Builder, EngineError, JobView, Notice, Notices, Stats};
 
-/// A running engine. May be cloned; when the last handle is dropped the engine stops and its nodes kill what runs.
+/// A running engine. May be cloned; when the last handle is dropped the engine stops and the nodes of this process
+/// kill what runs.
 #[derive(Debug, Clone)]
 pub struct Engine {
     requests: mpsc::Sender<Request>,
     notices: broadcast::Sender<Notice>,
     host: PluginHost,
-    nodes: Vec<NodeHandle>,
+    nodes: Vec<NodeLink>,
     failure: Arc<OnceLock<String>>,
+    history: SharedHistory,
 }
 
 impl Engine {
@@ -36,8 +41,9 @@ impl Engine {
         requests: mpsc::Sender<Request>,
         notices: broadcast::Sender<Notice>,
         host: PluginHost,
-        nodes: Vec<NodeHandle>,
+        nodes: Vec<NodeLink>,
         failure: Arc<OnceLock<String>>,
+        history: SharedHistory,
     ) -> Self {
         Engine {
             requests,
@@ -45,6 +51,7 @@ impl Engine {
             host,
             nodes,
             failure,
+            history,
         }
     }
 
@@ -65,8 +72,26 @@ impl Engine {
         answers.pop().unwrap_or_else(|| Err(self.stopped()))
     }
 
-    /// Carries many commands out, in order, with one answer each; a refused one does not stop the others.
+    /// Carries many commands out, in order, with one answer each; a refused one does not stop the others. What is about a
+    /// job of history makes it live first, behind the others.
     pub async fn commands(&self, commands: Vec<Command>) -> Vec<Result<Vec<Event>, EngineError>> {
+        let mut results = self.ask(commands.clone()).await;
+        for (result, command) in results.iter_mut().zip(commands) {
+            while let Err(EngineError::Rejected(Rejection::UnknownJob(id))) = *result {
+                match self.recall(id).await {
+                    Ok(true) => {
+                        let again = self.ask(vec![command.clone()]).await.pop();
+                        *result = again.unwrap_or_else(|| Err(self.stopped()));
+                    }
+                    Ok(false) => break,
+                    Err(error) => *result = Err(error),
+                }
+            }
+        }
+        results
+    }
+
+    async fn ask(&self, commands: Vec<Command>) -> Vec<Result<Vec<Event>, EngineError>> {
         let (mut asked, mut answers) = (Vec::new(), Vec::new());
         for command in commands {
             let (reply, answer) = oneshot::channel();
@@ -80,6 +105,53 @@ impl Engine {
             results.push(answer.await.unwrap_or_else(|_| Err(self.stopped())));
         }
         results
+    }
+
+    /// Makes a job of history live again, so that [`Engine::look`] shows it and commands find it; they do so by themselves.
+    /// False when history does not have it either.
+    ///
+    /// # Errors
+    /// History cannot be read, or the engine has stopped.
+    pub async fn recall(&self, id: JobId) -> Result<bool, EngineError> {
+        while let Some(record) = self.record(id).await? {
+            let (reply, answer) = oneshot::channel();
+            let request = Request::Recall(record, reply);
+            let sent = self.requests.send(request).await;
+            sent.map_err(|_| self.stopped())?;
+            if answer.await.map_err(|_| self.stopped())?? {
+                return Ok(true);
+            }
+        }
+        // It may have been recalled by somebody else meanwhile.
+        self.look(move |state, _| state.job(id).is_some()).await
+    }
+
+    /// Jobs that have ended and left memory, as many as fit on a page: see [`Query`].
+    ///
+    /// # Errors
+    /// History cannot be read.
+    pub async fn history(&self, query: Query) -> Result<Page, EngineError> {
+        self.read_history(move |history| history.jobs(&query)).await
+    }
+
+    /// A job of history as it was when it left memory; none when it is live, or not there.
+    ///
+    /// # Errors
+    /// History cannot be read.
+    pub async fn record(&self, id: JobId) -> Result<Option<Record>, EngineError> {
+        self.read_history(move |history| history.job(id)).await
+    }
+
+    async fn read_history<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&dyn History) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let history = self.history.clone();
+        let read = move || read(&**history.lock().unwrap_or_else(PoisonError::into_inner));
+        match tokio::task::spawn_blocking(read).await {
+            Ok(result) => result.map_err(|error| EngineError::Journal(error.to_string())),
+            Err(_) => Err(self.stopped()),
+        }
     }
 
     /// Adds a job; it is being configured until it is submitted.
@@ -117,7 +189,7 @@ impl Engine {
         .map(drop)
     }
 
-    /// Adds and submits.
+    /// Adds and submits, in one commit.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -127,9 +199,17 @@ impl Engine {
         spec: JobSpec,
         tasks: Vec<TaskSpec>,
     ) -> Result<JobId, EngineError> {
-        let job = self.add_job(by, spec, tasks).await?;
-        self.submit_job(by, job).await?;
-        Ok(job)
+        let add = Box::new(Command::AddJob {
+            by: by.clone(),
+            spec: Arc::new(spec),
+            tasks: tasks.into_iter().map(Arc::new).collect(),
+        });
+        let (reply, answer) = oneshot::channel();
+        let sent = self.requests.send(Request::Submit(add, reply)).await;
+        sent.map_err(|_| self.stopped())?;
+        let events = answer.await.map_err(|_| self.stopped())??;
+        let added = events.iter().find_map(|event| event.fact.job());
+        added.ok_or_else(|| self.stopped())
     }
 
     /// Cancels a job; the message, of at most 320 characters, becomes its error message. Forced: no grace period, no
@@ -267,9 +347,20 @@ impl Engine {
     /// # Errors
     /// There is none of that id, or the engine has stopped.
     pub async fn job(&self, id: JobId) -> Result<JobView, EngineError> {
-        self.look(move |state, _| JobView::of(state, id))
-            .await?
-            .ok_or(EngineError::UnknownJob(id))
+        loop {
+            let live = self.look(move |state, _| JobView::of(state, id)).await?;
+            if let Some(view) = live {
+                return Ok(view);
+            }
+            // What `look` shows is durable, so a job that has left memory is in history.
+            if let Some(record) = self.record(id).await? {
+                let view = move |state: &State, _: &Stats| JobView::of_job(state, &record.job);
+                return self.look(view).await;
+            }
+            if !self.look(move |state, _| state.job(id).is_some()).await? {
+                return Err(EngineError::UnknownJob(id));
+            }
+        }
     }
 
     /// Waits until a job has ended and returns it.
@@ -281,7 +372,8 @@ impl Engine {
         loop {
             let ended =
                 move |state: &State, _: &Stats| state.job(id).map(|job| job.state().is_ended());
-            if self.look(ended).await?.ok_or(EngineError::UnknownJob(id))? {
+            // One that is not live any more may be in history.
+            if self.look(ended).await?.unwrap_or(true) {
                 return self.job(id).await;
             }
             loop {
@@ -303,6 +395,11 @@ impl Engine {
         let state = self
             .look(move |state, _| state.job(id).map(jobyard_kernel::Job::state))
             .await?;
+        if let Some(state) = state {
+            return Ok(state);
+        }
+        let record = self.record(id).await?;
+        let state = record.map(|record| record.job.state());
         state.ok_or(EngineError::UnknownJob(id))
     }
 
@@ -351,14 +448,15 @@ impl Engine {
         answer.await.map_err(|_| EngineError::Stopped)?
     }
 
-    /// Where the captured standard output and standard error of an attempt are, on a node of this process. A file that
+    /// Where the captured standard output and standard error of an attempt are, on a node of this machine. A file that
     /// would be empty is not there.
     pub fn output_files(&self, node: &str, execution: Execution) -> Option<(PathBuf, PathBuf)> {
         let node = self.nodes.iter().find(|n| n.name() == node)?;
         Some(node.output_files(execution))
     }
 
-    /// Stops: what runs on nodes of this process is ended, with this grace; then the journal is seen through.
+    /// Stops: what runs on nodes of this process is ended, with this grace; then the journal is seen through. What runs in node processes
+    /// goes on.
     pub async fn shutdown(self, grace: Duration) {
         let (done, is_done) = oneshot::channel();
         if self
@@ -376,7 +474,10 @@ impl Engine {
 fn may_end(fact: &Fact, id: JobId) -> bool {
     let ends = matches!(
         fact,
-        Fact::JobEnded { .. } | Fact::JobInvalid { .. } | Fact::JobPurged { .. }
+        Fact::JobEnded { .. }
+            | Fact::JobInvalid { .. }
+            | Fact::JobPurged { .. }
+            | Fact::JobDeleted { .. }
     );
     ends && fact.job() == Some(id)
 }

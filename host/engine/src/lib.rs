@@ -47,6 +47,7 @@
 //! attempt; nothing is acknowledged before the [journal](jobyard_journal::Journal) has it; and no plugin can take the
 //! process down. With `Builder::data` nothing that was acknowledged is lost; with the journal in memory that ends with the process.
 
+mod archive;
 mod builder;
 pub mod builtin;
 mod clock;
@@ -55,6 +56,7 @@ pub mod core;
 mod error;
 mod handle;
 pub mod jobfile;
+mod many;
 mod notice;
 mod pass;
 mod run;
@@ -64,11 +66,13 @@ pub use builder::{Builder, LocalNode};
 pub use error::{BuildError, EngineError};
 pub use handle::Engine;
 pub use jobyard_journal as journal;
+pub use jobyard_journal::history;
 pub use jobyard_kernel as kernel;
 pub use jobyard_kernel::{
     Actor, JobId, JobSpec, Manner, Parameters, Role, Roles, TaskId, TaskSpec,
 };
 pub use jobyard_node as node;
 pub use jobyard_plugin as plugin;
+pub use many::{JobFilter, NewJob};
 pub use notice::{Lagged, Notice, Notices, Stats};
 pub use view::{AllocationView, CountsView, JobView, OutcomeView, TaskView, WaitingView, rfc3339};

@@ -32,6 +32,13 @@ pub enum Notice {
     ProposalRefused(Refusal),
     /// The journal failed and the engine has stopped.
     Stopped(String),
+    /// The way to a node process came up, or is down, which work there does not notice.
+    NodeLink {
+        /// The node.
+        node: String,
+        /// What happened, for people.
+        text: String,
+    },
     /// A snapshot could not be kept: nothing is lost, but the next restart takes longer.
     SnapshotFailed(String),
 }

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use jobyard_journal::{JournalError, Sequence};
-use jobyard_kernel::{Command, Event, FromNode, NodeId, State, ToNode};
+use jobyard_journal::{JournalError, Record, Sequence};
+use jobyard_kernel::{Command, Event, NodeId, Rejection, State, ToNode};
+use jobyard_node::{LinkEvent, NodeLink};
 use jobyard_plugin::recovery::PolicyChoice;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::{Instant as Alarm, sleep_until};
@@ -35,15 +36,19 @@ pub(crate) enum Request {
     Commands(Vec<(Command, Reply)>),
     /// Look at the state; the answer waits until what it shows is durable.
     Look(Look),
+    /// Add a job and submit it: one commit for both.
+    Submit(Box<Command>, Reply),
+    /// Make a job of history live; the answer is false when the record is out of date.
+    Recall(Record, oneshot::Sender<Result<bool, EngineError>>),
     /// Put another policy in place.
     Swap(Box<PolicyChoice>, SwapReply),
     /// Stop.
     Shutdown(Duration, oneshot::Sender<()>),
 }
 
-/// The way to one node.
+/// What is on its way to one node.
 #[derive(Debug)]
-pub(crate) struct NodeLink {
+pub(crate) struct Outbox {
     pub(crate) messages: mpsc::Sender<ToNode>,
     pub(crate) waiting: VecDeque<ToNode>,
 }
@@ -53,11 +58,11 @@ pub(crate) struct Loop {
     pub(crate) core: Core<Answering>,
     pub(crate) clock: Clock,
     pub(crate) requests: mpsc::Receiver<Request>,
-    pub(crate) reports: mpsc::Receiver<FromNode>,
+    pub(crate) reports: mpsc::Receiver<(NodeId, LinkEvent)>,
     pub(crate) committer: Committer,
     pub(crate) decider: Decider,
-    pub(crate) nodes: BTreeMap<NodeId, NodeLink>,
-    pub(crate) handles: Vec<jobyard_node::NodeHandle>,
+    pub(crate) nodes: BTreeMap<NodeId, Outbox>,
+    pub(crate) handles: Vec<NodeLink>,
     pub(crate) notices: broadcast::Sender<Notice>,
     /// Why the journal failed, for those who ask later.
     pub(crate) failure: Arc<OnceLock<String>>,
@@ -70,7 +75,7 @@ type Shutdown = (Duration, oneshot::Sender<()>);
 
 enum Woken {
     Request(Option<Request>),
-    Report(Option<FromNode>),
+    Report(Option<(NodeId, LinkEvent)>),
     Durable(Option<Result<Sequence, JournalError>>),
     Policy(Option<Answer>),
     Room(NodeId, mpsc::OwnedPermit<ToNode>),
@@ -152,12 +157,19 @@ impl Loop {
                 for (command, reply) in commands {
                     let answer = self.core.command(&command, self.clock.now());
                     let answer = answer.map(<[Event]>::to_vec);
-                    let answer = answer.map_err(EngineError::Rejected);
-                    self.core
-                        .answer(Box::new(move |kept: Result<(), &EngineError>| {
-                            drop(reply.send(kept.map_err(EngineError::clone).and(answer)));
-                        }));
+                    self.answer(answer, reply);
                 }
+            }
+            Request::Submit(add, reply) => {
+                let answer = self.core.submit(&add, self.clock.now());
+                let answer = answer.map(<[Event]>::to_vec);
+                self.answer(answer, reply);
+            }
+            Request::Recall(record, reply) => {
+                // Not to wait for: what the caller wants of the job comes behind it.
+                let answer = self.core.recall(record, self.clock.now());
+                // An error means that the caller has gone.
+                let _ = reply.send(answer.map_err(EngineError::Rejected));
             }
             Request::Look(look) => {
                 let answering = look(self.core.state(), self.core.stats());
@@ -168,14 +180,39 @@ impl Loop {
         }
     }
 
-    fn reports(&mut self, first: FromNode) {
-        self.core.report(first, self.clock.now());
+    fn answer(&mut self, answer: Result<Vec<Event>, Rejection>, reply: Reply) {
+        let answer = answer.map_err(EngineError::Rejected);
+        self.core
+            .answer(Box::new(move |kept: Result<(), &EngineError>| {
+                drop(reply.send(kept.map_err(EngineError::clone).and(answer)));
+            }));
+    }
+
+    fn reports(&mut self, first: (NodeId, LinkEvent)) {
+        self.report(first);
         for _ in 1..BATCH_MAX {
             match self.reports.try_recv() {
-                Ok(report) => self.core.report(report, self.clock.now()),
+                Ok(next) => self.report(next),
                 Err(_) => return,
             }
         }
+    }
+
+    fn report(&mut self, (node, event): (NodeId, LinkEvent)) {
+        let now = self.clock.now();
+        let text = match event {
+            LinkEvent::Report(report) => return self.core.report(report, now),
+            LinkEvent::Connected { process, holds } => {
+                self.core.connected(node, &holds, now);
+                let held = holds.len();
+                format!("connected to its process {process}, which holds {held} pieces of work")
+            }
+            LinkEvent::Disconnected { why } => format!("no connection to its process: {why}"),
+        };
+        let name = self.core.state().node(node).map(|n| n.spec.name.clone());
+        let node = name.unwrap_or_default();
+        // An error means that nobody listens.
+        let _ = self.notices.send(Notice::NodeLink { node, text });
     }
 
     // ---- the policy ----
@@ -188,7 +225,7 @@ impl Loop {
             self.swapping = Some(reply);
             Ask::Swap {
                 now: now.as_instant(),
-                everything: self.core.everything(),
+                everything: self.core.everything(now),
                 choice,
             }
         } else {

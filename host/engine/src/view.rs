@@ -1,7 +1,9 @@
 //! A job as people and programs see it: plain data, ready for JSON.
 
 use jiff::Timestamp as Rfc3339;
-use jobyard_kernel::{Job, JobId, Phase, State, Task, TaskId, TaskKind, TaskState, Timestamp};
+use jobyard_kernel::{
+    DEFAULT_TEMPLATE, Job, JobId, Phase, State, Task, TaskId, TaskKind, TaskState, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 /// A job.
@@ -17,6 +19,9 @@ pub struct JobView {
     pub state: String,
     /// The coarse state: 0 not submitted, 1 queued, 2 running, 3 finished, 4 failed, 5 cancelled.
     pub status: u32,
+    /// The job template that it was made from.
+    #[serde(default)]
+    pub template: String,
     /// 0 to 4000.
     pub priority: u32,
     /// Cores that it starts with at least.
@@ -74,6 +79,9 @@ pub struct WaitingView {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are the states")]
 pub struct CountsView {
+    /// Of tasks that are being configured by themselves, in a job that is in the queue or runs.
+    #[serde(default)]
+    pub configuring: u64,
     pub queued: u64,
     pub running: u64,
     pub finished: u64,
@@ -98,6 +106,9 @@ pub struct TaskView {
     pub outcomes: Vec<OutcomeView>,
     /// The last error that a node reported.
     pub last_error: Option<String>,
+    /// What the one said who canceled or finished it, or an instance of it, last.
+    #[serde(default)]
+    pub message: Option<String>,
     /// The command line as it was given.
     pub command_line: String,
 }
@@ -118,18 +129,22 @@ pub struct OutcomeView {
 impl JobView {
     /// A job as it stands in the state, with its tasks.
     pub fn of(state: &State, id: JobId) -> Option<JobView> {
-        let job = state.job(id)?;
-        let all = job.tasks.iter().enumerate();
-        let tasks = all.map(|(index, task)| TaskView::new(job, index, task));
-        Some(JobView {
-            tasks: tasks.collect(),
-            ..JobView::without_tasks(state, id)?
-        })
+        state.job(id).map(|job| JobView::of_job(state, job))
     }
 
-    /// A job as it stands in the state: for lists, and for jobs of very many tasks.
-    pub fn without_tasks(state: &State, id: JobId) -> Option<JobView> {
-        let job = state.job(id)?;
+    /// A job that need not be live, such as one of history.
+    pub fn of_job(state: &State, job: &Job) -> JobView {
+        let all = job.tasks.iter().enumerate();
+        let tasks = all.map(|(index, task)| TaskView::new(job, index, task));
+        JobView {
+            tasks: tasks.collect(),
+            ..JobView::without_tasks(state, job)
+        }
+    }
+
+    /// A job, which need not be live either, without its tasks: for lists, and for jobs of very many.
+    pub fn without_tasks(state: &State, job: &Job) -> JobView {
+        let id = job.id;
         let time = |at: Option<Timestamp>| at.map(rfc3339);
         let node = |id| {
             state
@@ -137,12 +152,16 @@ impl JobView {
                 .map_or_else(|| format!("{id}"), |n| n.spec.name.clone())
         };
         let waiting = state.why_waiting(id);
-        Some(JobView {
+        JobView {
             id: id.0,
             name: job.spec.name.clone(),
             owner: job.spec.owner.clone(),
             state: job.state().to_string(),
             status: job.status() as u32,
+            template: match job.spec.template.as_str() {
+                "" => DEFAULT_TEMPLATE.into(),
+                name => name.into(),
+            },
             priority: job.spec.priority,
             min_cores: job.min,
             max_cores: job.max,
@@ -168,6 +187,7 @@ impl JobView {
             expected_start: job.reservation.as_ref().map(|r| rfc3339(r.at)),
             requeue_count: job.requeue_count,
             counts: CountsView {
+                configuring: job.counts.configuring,
                 queued: job.counts.queued,
                 running: job.counts.running,
                 finished: job.counts.finished,
@@ -175,7 +195,7 @@ impl JobView {
                 canceled: job.counts.canceled,
             },
             tasks: Vec::new(),
-        })
+        }
     }
 }
 
@@ -201,7 +221,8 @@ impl TaskView {
             .into(),
             state: task.state(configuring).to_string(),
             counts: CountsView {
-                queued: task.queued.len(),
+                configuring: if task.draft { task.queued.len() } else { 0 },
+                queued: if task.draft { 0 } else { task.queued.len() },
                 running: task.runs.len() as u64,
                 finished: task.ended_in(TaskState::Finished),
                 failed: task.ended_in(TaskState::Failed),
@@ -218,6 +239,7 @@ impl TaskView {
                 })
                 .collect(),
             last_error: task.last_error.clone(),
+            message: task.message.clone(),
             command_line: task.spec.command_line.clone(),
         }
     }

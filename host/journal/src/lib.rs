@@ -6,12 +6,14 @@
 
 mod error;
 pub mod format;
+pub mod history;
 mod memory;
 pub mod sqlite;
 
 use jobyard_kernel::{Event, State};
 
 pub use error::JournalError;
+pub use history::{History, Query, Record};
 pub use memory::MemoryJournal;
 pub use sqlite::SqliteJournal;
 
@@ -47,6 +49,12 @@ pub trait Journal: Send + 'static {
     /// # Errors
     /// Why the last one was not kept; it is said once.
     fn settle(&mut self) -> Result<(), JournalError>;
+
+    /// A reader of the jobs that have ended and left the live state, to be used beside the writer.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    fn history(&self) -> Result<Box<dyn History>, JournalError>;
 
     /// The latest good snapshot and the number of the event that it follows.
     ///

@@ -1,10 +1,12 @@
 //! A journal in memory: for `jobyard run`, embedders that need no durability, simulations and tests.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use jobyard_kernel::{Event, State};
+use jobyard_kernel::{Event, Fact, JobId, State, Timestamp};
 
-use crate::{Journal, JournalError, Sequence};
+use crate::history::{Page, Summary};
+use crate::{History, Journal, JournalError, Query, Record, Sequence};
 
 /// Keeps events since the last snapshot; gone with the process.
 #[derive(Debug, Default)]
@@ -13,7 +15,11 @@ pub struct MemoryJournal {
     /// The number of the event before the first that is kept.
     before: Sequence,
     snapshot: Option<(Sequence, State)>,
+    archive: Archive,
 }
+
+/// Shared with those who read it.
+type Archive = Arc<Mutex<BTreeMap<JobId, Record>>>;
 
 impl MemoryJournal {
     /// An empty one.
@@ -24,6 +30,18 @@ impl MemoryJournal {
 
 impl Journal for MemoryJournal {
     fn append(&mut self, batch: &[Event]) -> Result<Sequence, JournalError> {
+        let mut archive = self.archive.lock().unwrap_or_else(PoisonError::into_inner);
+        for (event, archived) in batch.iter().zip(self.last() + 1..) {
+            if let Fact::JobArchived { job } = &event.fact {
+                let job = job.clone();
+                archive.insert(job.id, Record { job, archived });
+            } else if let Fact::JobRecalled { job } = &event.fact {
+                archive.remove(&job.id);
+            } else if let Fact::HistoryPurged { ended_before } = &event.fact {
+                archive.retain(|_, record| Summary::of(&record.job).ended >= *ended_before);
+            }
+        }
+        drop(archive);
         self.events.extend(batch.iter().cloned());
         Ok(self.last())
     }
@@ -61,8 +79,54 @@ impl Journal for MemoryJournal {
         Ok(())
     }
 
+    fn history(&self) -> Result<Box<dyn History>, JournalError> {
+        Ok(Box::new(MemoryHistory(self.archive.clone())))
+    }
+
     fn snapshot(&self) -> Result<Option<(Sequence, State)>, JournalError> {
         Ok(self.snapshot.clone())
+    }
+}
+
+/// Reads the archive of a [`MemoryJournal`].
+#[derive(Debug)]
+struct MemoryHistory(Archive);
+
+impl MemoryHistory {
+    fn look<T>(&self, look: impl FnOnce(&BTreeMap<JobId, Record>) -> T) -> T {
+        look(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl History for MemoryHistory {
+    fn job(&self, id: JobId) -> Result<Option<Record>, JournalError> {
+        Ok(self.look(|archive| archive.get(&id).cloned()))
+    }
+
+    fn jobs(&self, query: &Query) -> Result<Page, JournalError> {
+        let mut fitting: Vec<Summary> = self.look(|archive| {
+            let all = archive.values().map(|record| Summary::of(&record.job));
+            let here = all.filter(|job| query.after.is_none_or(|after| job.place() < after));
+            here.filter(|job| query.fits(job)).collect()
+        });
+        fitting.sort_by_key(|job| std::cmp::Reverse(job.place()));
+        Ok(Page::of(fitting, query.page_size()))
+    }
+
+    fn purge_bound(
+        &self,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Option<Timestamp>, JournalError> {
+        let mut ended: Vec<Timestamp> = self.look(|archive| {
+            let all = archive
+                .values()
+                .map(|record| Summary::of(&record.job).ended);
+            all.filter(|&ended| ended < until).collect()
+        });
+        ended.sort_unstable();
+        let last = ended.iter().take(limit.max(1)).next_back();
+        Ok(last.map(|&last| Timestamp(last.0 + 1).min(until)))
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::depend::relink;
 use crate::{
-    CoreSet, Counts, Grant, Job, Outcome, Phase, QueueKey, SetId, SharePhase, State, TaskKind,
-    Then, Unit,
+    CoreSet, Counts, Grant, Job, JobKind, Outcome, Phase, QueueKey, SetId, SharePhase, State,
+    TaskKind, Then, Unit,
 };
 
 type Check = Result<(), String>;
@@ -75,6 +75,7 @@ impl State {
             for (job, share) in self
                 .jobs
                 .values()
+                .filter(|job| job.spec.kind == JobKind::Batch)
                 .filter_map(|job| Some((job, job.shares.get(&node.id)?)))
             {
                 cores.put(&share.cores);
@@ -281,18 +282,23 @@ fn check_shares(job: &Job) -> Check {
     for (&node, share) in &job.shares {
         let (mut used, mut used_gpus) = (share.free.clone(), share.free_gpus.clone());
         let mut node_task = None;
-        for run in job.tasks.iter().flat_map(|task| task.runs.values()) {
-            for place in run.places.iter().filter(|place| place.node == node) {
-                used.put(&place.cores);
-                used_gpus.put(&place.gpus);
-                if place.cores.is_empty() {
-                    node_task = Some(run.attempt);
+        let mut busy = false;
+        for task in &job.tasks {
+            for run in task.runs.values() {
+                for place in run.places.iter().filter(|place| place.node == node) {
+                    used.put(&place.cores);
+                    used_gpus.put(&place.gpus);
+                    busy = true;
+                    if !task.spec.kind.is_ordinary() {
+                        node_task = Some(run.attempt);
+                    }
                 }
             }
         }
         same(&format!("cores of its node {node}"), &used, &share.cores)?;
         same(&format!("GPUs of its node {node}"), &used_gpus, &share.gpus)?;
-        ensure(!share.cores.is_empty(), || {
+        let command = job.spec.kind == JobKind::Command;
+        ensure(command == share.cores.is_empty(), || {
             format!("holds node {node} without a core")
         })?;
         let is = match share.phase {
@@ -311,9 +317,7 @@ fn check_shares(job: &Job) -> Check {
                 false
             }
             SharePhase::Closing => {
-                ensure(share.free != share.cores, || {
-                    format!("node {node} is idle and not released")
-                })?;
+                ensure(busy, || format!("node {node} is idle and not released"))?;
                 unsettled.insert(node);
                 false
             }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CancelCause, Closing, CoreSet, Execution, FailureCause, GivingBack, Invalid, JobError, JobId,
-    JobSpec, NodeId, NodeSpec, NodeState, Outcome, Parameters, Reservation, Span, StopCause,
-    TaskId, TaskSpec, Timestamp, Waiting,
+    CancelCause, Closing, CoreSet, Execution, FailureCause, GivingBack, HeldBy, Invalid, Job,
+    JobError, JobId, JobSpec, NodeId, NodeSpec, NodeState, Outcome, Parameters, Reservation, Span,
+    StopCause, TaskId, TaskSpec, Template, Timestamp, Waiting,
 };
 
 /// An event and when it happened.
@@ -79,6 +79,13 @@ pub enum Again {
 pub enum Fact {
     /// The cluster's parameters were set.
     ParametersSet(Parameters),
+    /// A job template was added or replaced.
+    TemplateSet(Arc<Template>),
+    /// A job template was taken away.
+    TemplateRemoved {
+        /// Its name, in lower case.
+        name: String,
+    },
     /// A node joined the pool.
     NodeAdded {
         /// Its name for ever.
@@ -137,7 +144,9 @@ pub enum Fact {
     TasksAdded {
         /// Which.
         job: JobId,
-        /// In order; they have the next ids.
+        /// The id of the first; the others follow.
+        first: TaskId,
+        /// In order.
         tasks: Vec<Arc<TaskSpec>>,
     },
     /// A task that was being configured is queued. T3.
@@ -199,6 +208,8 @@ pub enum Fact {
         job: JobId,
         /// Not to start before.
         until: Option<Timestamp>,
+        /// Who says so.
+        by: HeldBy,
     },
     /// The policy said why a job waits.
     WaitExplained {
@@ -353,6 +364,21 @@ pub enum Fact {
         /// Which.
         job: JobId,
     },
+    /// An ended job left the live state for history, which keeps it as it was.
+    JobArchived {
+        /// All of it.
+        job: Arc<Job>,
+    },
+    /// A job of history is live again: somebody wants something of it.
+    JobRecalled {
+        /// As history kept it.
+        job: Arc<Job>,
+    },
+    /// History forgot the jobs that had ended before (`TTLCompletedJobs`). J28 for those that are not live.
+    HistoryPurged {
+        /// Earlier than this.
+        ended_before: Timestamp,
+    },
 }
 
 impl Fact {
@@ -360,9 +386,12 @@ impl Fact {
     pub fn job(&self) -> Option<JobId> {
         match self {
             Fact::ParametersSet(_)
+            | Fact::TemplateSet(_)
+            | Fact::TemplateRemoved { .. }
             | Fact::NodeAdded { .. }
             | Fact::NodeStateChanged { .. }
-            | Fact::NodeGroupsSet { .. } => None,
+            | Fact::NodeGroupsSet { .. }
+            | Fact::HistoryPurged { .. } => None,
             Fact::JobAdded { job, .. }
             | Fact::JobConfigured { job }
             | Fact::JobSubmitted { job, .. }
@@ -394,6 +423,7 @@ impl Fact {
             | Fact::ParentFinished { job, .. }
             | Fact::JobPreempted { job, .. }
             | Fact::JobPurged { job } => Some(*job),
+            Fact::JobArchived { job } | Fact::JobRecalled { job } => Some(job.id),
             Fact::WorkStarted { execution } | Fact::WorkEnded { execution, .. } => {
                 Some(execution.job)
             }

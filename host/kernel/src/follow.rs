@@ -10,8 +10,9 @@ use crate::parents::{check_parents, purge};
 use crate::preempt::give_back;
 use crate::units::Room;
 use crate::{
-    Closing, CoreSet, Dispatch, Execution, Fact, FailureCause, Grant, Job, JobError, JobId, NodeId,
-    Phase, SharePhase, Span, State, StopCause, Task, TaskId, TaskKind, Then, validate,
+    Closing, CoreSet, Dispatch, Execution, Fact, FailureCause, Grant, Job, JobError, JobId,
+    JobKind, JobShare, NodeId, Phase, Run, SharePhase, Span, State, StopCause, Task, TaskId,
+    TaskKind, Then, validate,
 };
 
 /// Appends the next events of a job, in order; none when nothing is to be done until somebody says or reports something.
@@ -22,8 +23,10 @@ pub fn follow(state: &State, job: JobId, facts: &mut Vec<Fact>) {
     match &job.phase {
         Phase::Configuring => {}
         Phase::Submitted => {
-            let checked = check_parents(state, job.id, &job.spec)
-                .and_then(|()| validate::check_job(state, &job.spec, &job.tasks));
+            let checked = validate::check_allowed(state, &job.spec)
+                .and_then(|()| validate::check_release(state, &job.tasks))
+                .and_then(|()| check_parents(state, job.id, &job.spec))
+                .and_then(|()| validate::check_any_job(state, &job.spec, &job.tasks));
             facts.push(match checked {
                 Ok(validate::Checked { min, max }) => Fact::JobValidated {
                     job: job.id,
@@ -35,7 +38,10 @@ pub fn follow(state: &State, job: JobId, facts: &mut Vec<Fact>) {
         }
         // Whatever became of its tasks meanwhile: nothing happens before its parents have finished.
         Phase::Queued if !job.open_parents.is_empty() => {}
-        Phase::Queued => facts.extend(settle(state, job)),
+        Phase::Queued => {
+            let next = settle(state, job);
+            facts.extend(next.or_else(|| start_command_job(state, job)));
+        }
         Phase::Running => running(state, job, facts),
         Phase::Ending(closing) => ending(state, job, closing, facts),
         Phase::Ended(Then::Finished) if state.children.contains_key(&job.id) => {
@@ -48,6 +54,25 @@ pub fn follow(state: &State, job: JobId, facts: &mut Vec<Fact>) {
         }
         Phase::Ended(_) => {}
     }
+}
+
+/// A command job starts at once, outside queue order, on every node that it may use, and holds no cores of it.
+fn start_command_job(state: &State, job: &Job) -> Option<Fact> {
+    if job.spec.kind != JobKind::Command || !job.may_start() {
+        return None;
+    }
+    let nodes = state
+        .nodes()
+        .filter(|node| state.is_candidate(job, node.id));
+    let grants = nodes.map(|node| Grant {
+        node: node.id,
+        cores: CoreSet::default(),
+        gpus: CoreSet::default(),
+    });
+    Some(Fact::JobStarted {
+        job: job.id,
+        grants: grants.collect(),
+    })
 }
 
 fn close(job: &Job, then: Then, cause: StopCause, grace: Span, error: Option<JobError>) -> Fact {
@@ -107,7 +132,10 @@ fn running(state: &State, job: &Job, facts: &mut Vec<Fact>) {
     if !facts.is_empty() {
         return;
     }
-    let works = dispatch(state, job);
+    let works = match job.spec.kind {
+        JobKind::Batch => dispatch(state, job),
+        JobKind::Command => dispatch_in_turn(job),
+    };
     if !works.is_empty() {
         return facts.push(Fact::Dispatched { job: job.id, works });
     }
@@ -220,7 +248,7 @@ fn node_steps(
             }
             SharePhase::Ready if stays => {}
             SharePhase::Added | SharePhase::Ready | SharePhase::Closing
-                if share.free == share.cores =>
+                if is_idle(job, node, share) =>
             {
                 let wanted = release && state.parameters.node_release_timeout > Span::ZERO;
                 match wanted
@@ -274,6 +302,58 @@ fn node_work(job: &Job, kind: TaskKind, node: NodeId, ahead: u32) -> Option<Disp
             gpus: CoreSet::default(),
         }],
     })
+}
+
+/// Whether no task of the job runs on a node of it. Tasks of command jobs run without cores.
+fn is_idle(job: &Job, node: NodeId, share: &JobShare) -> bool {
+    let there = |run: &Run| run.places.iter().any(|place| place.node == node);
+    share.free == share.cores
+        && share.free_gpus == share.gpus
+        && match job.spec.kind {
+            JobKind::Batch => true,
+            JobKind::Command => {
+                let mut runs = job.tasks.iter().flat_map(|task| task.runs.values());
+                !runs.any(there)
+            }
+        }
+}
+
+/// Sends ready instances of a command job to its nodes in turn: the first task, or the first instance of a sweep, to the first
+/// node, the next to the next. As many instances as nodes run once on each.
+fn dispatch_in_turn(job: &Job) -> Vec<Dispatch> {
+    let nodes: Vec<_> = job.shares.iter().collect();
+    let mut works = Vec::new();
+    for &index in &job.ready {
+        let task = &job.tasks[index as usize];
+        for instance in task.queued.iter() {
+            let turn = match task.spec.kind {
+                TaskKind::Sweep { .. } | TaskKind::Service => instance - 1,
+                TaskKind::Basic | TaskKind::NodePrepare | TaskKind::NodeRelease => index,
+            };
+            let (&node, share) = nodes[turn as usize % nodes.len()];
+            if share.phase != SharePhase::Ready {
+                continue;
+            }
+            if works.len() == DISPATCH_BATCH_MAX {
+                return works;
+            }
+            let tries = task.tries.get(&instance);
+            works.push(Dispatch {
+                execution: Execution {
+                    job: job.id,
+                    task: TaskId(index + 1),
+                    instance,
+                    attempt: tries.map_or(1, |tries| tries.attempts + 1),
+                },
+                places: vec![Grant {
+                    node,
+                    cores: CoreSet::default(),
+                    gpus: CoreSet::default(),
+                }],
+            });
+        }
+    }
+    works
 }
 
 /// Puts ready instances onto idle units: tasks in the order added, instances ascending, one that does not fit

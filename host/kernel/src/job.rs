@@ -163,6 +163,8 @@ pub struct Job {
     pub auto_requeue_count: u32,
     /// Not to start before; stands until it is over or cleared.
     pub hold_until: Option<Timestamp>,
+    /// Who set that.
+    pub held_by: HeldBy,
     /// Place among equals; see `position` in `wit/policy.wit`.
     pub position: i64,
     /// Units: the least to start with, the most to be given. 0 before validation.
@@ -176,6 +178,7 @@ pub struct Job {
     /// What it holds.
     pub shares: BTreeMap<NodeId, JobShare>,
     /// What it is to give back while it runs.
+    #[serde(default)]
     pub giving_back: Option<GivingBack>,
     /// It started before a job that was ahead of it in the queue and had a promise of when it would start.
     pub backfilled: bool,
@@ -184,6 +187,7 @@ pub struct Job {
     /// The policy's promise.
     pub reservation: Option<Reservation>,
     /// Derived: parents that have not finished, while it is queued.
+    #[serde(default)]
     pub(crate) open_parents: BTreeSet<JobId>,
     /// Derived: tasks with queued instances whose dependencies have ended, by index.
     pub(crate) ready: BTreeSet<u32>,
@@ -258,6 +262,7 @@ pub struct JobShare {
     /// Its GPUs.
     pub gpus: CoreSet,
     /// Those that no task was given; only tasks of a job that counts GPUs are given some of their own.
+    #[serde(default)]
     pub free_gpus: CoreSet,
     /// Where the node is in the job's life.
     pub phase: SharePhase,
@@ -297,6 +302,16 @@ pub struct GivingBack {
     pub cores: u32,
     /// Whether the node release task runs on nodes that it leaves.
     pub release: bool,
+}
+
+/// Who holds a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum HeldBy {
+    /// Its owner.
+    #[default]
+    User,
+    /// Somebody else who may.
+    Administrator,
 }
 
 /// Why a job waits, in the codes of HPC Pack (`PendingReason`) or the policy's own.

@@ -8,6 +8,7 @@
 //! [`State::next_due`] for time, [`State::why_waiting`] for people.
 
 mod apply;
+mod archive;
 mod changes;
 mod check;
 mod command;
@@ -19,12 +20,15 @@ mod follow;
 mod id;
 mod instances;
 mod job;
+mod jobs;
 pub mod licence;
 pub mod limits;
 mod message;
 mod mirror;
+mod parameters;
 mod parents;
 mod preempt;
+mod property;
 mod proposal;
 mod ranges;
 mod report;
@@ -34,6 +38,7 @@ mod state;
 mod step;
 pub mod sweep;
 mod task;
+mod template;
 mod time;
 mod units;
 mod validate;
@@ -48,11 +53,13 @@ pub use exit_codes::{BadExitCodes, ExitCodes};
 pub use follow::follow;
 pub use id::{Execution, InstanceId, JobId, NodeId, SetId, TaskId};
 pub use job::{
-    Closing, Counts, GivingBack, Job, JobError, JobShare, JobState, JobStatus, Phase, Reservation,
-    SharePhase, Then, Times, Waiting,
+    Closing, Counts, GivingBack, HeldBy, Job, JobError, JobShare, JobState, JobStatus, Phase,
+    Reservation, SharePhase, Then, Times, Waiting,
 };
 pub use mirror::Mirror;
+pub use parameters::{BadParameter, PARAMETERS, Parameter};
 pub use parents::check_parents;
+pub use property::{PROPERTIES, Property, Value};
 pub use proposal::Refusal;
 pub use ranges::{CoreSet, RangeSet};
 pub use select::Selector;
@@ -63,6 +70,7 @@ pub use spec::{
 pub use state::{CandidateSet, Node, NodeState, QueueKey, State, Timer};
 pub use step::{carry_out, run_on, step};
 pub use task::{CancelCause, FailureCause, Outcome, Run, Stop, StopCause, Task, TaskState, Tries};
-pub use time::{Span, Timestamp};
+pub use template::{DEFAULT_TEMPLATE, Rule, Template};
+pub use time::{BadSpan, Span, Timestamp};
 pub use validate::{Checked, Invalid, check_form, check_job, check_node};
 pub use work::{Assignment, Ending, FromNode, ToNode, WorkKind, WorkShare};

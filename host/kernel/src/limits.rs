@@ -4,6 +4,18 @@
 pub const CANCEL_MESSAGE_CHARS_MAX: usize = 320;
 /// Unicode scalar values of the name of a job, task, project or owner.
 pub const NAME_CHARS_MAX: usize = 80;
+/// Unicode scalar values of the cluster's name.
+pub const CLUSTER_NAME_CHARS_MAX: usize = 80;
+/// Unicode scalar values of the name of a custom property.
+pub const CUSTOM_NAME_CHARS_MAX: usize = 80;
+/// Unicode scalar values of a custom property.
+pub const CUSTOM_VALUE_CHARS_MAX: usize = 1_024;
+/// Custom properties of one job.
+pub const CUSTOM_PROPERTIES_MAX: usize = 1_000;
+/// Job templates.
+pub const TEMPLATES_MAX: usize = 1_000;
+/// Rules, and names in a list, of one template.
+pub const TEMPLATE_RULES_MAX: usize = 1_000;
 /// Bytes of a command line. HPC Pack has 480; that is too short for the paths of today.
 pub const COMMAND_LINE_BYTES_MAX: usize = 32 * 1024;
 /// Bytes of a path.

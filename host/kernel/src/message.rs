@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::sweep::substitute;
 use crate::{
-    Affinity, Assignment, Execution, Grant, Job, JobKind, NodeId, Run, State, Task, TaskKind,
-    ToNode, WorkKind, WorkShare,
+    Affinity, Assignment, DEFAULT_TEMPLATE, Execution, Grant, Job, JobKind, JobSpec, NodeId, Run,
+    State, Task, TaskKind, ToNode, WorkKind, WorkShare,
 };
 
 impl State {
@@ -42,6 +42,7 @@ impl State {
             TaskKind::NodeRelease => WorkKind::Release,
         };
         let pinned = kind == WorkKind::Execute
+            && job.spec.kind == JobKind::Batch
             && match self.parameters.affinity {
                 Affinity::AllJobs => true,
                 Affinity::NonExclusiveJobs => !job.spec.exclusive,
@@ -98,7 +99,7 @@ impl State {
         run.places.iter().map(share).collect()
     }
 
-    /// The environment of a piece of work: HPC Pack's variables (reference 10.4), then the job's, then the task's; the
+    /// The environment of a piece of work: HPC Pack's variables (reference 10.4), then the cluster's, the job template's, the job's and the task's; the
     /// later wins, an empty value removes a name. Sorted by name.
     fn environment(&self, job: &Job, task: &Task, work: &Assignment) -> Vec<(String, String)> {
         let Execution { instance, .. } = work.execution;
@@ -132,6 +133,7 @@ impl State {
             ("CCP_ISADMIN", bool(job.spec.kind == JobKind::Command)),
             ("CCP_JOBID", job.id.to_string()),
             ("CCP_JOBNAME", job.spec.name.clone()),
+            ("CCP_JOBTEMPLATE", template_name(&job.spec).to_string()),
             ("CCP_JOBTYPE", format!("{:?}", job.spec.kind)),
             ("CCP_NODES", nodes(&mut of_task.into_iter())),
             ("CCP_NODES_CORES", nodes(&mut of_job.into_iter())),
@@ -163,13 +165,28 @@ impl State {
         if let Some(code) = tries.exit_code {
             all.insert("CCP_TASK_PREV_EXITCODE", code.to_string());
         }
-        for (name, value) in job.spec.environment.iter().chain(&task.spec.environment) {
+        let template = self.template(&job.spec.template);
+        let template = template.map_or(&[][..], |template| &template.environment);
+        let levels = [
+            &self.parameters.environment[..],
+            template,
+            &job.spec.environment,
+            &task.spec.environment,
+        ];
+        for (name, value) in levels.into_iter().flatten() {
             all.insert(name, value.clone());
         }
         let given = all.into_iter().filter(|(_, value)| !value.is_empty());
         given
             .map(|(name, value)| (name.to_string(), value))
             .collect()
+    }
+}
+
+fn template_name(spec: &JobSpec) -> &str {
+    match spec.template.as_str() {
+        "" => DEFAULT_TEMPLATE,
+        name => name,
     }
 }
 

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use crate::{
     ALLOCATION_ENDING, ALLOCATION_RUNNING, AllocationRow, CandidateSet, Changes, Event, Fact,
     JOB_CAN_GROW, JOB_CAN_PREEMPT, JOB_CAN_SHRINK, JOB_EXCLUSIVE, JOB_SINGLE_NODE, Job, JobId,
-    JobRow, NODE_CLOSED, NODE_GONE, NODE_USABLE, Node, NodeId, NodeRow, NodeState, Phase, SetId,
-    SetRow, Share, State,
+    JobKind, JobRow, NODE_CLOSED, NODE_GONE, NODE_USABLE, Node, NodeId, NodeRow, NodeState, Phase,
+    SetId, SetRow, Share, State,
 };
 
 /// Follows the events on behalf of one policy instance.
@@ -55,6 +55,8 @@ impl Mirror {
             Fact::NodeGroupsSet { .. } => self.sets_moved = true,
             Fact::ParametersSet(_)
             | Fact::JobPreempted { .. }
+            | Fact::TemplateSet(_)
+            | Fact::TemplateRemoved { .. }
             | Fact::JobAdded { .. }
             | Fact::JobSubmitted { .. }
             | Fact::JobInvalid { .. }
@@ -102,6 +104,8 @@ impl Mirror {
             | Fact::TaskConfigured { job, .. }
             | Fact::TaskModified { job, .. }
             | Fact::JobPurged { job } => self.job(*job, Changed::All),
+            // Ended before, ended after: policies do not have them.
+            Fact::JobArchived { .. } | Fact::JobRecalled { .. } | Fact::HistoryPurged { .. } => {}
             // Only a job's demand can change with its tasks; it matters to those that have less than their maximum.
             Fact::Dispatched { job, .. }
             | Fact::WorkEnded {
@@ -241,6 +245,9 @@ fn is_usable(node: &Node) -> bool {
 
 /// Whether a policy is to know the job: it could start, or holds nodes.
 fn is_visible(job: &Job) -> bool {
+    if job.spec.kind == JobKind::Command {
+        return false;
+    }
     match job.phase {
         Phase::Queued => job.may_start(),
         Phase::Running | Phase::Ending(_) => !job.shares.is_empty(),

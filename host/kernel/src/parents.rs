@@ -33,6 +33,13 @@ impl Gone {
         set.insert(job.0);
     }
 
+    /// It is in memory again.
+    pub(crate) fn forget(&mut self, job: JobId) {
+        for set in [&mut self.finished, &mut self.failed, &mut self.canceled] {
+            set.remove(job.0);
+        }
+    }
+
     fn ended_as(&self, job: JobId) -> Option<Then> {
         let sets = [
             (&self.finished, Then::Finished),

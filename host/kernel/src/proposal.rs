@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::limits::WAITING_TEXT_BYTES_MAX;
 use crate::{
-    Decision, Fact, Grant, Job, JobId, JobShare, JobState, NodeId, NodeState, Phase, Reservation,
-    Share, SharePhase, State, Timestamp, Unit, Waiting, preempt, units,
+    Decision, Fact, Grant, Job, JobId, JobKind, JobShare, JobState, NodeId, NodeState, Phase,
+    Reservation, Share, SharePhase, State, Timestamp, Unit, Waiting, preempt, units,
 };
 
 /// Why a proposal was refused. The others of its plan stand.
@@ -240,8 +240,20 @@ pub(crate) fn decide(
     Ok(vec![fact])
 }
 
-fn queued(state: &State, id: JobId) -> Result<&Job, Refusal> {
+/// A job that a policy has a say in: command jobs start by themselves and hold nothing.
+fn scheduled(state: &State, id: JobId) -> Result<&Job, Refusal> {
     let job = state.job(id).ok_or(Refusal::UnknownJob { job: id })?;
+    match job.spec.kind {
+        JobKind::Batch => Ok(job),
+        JobKind::Command => Err(Refusal::NotAllowed {
+            job: id,
+            what: "be scheduled: it is a command job",
+        }),
+    }
+}
+
+fn queued(state: &State, id: JobId) -> Result<&Job, Refusal> {
+    let job = scheduled(state, id)?;
     match job.phase {
         Phase::Queued => Ok(job),
         Phase::Configuring
@@ -256,7 +268,7 @@ fn queued(state: &State, id: JobId) -> Result<&Job, Refusal> {
 }
 
 fn running(state: &State, id: JobId) -> Result<&Job, Refusal> {
-    let job = state.job(id).ok_or(Refusal::UnknownJob { job: id })?;
+    let job = scheduled(state, id)?;
     match job.phase {
         Phase::Running => Ok(job),
         Phase::Configuring

@@ -2,8 +2,8 @@
 
 use crate::limits::ERROR_TEXT_BYTES_MAX;
 use crate::{
-    Again, CancelCause, Ending, Execution, Fact, FailureCause, FromNode, Job, Outcome, Phase,
-    Rejection, Run, State, StopCause, Task, TaskKind, Then, Verdict,
+    Again, CancelCause, Ending, Execution, Fact, FailureCause, FromNode, Job, JobKind, Outcome,
+    Phase, Rejection, Run, State, StopCause, Task, TaskKind, Then, Verdict,
 };
 
 /// Codes of `failure` in `wit/work.wit` that are the work's own fault: trying again would fail again.
@@ -97,6 +97,7 @@ fn verdict(
         | Phase::Running
         | Phase::Ended(_) => true,
     };
+    let goes_on = goes_on && job.spec.kind == JobKind::Batch;
     let system_error = || match goes_on
         && task.spec.rerunnable
         && tries.after_system_error < state.parameters.task_retry_count

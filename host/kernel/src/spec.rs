@@ -87,6 +87,13 @@ pub struct JobSpec {
     pub excluded_nodes: Vec<String>,
     /// For every task; a task's own entry wins, an empty value removes a name.
     pub environment: Vec<(String, String)>,
+    /// The job template that it is made from; the default one's name when empty.
+    pub template: String,
+    /// Properties that its user gave although the value is what it would be anyway, by HPC Pack's names: a template's
+    /// default does not replace those.
+    pub given: Vec<String>,
+    /// The user's own; names of at most 80 characters are told apart without regard to case, values have at most 1024.
+    pub custom_properties: Vec<(String, String)>,
     /// Only nodes of these groups; of any when empty.
     pub node_groups: Vec<String>,
     /// How several groups are meant.
@@ -178,6 +185,9 @@ impl Default for JobSpec {
             order_by: Vec::new(),
             licences: String::new(),
             parent_jobs: Vec::new(),
+            template: String::new(),
+            given: Vec::new(),
+            custom_properties: Vec::new(),
         }
     }
 }
@@ -322,6 +332,7 @@ pub struct NodeSpec {
     /// Memory in MiB; 0 when not known.
     pub memory_mb: u64,
     /// Groups that it is in.
+    #[serde(default)]
     pub groups: Vec<String>,
 }
 
@@ -340,6 +351,7 @@ impl Default for NodeSpec {
 
 /// What holds for the whole cluster. Names and defaults are HPC Pack's cluster parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Parameters {
     /// The name that tasks see as `CCP_CLUSTER_NAME`.
     pub cluster_name: String,
@@ -357,6 +369,10 @@ pub struct Parameters {
     pub ttl_completed_jobs: Span,
     /// `AffinityType`: whether tasks are pinned to their cores.
     pub affinity: Affinity,
+    /// `DefaultHoldDuration`: how long an activation filter holds a job that it, or its fault, keeps from starting.
+    pub default_hold: Span,
+    /// For every task of every job, under what the job's template, the job and the task say. An empty value removes a name.
+    pub environment: Vec<(String, String)>,
     /// `DisableResourceValidation`: whether jobs may wait for nodes and groups that are not there yet.
     pub disable_resource_validation: bool,
     /// `PreemptionType`: what a policy may take from running jobs at most.
@@ -411,6 +427,8 @@ impl Default for Parameters {
             task_immediate_preemption: true,
             automatic_growth: true,
             automatic_shrink: true,
+            default_hold: Span::from_secs(900),
+            environment: Vec::new(),
         }
     }
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::jobs::Jobs;
 use crate::parents::Gone;
 use crate::{
     CoreSet, Execution, Job, JobId, NodeId, NodeSpec, Parameters, Phase, Run, Selector, SetId,
-    Task, TaskKind, TaskSpec, Timestamp,
+    Task, TaskKind, TaskSpec, Template, Timestamp,
 };
 
 /// Whether a node takes jobs.
@@ -113,13 +114,17 @@ pub enum Timer {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct State {
     pub(crate) parameters: Parameters,
-    pub(crate) jobs: BTreeMap<JobId, Job>,
+    pub(crate) jobs: Jobs,
     pub(crate) nodes: BTreeMap<NodeId, Node>,
     pub(crate) sets: BTreeMap<SetId, CandidateSet>,
     /// Derived: `sets` by what they were made from.
+    #[serde(default)]
     pub(crate) set_of: BTreeMap<Arc<Selector>, SetId>,
     /// How jobs ended that are no longer there.
+    #[serde(default)]
     pub(crate) gone: Gone,
+    /// By name in lower case.
+    pub(crate) templates: BTreeMap<String, Arc<Template>>,
     pub(crate) last_job: u32,
     pub(crate) last_node: u32,
     pub(crate) last_set: u32,
@@ -129,6 +134,7 @@ pub struct State {
     /// Derived: queued jobs in queue order.
     pub(crate) queue: BTreeSet<QueueKey>,
     /// Derived: queued jobs by the parents that they wait for.
+    #[serde(default)]
     pub(crate) children: BTreeMap<JobId, BTreeSet<JobId>>,
     /// Derived: queued jobs that the policy has reserved for, in queue order.
     pub(crate) reserved: BTreeSet<QueueKey>,
@@ -186,10 +192,12 @@ impl State {
 
     /// Jobs with an id above this one, by id: to go through many of them in steps.
     pub fn jobs_after(&self, id: JobId) -> impl Iterator<Item = &Job> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        self.jobs
-            .range((Excluded(id), Unbounded))
-            .map(|(_, job)| job)
+        self.jobs.after(id)
+    }
+
+    /// How many jobs there are.
+    pub fn job_count(&self) -> usize {
+        self.jobs.len()
     }
 
     /// Queued jobs in queue order, held ones too.

@@ -102,6 +102,46 @@ impl fmt::Display for Span {
     }
 }
 
+/// A length of time that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is not a length of time; write it like 90s, 15m, 2h30m or 5d")]
+pub struct BadSpan(String);
+
+/// Reads what `Display` writes: numbers with units, the larger unit first.
+impl std::str::FromStr for Span {
+    type Err = BadSpan;
+
+    fn from_str(text: &str) -> Result<Self, BadSpan> {
+        let bad = || BadSpan(text.into());
+        let (mut rest, mut us, mut last) = (text, 0f64, f64::INFINITY);
+        while !rest.is_empty() {
+            let at = rest
+                .find(|c: char| !c.is_ascii_digit() && c != '.')
+                .ok_or_else(bad)?;
+            let number: f64 = rest[..at].parse().map_err(|_| bad())?;
+            let end = rest[at..]
+                .find(|c: char| !c.is_ascii_alphabetic())
+                .map_or(rest.len(), |end| at + end);
+            let unit = match &rest[at..end] {
+                "d" => 86_400e6,
+                "h" => 3_600e6,
+                "m" => 60e6,
+                "s" => 1e6,
+                "ms" => 1e3,
+                _ => return Err(bad()),
+            };
+            if unit >= last {
+                return Err(bad());
+            }
+            (us, last, rest) = (us + number * unit, unit, &rest[end..]);
+        }
+        match text.is_empty() || us > Timestamp::MAX.as_instant() {
+            true => Err(bad()),
+            false => Ok(Span(us.round() as u64)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +159,29 @@ mod tests {
             (93_600_000_000, "1d2h"),
         ] {
             assert_eq!(Span(us).to_string(), text);
+            if !us.is_multiple_of(1_000_000) && us > 10_000_000 {
+                continue;
+            }
+            assert_eq!(text.parse(), Ok(Span(us)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_span_is_refused() {
+        for text in [
+            "",
+            "90",
+            "s",
+            "1x",
+            "1s1m",
+            "1.2.3s",
+            "-1s",
+            "1e9s",
+            "999999999d",
+            "5 m",
+        ] {
+            let bad = text.parse::<Span>().expect_err(text).to_string();
+            assert!(bad.contains(&format!("\"{text}\"")), "{bad}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! Why a queued job waits: HPC Pack's reason codes (`PendingReason`), and the answer for any job at any time.
 
-use crate::{Job, JobId, Node, NodeState, Phase, QueueKey, State, Waiting};
+use crate::{HeldBy, Job, JobId, Node, NodeState, Phase, QueueKey, State, Waiting};
 
 /// Nothing is known to be in its way: the next pass may start it.
 pub const NONE: u32 = 0;
@@ -43,7 +43,10 @@ impl State {
         let job = self.job(id).filter(|job| job.phase == Phase::Queued)?;
         let said = |reason, text: String| Some(Waiting { reason, text });
         if job.is_held() {
-            return said(HELD_BY_USER, "held".into());
+            return match job.held_by {
+                HeldBy::User => said(HELD_BY_USER, "held".into()),
+                HeldBy::Administrator => said(HELD_BY_ADMIN, "held by an administrator".into()),
+            };
         }
         if !job.open_parents.is_empty() {
             return Some(self.waits_for_parents(job));

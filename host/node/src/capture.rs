@@ -373,23 +373,29 @@ impl Capture {
 
     /// Where this stream's file is, if it is there.
     pub(crate) fn path(&self, which: Which) -> PathBuf {
-        let Execution {
-            task,
-            instance,
-            attempt,
-            ..
-        } = self.execution;
-        let extension = match which {
-            Which::Output => "out",
-            Which::Error => "err",
-        };
-        self.folder()
-            .join(format!("{task}.{instance}.{attempt}.{extension}"))
+        let (output, error) = files(&self.store.folder, self.execution);
+        match which {
+            Which::Output => output,
+            Which::Error => error,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
+}
+
+/// The two files of an attempt below the output folder `folder`.
+pub(crate) fn files(folder: &Path, execution: Execution) -> (PathBuf, PathBuf) {
+    let Execution {
+        job,
+        task,
+        instance,
+        attempt,
+    } = execution;
+    let folder = folder.join(job.to_string());
+    let file = |extension| folder.join(format!("{task}.{instance}.{attempt}.{extension}"));
+    (file("out"), file("err"))
 }
 
 impl State {

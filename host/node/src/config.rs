@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use jobyard_kernel::WorkKind;
 use jobyard_plugin::{Limits, Plugin, World};
+use serde::{Deserialize, Serialize};
 
 /// The default limit of captured output: 16 MiB for each of the two streams of one attempt.
 pub const OUTPUT_BYTES_MAX: u64 = 16 << 20;
@@ -22,7 +23,7 @@ const INHERITED: [&str; 8] = [
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// What a node is told at its start.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeConfig {
     /// The node's name, as shares call it.
     pub name: String,

@@ -25,6 +25,8 @@ const GRACE_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 pub(crate) enum Order {
     /// From the host.
     Message(ToNode),
+    /// Answer what is held, and say of all of it where it stands.
+    Holds(oneshot::Sender<Vec<Execution>>),
     /// End all work, then say so.
     Shutdown {
         /// For the work.
@@ -96,6 +98,10 @@ impl Desk {
                 order = self.inbox.recv(), if listening && waiting < MESSAGES_WAITING_MAX => {
                     match order {
                         Some(Order::Message(message)) => self.message(message),
+                        Some(Order::Holds(answer)) => {
+                            // An error means that nobody wants to know any more.
+                            let _ = answer.send(self.table.holds());
+                        }
                         Some(Order::Shutdown { grace, done }) => {
                             self.when_idle.push(done);
                             self.inbox.close();

@@ -15,15 +15,18 @@
 //!   neighbour. It is killed when the last of the pieces of work that ran when it started has ended: then it belongs to nobody.
 //!   So on a node where one piece of work runs at a time it too is gone at that work's end.
 //! - **Without the subreaper** (an embedder whose own children must not be touched): what left its group stays.
+//! - **When the node process is killed**: the next one on the same data folder kills, before it takes work, whatever carries the marks of a former
+//!   run or writes to captured output ([`process`](crate::process)). What lost its marks and its output stays then.
 //! - **Never**: processes that took another user's identity (setuid programs); work that the system was asked to do by another daemon
-//!   (`at`, `systemd-run`, a container engine); anything when the node process itself is killed, until a later version gives each
-//!   piece of work a cgroup. Cgroups (version 2) would hold all of it, but are not delegated to ordinary users on most machines.
+//!   (`at`, `systemd-run`, a container engine). Cgroups (version 2) would hold all of it, but are not delegated to ordinary users on most
+//!   machines.
 //!
 //! # What a subreaper asks of its process
 //! The kernel's flag is one of the whole process, and so is the ledger in here: several nodes in one process share both. Children
 //! of the process that are not a node's must be in the process's own group, as they are by default: those are never touched. A process
 //! that works against the node (a fork bomb of which every generation is a session of its own) is chased as long as it runs.
 
+mod former;
 mod ledger;
 mod orphans;
 
@@ -34,6 +37,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
+pub(crate) use former::kill_former;
 use ledger::Spawning;
 pub(crate) use ledger::{Claim, become_subreaper};
 

@@ -2,7 +2,8 @@
 //!
 //! A node takes [`ToNode`](jobyard_kernel::ToNode) messages and gives [`FromNode`](jobyard_kernel::FromNode) messages. It knows
 //! no jobs, no queue and no other node: each piece of work comes complete, is done by one plugin instance in one tokio task, and
-//! is reported ended when nothing of it is left on the machine. Called by the engine, in process today.
+//! is reported ended when nothing of it is left on the machine. Called by the engine through a [`NodeLink`],
+//! in process or as a [`process`] of its own.
 //!
 //! ```no_run
 //! # use jobyard_node::{Node, NodeConfig, NodeError, PluginSet};
@@ -44,7 +45,9 @@ mod config;
 mod desk;
 pub mod failure;
 pub mod leftovers;
+mod link;
 mod node;
+pub mod process;
 mod processes;
 mod spawn;
 mod spawner;
@@ -57,5 +60,7 @@ pub use config::{
     FORGOTTEN_MAX, MESSAGES_WAITING_MAX, NodeConfig, NodeError, OUTPUT_BYTES_MAX, PluginSet,
     WORK_MAX,
 };
+pub use link::{LinkError, LinkEvent, NodeLink};
 pub use node::{Node, NodeGone, NodeHandle};
+pub use process::{NodeProcess, ProcessConfig};
 pub use stop::STOP_SLACK;

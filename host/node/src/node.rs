@@ -50,10 +50,20 @@ impl Node {
         config: NodeConfig,
         plugins: PluginSet,
     ) -> Result<(NodeHandle, mpsc::Receiver<FromNode>), NodeError> {
+        let run = run_name(&config.name);
+        Node::start_run(config, plugins, run)
+    }
+
+    /// The same, with a name for this run of the node that no other has had on this machine.
+    pub(crate) fn start_run(
+        config: NodeConfig,
+        plugins: PluginSet,
+        run: String,
+    ) -> Result<(NodeHandle, mpsc::Receiver<FromNode>), NodeError> {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return Err(NodeError::NoRuntime { name: config.name });
         };
-        let shared = Arc::new(Shared::new(config, plugins)?);
+        let shared = Arc::new(Shared::new(config, plugins, run)?);
         let (inbox, orders) = mpsc::channel(MESSAGES_WAITING_MAX);
         let (outbox, reports) = mpsc::channel(MESSAGES_WAITING_MAX);
         runtime.spawn(Desk::new(shared.clone(), orders).run(outbox));
@@ -87,6 +97,15 @@ impl NodeHandle {
             .send(Order::Message(message))
             .await
             .map_err(|_| self.gone())
+    }
+
+    /// What the node holds: attempts that run, and attempts that have ended and were not forgotten. Where each of them stands is
+    /// reported again, after this answer. Take reports meanwhile, or it may not come.
+    pub async fn holds(&self) -> Result<Vec<Execution>, NodeGone> {
+        let (answer, held) = oneshot::channel();
+        let asked = self.0.inbox.send(Order::Holds(answer)).await;
+        asked.map_err(|_| self.gone())?;
+        held.await.map_err(|_| self.gone())
     }
 
     /// Ends all work, with this grace, and returns when nothing is left. Starts that come meanwhile are
@@ -136,7 +155,7 @@ impl Drop for Handle {
 }
 
 impl Shared {
-    fn new(config: NodeConfig, plugins: PluginSet) -> Result<Shared, NodeError> {
+    fn new(config: NodeConfig, plugins: PluginSet, run: String) -> Result<Shared, NodeError> {
         let name = config.name.clone();
         let system = |what| {
             let name = name.clone();
@@ -169,7 +188,7 @@ impl Shared {
             spawner: Spawner::new(config.spawn_threads, &cpus)
                 .map_err(system("the threads that start processes"))?,
             cpus,
-            run: run_name(&config.name),
+            run,
             captures,
             config,
             plugins,
@@ -259,7 +278,7 @@ fn raise_file_limit() {
 }
 
 /// Not the same for any two runs of nodes on one machine.
-fn run_name(node: &str) -> String {
+pub(crate) fn run_name(node: &str) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let since_epoch = SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -150,6 +150,20 @@ impl<S> Table<S> {
         self.report(Report::Ended(execution));
     }
 
+    /// All that is held: what runs, and what has ended and was not forgotten. Where each of them stands is said (again).
+    pub(crate) fn holds(&mut self) -> Vec<Execution> {
+        let reports: Vec<_> = self
+            .work
+            .iter()
+            .map(|(&execution, entry)| match entry {
+                Entry::Running(_) => Report::Started(execution),
+                Entry::Ended { .. } => Report::Ended(execution),
+            })
+            .collect();
+        reports.into_iter().for_each(|report| self.report(report));
+        self.work.keys().copied().collect()
+    }
+
     /// What stops each piece of work that runs.
     pub(crate) fn stoppers(&self) -> impl Iterator<Item = &S> {
         self.work.values().filter_map(|entry| match entry {
@@ -347,6 +361,28 @@ mod tests {
         );
         assert_eq!(table.start(&assignment(attempt(1))), Begin::No);
         assert_eq!(reports(&mut table), [ended(attempt(1), Ending::Lost)]);
+    }
+
+    #[test]
+    fn to_a_host_that_comes_back_everything_is_said_again() {
+        let mut table = running(1);
+        let mut other = assignment(attempt(1));
+        other.execution.instance = 1;
+        assert_eq!(table.start(&other), Begin::Yes { after: vec![] });
+        table.begun(other.execution, 2);
+        let ending = Ending::Exited { code: 0 };
+        table.ended(other.execution, ending.clone(), String::new());
+        while table.next_report().is_some() {}
+        assert_eq!(table.holds(), [attempt(1), other.execution]);
+        let again = [
+            FromNode::Started {
+                execution: attempt(1),
+            },
+            ended(other.execution, ending),
+        ];
+        assert_eq!(reports(&mut table), again);
+        table.forget(other.execution);
+        assert_eq!(table.holds(), [attempt(1)]);
     }
 
     #[test]

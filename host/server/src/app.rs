@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
-use jobyard::Engine;
-use tokio::sync::{Mutex, watch};
+use jobyard::kernel::{Job, State};
+use jobyard::{Engine, JobId};
+use tokio::sync::watch;
 
 use crate::{Problem, jobs, nodes, parameters, tasks};
 
@@ -15,13 +16,36 @@ pub(crate) struct App {
     pub(crate) engine: Engine,
     /// The nodes of this host, whose output is at hand.
     pub(crate) local_nodes: Arc<[String]>,
-    /// One change of parameters after the other: each reads all and writes all.
-    pub(crate) parameters: Arc<Mutex<()>>,
     /// Becomes true when the daemon is to stop: who waits for something is answered with what there is.
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
 impl App {
+    /// Looks at a job, which may be one of history. Everything that shows one job comes through here.
+    pub(crate) async fn job<T: Send + 'static>(
+        &self,
+        id: JobId,
+        read: impl Fn(&State, &Job) -> T + Send + Clone + 'static,
+    ) -> Result<T, Problem> {
+        loop {
+            let live = read.clone();
+            let live = move |state: &State, _: &_| state.job(id).map(|job| live(state, job));
+            if let Some(seen) = self.engine.look(live).await? {
+                return Ok(seen);
+            }
+            // What a look shows is durable, so a job that has left memory is in history.
+            if let Some(record) = self.engine.record(id).await? {
+                let look = move |state: &State, _: &_| read(state, &record.job);
+                return Ok(self.engine.look(look).await?);
+            }
+            // It may have been brought back in between.
+            let is_live = move |state: &State, _: &_| state.job(id).is_some();
+            if !self.engine.look(is_live).await? {
+                return Err(Problem::unknown_job(id));
+            }
+        }
+    }
+
     /// Returns when the daemon is to stop.
     pub(crate) async fn stopping(&self) {
         let mut stopping = self.stopping.clone();

@@ -3,7 +3,7 @@
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use jobyard::kernel::{Job, Rejection};
+use jobyard::kernel::Job;
 use jobyard::{Actor, JobView, Role};
 use nix::unistd::{Uid, User};
 use tokio::net::unix::UCred;
@@ -62,17 +62,6 @@ impl Caller {
         let (by, id, owner) = (&self.0.name, job.id, &job.spec.owner);
         let detail = format!("{by} may not look at {what} of job {id} of {owner}");
         Err(denied(detail))
-    }
-
-    /// That they may do what only administrators may, where no command of the kernel asks.
-    pub(crate) fn administers(&self, what: &'static str) -> Result<(), Problem> {
-        match self.0.is(Role::Administrator) {
-            true => Ok(()),
-            false => Err(Problem::from(Rejection::ForAdministrators {
-                by: self.0.name.clone(),
-                what,
-            })),
-        }
     }
 }
 

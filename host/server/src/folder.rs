@@ -58,8 +58,8 @@ pub enum FolderError {
 impl DataFolder {
     /// Makes the folder if it is not there, and locks it. With a group, its members may connect to the socket.
     ///
-    /// A folder that is made here is open to this user only (0700), or passable for the group (0710). One that is
-    /// there keeps its owner and mode.
+    /// A folder that is made here is open to this user only (0700), one that is there keeps its mode. With a group it becomes
+    /// the group's, whose members may pass through (0710).
     ///
     /// # Errors
     /// Another daemon has it, or the system refuses.
@@ -82,6 +82,17 @@ impl DataFolder {
     /// The folder, absolute.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// A folder in it for this user only, also where a group may pass through to the socket.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn private(&self, name: &str) -> Result<PathBuf, FolderError> {
+        let path = self.path.join(name);
+        let mut builder = DirBuilder::new();
+        let made = builder.recursive(true).mode(0o700).create(&path);
+        made.map_err(at(&path)).map(|()| path)
     }
 
     /// Its socket.
@@ -128,16 +139,16 @@ fn find_group(name: &str) -> Result<u32, FolderError> {
 }
 
 fn make(path: &Path, group: Option<u32>) -> io::Result<()> {
-    if path.is_dir() {
-        return Ok(());
+    if !path.is_dir() {
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        DirBuilder::new().mode(0o700).create(path)?;
     }
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent)?;
-    }
-    DirBuilder::new().mode(0o700).create(path)?;
     if let Some(group) = group {
         chown(path, None, Some(group))?;
-        std::fs::set_permissions(path, Permissions::from_mode(0o710))?;
+        let mode = std::fs::metadata(path)?.permissions().mode();
+        std::fs::set_permissions(path, Permissions::from_mode(mode & 0o777 | 0o010))?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::channel::{Channel, Sender};
-use jobyard::kernel::{Execution, Rejection, Task, TaskKind};
+use jobyard::kernel::{Execution, Job, Rejection, Task, TaskKind};
 use jobyard::{JobId, TaskId};
 use serde::{Deserialize, Serialize};
 use tokio::fs::File;
@@ -65,10 +65,9 @@ pub(crate) async fn output(
     TaskPath(job, task): TaskPath,
     Asked(query): Asked<OutputQuery>,
 ) -> Result<Response, Problem> {
-    let (what, asked) = (query.clone(), caller.clone());
-    let look =
-        move |state: &jobyard::kernel::State, _: &_| what_is_asked(state, &asked, job, task, &what);
-    let instance = app.engine.look(look).await??;
+    let what = query.clone();
+    let asked = move |_: &_, job: &Job| what_is_asked(&caller, job, task, &what);
+    let instance = app.job(job, asked).await??;
     let (sender, body) = Channel::<Bytes, io::Error>::new(PIECES_WAITING_MAX);
     let reader = Reader {
         app,
@@ -89,13 +88,12 @@ pub(crate) async fn output(
 
 /// The instance; none: all of them.
 fn what_is_asked(
-    state: &jobyard::kernel::State,
     caller: &Caller,
-    id: JobId,
+    job: &Job,
     task_id: TaskId,
     query: &OutputQuery,
 ) -> Result<Option<u32>, Problem> {
-    let job = state.job(id).ok_or_else(|| Problem::unknown_job(id))?;
+    let id = job.id;
     caller.may_look_at(job, "the output")?;
     let task = job
         .task(task_id)
@@ -212,11 +210,9 @@ impl Reader {
     }
 
     async fn latest(&self, instance: u32) -> Option<(u32, bool)> {
-        let (job, task) = (self.job, self.task);
-        let look = move |state: &jobyard::kernel::State, _: &_| {
-            Some(latest(state.job(job)?.task(task)?, instance))
-        };
-        self.app.engine.look(look).await.ok()?
+        let task = self.task;
+        let look = move |_: &_, job: &Job| Some(latest(job.task(task)?, instance));
+        self.app.job(self.job, look).await.ok()?
     }
 
     /// Where an attempt's output is. Nodes of this host share a folder, so that any of them knows.

@@ -3,7 +3,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jobyard::EngineError;
-use jobyard::kernel::{JobId, Rejection, TaskId};
+use jobyard::kernel::{BadParameter, JobId, Rejection, TaskId};
 use serde::{Deserialize, Serialize};
 
 /// Why a request was not carried out. Displayed as its `detail`.
@@ -58,6 +58,7 @@ impl From<Rejection> for Problem {
                 | Rejection::UnknownTask { .. }
                 | Rejection::UnknownInstance { .. }
                 | Rejection::UnknownNode(_)
+                | Rejection::Parameter(BadParameter::Unknown { .. })
         );
         let denied = matches!(
             rejection,
@@ -67,7 +68,10 @@ impl From<Rejection> for Problem {
         );
         let unusable = matches!(
             rejection,
-            Rejection::MessageTooLong { .. } | Rejection::Invalid(_) | Rejection::InvalidHold
+            Rejection::MessageTooLong { .. }
+                | Rejection::Invalid(_)
+                | Rejection::InvalidHold
+                | Rejection::Parameter(BadParameter::Value { .. })
         );
         let status = match () {
             () if unknown => StatusCode::NOT_FOUND,
@@ -76,7 +80,15 @@ impl From<Rejection> for Problem {
             // The rest is about the state that something is in.
             () => StatusCode::CONFLICT,
         };
-        Problem::new(status, (&rejection).into(), rejection.to_string())
+        let code = if let Rejection::Parameter(bad) = &rejection {
+            match bad {
+                BadParameter::Unknown { .. } => "UnknownParameter",
+                BadParameter::Value { .. } => "InvalidParameter",
+            }
+        } else {
+            (&rejection).into()
+        };
+        Problem::new(status, code, rejection.to_string())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The socket's loop: takes connections, finds out who is there, and ends without cutting anyone short.
 
 use std::convert::Infallible;
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,9 +14,9 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use jobyard::Engine;
+use jobyard::{Engine, Role};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower_service::Service as _;
 
 use crate::app::{App, routes};
@@ -25,6 +25,8 @@ use crate::{DataFolder, FolderError};
 
 /// Connections at a time; more wait to be accepted.
 const CONNECTIONS_MAX: usize = 1_024;
+/// Of those, by all who are not administrators; more are closed at once, so that an administrator can always get in.
+const CONNECTIONS_OF_USERS_MAX: usize = 768;
 /// How long the head of a request may take to arrive, also the first.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
 /// How long requests that are being answered are waited for at the end.
@@ -63,7 +65,6 @@ impl Service {
         let app = App {
             engine,
             local_nodes: local_nodes.into(),
-            parameters: Arc::new(Mutex::new(())),
             stopping,
         };
         Ok(Service {
@@ -84,7 +85,16 @@ impl Service {
     pub async fn run(self, stop: impl Future<Output = ()>) -> DataFolder {
         let router = routes(self.app);
         let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let room_for_users = Arc::new(Semaphore::new(CONNECTIONS_OF_USERS_MAX));
         let graceful = GracefulShutdown::new();
+        let take = |(stream, permit)| {
+            let peer = Peer {
+                stream,
+                room_for_users: room_for_users.clone(),
+                _permit: permit,
+            };
+            tokio::spawn(serve(peer, router.clone(), graceful.watcher()));
+        };
         tokio::pin!(stop);
         loop {
             let accepted = tokio::select! {
@@ -92,17 +102,20 @@ impl Service {
                 accepted = accept(&self.listener, &room) => accepted,
             };
             match accepted {
-                Ok((stream, permit)) => {
-                    let serving = serve(stream, router.clone(), graceful.watcher(), permit);
-                    tokio::spawn(serving);
-                }
+                Ok(connection) => take(connection),
                 Err(error) => {
-                    eprintln!("jobyard: a connection could not be taken: {error}");
+                    say(&format!("a connection could not be taken: {error}"));
                     tokio::time::sleep(ACCEPT_AGAIN_AFTER).await;
                 }
             }
         }
         self.folder.unlisten();
+        // Nobody can connect any more; who did is not turned away.
+        while let Ok(Ok(connection)) =
+            tokio::time::timeout(Duration::ZERO, accept(&self.listener, &room)).await
+        {
+            take(connection);
+        }
         drop(self.listener);
         // An error means that nobody waits.
         let _ = self.stop.send(true);
@@ -110,7 +123,7 @@ impl Service {
             .await
             .is_err()
         {
-            eprintln!("jobyard: some requests were not answered in time");
+            say("some requests were not answered in time");
         }
         self.folder
     }
@@ -126,17 +139,33 @@ async fn accept(
     Ok((stream, permit))
 }
 
-/// One connection to its end.
-async fn serve(
+/// A line for whoever keeps the daemon's log; there may be nobody.
+fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "jobyard: {text}");
+}
+
+/// Somebody who connected.
+struct Peer {
     stream: UnixStream,
-    router: Router,
-    watcher: Watcher,
+    room_for_users: Arc<Semaphore>,
     _permit: OwnedSemaphorePermit,
-) {
-    let Ok(peer) = stream.peer_cred() else { return };
-    // Names may come over the network.
-    let Ok(caller) = tokio::task::spawn_blocking(move || Caller::of(peer)).await else {
+}
+
+/// One connection to its end.
+async fn serve(peer: Peer, router: Router, watcher: Watcher) {
+    let Ok(credentials) = peer.stream.peer_cred() else {
         return;
+    };
+    // Names may come over the network.
+    let Ok(caller) = tokio::task::spawn_blocking(move || Caller::of(credentials)).await else {
+        return;
+    };
+    let _room = match caller.0.is(Role::Administrator) {
+        true => None,
+        false => match peer.room_for_users.try_acquire_owned() {
+            Ok(permit) => Some(permit),
+            Err(_) => return,
+        },
     };
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(caller.clone());
@@ -146,7 +175,7 @@ async fn serve(
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME_MAX);
-    let connection = http.serve_connection(TokioIo::new(stream), service);
+    let connection = http.serve_connection(TokioIo::new(peer.stream), service);
     // An error means that the peer went away or does not speak HTTP; hyper has said so to it.
     let _ = watcher.watch(connection).await;
 }

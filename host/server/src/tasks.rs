@@ -10,7 +10,7 @@
 use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use jobyard::kernel::{Command, Task, TaskState};
+use jobyard::kernel::{Command, Job, Task, TaskState};
 use jobyard::{JobId, TaskId, TaskView, rfc3339};
 use serde::{Deserialize, Serialize};
 
@@ -102,8 +102,7 @@ async fn list(
 ) -> Result<Json<TaskPage>, Problem> {
     let limit = crate::jobs::page_limit(query.limit)? as u32;
     let after = query.after.unwrap_or(0);
-    let look = move |state: &jobyard::kernel::State, _: &_| {
-        let job = state.job(id).ok_or_else(|| Problem::unknown_job(id))?;
+    let page = move |_: &_, job: &Job| {
         caller.may_look_at(job, "the tasks")?;
         let last = (job.tasks.len() as u32).min(after.saturating_add(limit));
         let ids = after.saturating_add(1)..=last;
@@ -112,7 +111,7 @@ async fn list(
             next: (last < job.tasks.len() as u32).then_some(last),
         })
     };
-    app.engine.look(look).await?.map(Json)
+    app.job(id, page).await?.map(Json)
 }
 
 async fn view(
@@ -209,8 +208,7 @@ async fn detail(
     task_id: TaskId,
 ) -> Result<TaskDetail, Problem> {
     let caller = caller.clone();
-    let look = move |state: &jobyard::kernel::State, _: &_| {
-        let job = state.job(id).ok_or_else(|| Problem::unknown_job(id))?;
+    let detail = move |state: &_, job: &Job| {
         caller.may_look_at(job, "the tasks")?;
         let task = job
             .task(task_id)
@@ -222,7 +220,7 @@ async fn detail(
             runs: runs(state, task),
         })
     };
-    app.engine.look(look).await?
+    app.job(id, detail).await?
 }
 
 fn runs(state: &jobyard::kernel::State, task: &Task) -> Vec<RunView> {

@@ -37,6 +37,14 @@ pub(crate) enum JobVerb {
     Finish(Finish),
     /// Queue jobs again
     Requeue(Many),
+    /// Take jobs out of the queue, or ended ones up again, to edit and submit them
+    Configure(Many),
+    /// Do not start a job before a time; or, with --clear, let it start again
+    Hold(Hold),
+    /// Add a copy of a job
+    Clone(One),
+    /// Take a job away that was never submitted
+    Delete(Delete),
     /// Print what tasks wrote
     Output(Output),
 }
@@ -158,6 +166,30 @@ pub(crate) struct Finish {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Hold {
+    #[command(flatten)]
+    pub(crate) job: One,
+    /// Until then, as 2027-01-31T08:00:00Z
+    #[arg(
+        long,
+        value_name = "TIME",
+        required_unless_present = "clear",
+        conflicts_with = "clear"
+    )]
+    pub(crate) until: Option<String>,
+    /// Not any more
+    #[arg(long)]
+    pub(crate) clear: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Delete {
+    /// The job's id
+    #[arg(value_name = "JOB")]
+    pub(crate) id: u32,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Output {
     /// Of which: JOB, JOB.TASK or JOB.TASK.INSTANCE
     #[arg(value_name = "ID")]
@@ -264,6 +296,8 @@ pub(crate) enum ParamVerb {
     Get(ParamGet),
     /// Set one
     Set(ParamSet),
+    /// Set one to its default
+    Reset(ParamGet),
 }
 
 #[derive(Debug, Args)]

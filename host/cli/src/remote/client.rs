@@ -50,6 +50,11 @@ impl Client {
         self.with_json(Method::PUT, path, body).await
     }
 
+    /// The answer; null where there is none.
+    pub(crate) async fn delete(&self, path: &str) -> Result<Value, Failure> {
+        json(self.send(Method::DELETE, path, None).await?).await
+    }
+
     /// Posts a body that is there already, with its type.
     pub(crate) async fn post_text(
         &self,
@@ -74,24 +79,40 @@ impl Client {
         json(self.send(method, path, body).await?).await
     }
 
+    /// A daemon that ends may close a connection without an answer: what may be asked twice is.
     async fn send(
         &self,
         method: Method,
         path: &str,
         body: Option<(&str, Bytes)>,
     ) -> Result<Response<Incoming>, Failure> {
-        let socket = self.folder.join(SOCKET);
-        let stream = UnixStream::connect(&socket).await;
-        let stream = stream.map_err(|error| self.no_daemon(&error))?;
-        let broken = |error: hyper::Error| {
-            let text = format!(
+        let first = self.exchange(&method, path, body.clone()).await;
+        let answer = match first {
+            Err(Lost::Answer(_)) if [Method::GET, Method::PUT].contains(&method) => {
+                self.exchange(&method, path, body).await
+            }
+            first => first,
+        };
+        match answer {
+            Ok(answer) if answer.status().is_success() => Ok(answer),
+            Ok(answer) => Err(refusal(answer).await),
+            Err(Lost::Daemon(error)) => Err(self.no_daemon(&error)),
+            Err(Lost::Answer(error)) => Err(Failure::work(format!(
                 "the daemon of {} did not answer: {error}",
                 self.folder.display()
-            );
-            Failure::work(text)
-        };
+            ))),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<(&str, Bytes)>,
+    ) -> Result<Response<Incoming>, Lost> {
+        let stream = self.connect().await.map_err(Lost::Daemon)?;
         let connection = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
-        let (mut sender, connection) = connection.map_err(broken)?;
+        let (mut sender, connection) = connection.map_err(Lost::answer)?;
         // It ends with the answer; what goes wrong shows there.
         tokio::spawn(async move { drop(connection.await) });
         let mut request = Request::builder()
@@ -102,11 +123,18 @@ impl Client {
             request = request.header(CONTENT_TYPE, *media_type);
         }
         let body = body.map_or_else(Bytes::new, |(_, bytes)| bytes);
-        let request = request.body(Full::new(body)).map_err(Failure::work)?;
-        let answer = sender.send_request(request).await.map_err(broken)?;
-        match answer.status().is_success() {
-            true => Ok(answer),
-            false => Err(refusal(answer).await),
+        let request = request.body(Full::new(body)).map_err(Lost::answer)?;
+        sender.send_request(request).await.map_err(Lost::answer)
+    }
+
+    /// A connection that is reset at once was waiting for a daemon that ended: its socket has gone, or is another's by now.
+    async fn connect(&self) -> io::Result<UnixStream> {
+        let socket = self.folder.join(SOCKET);
+        match UnixStream::connect(&socket).await {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                UnixStream::connect(&socket).await
+            }
+            result => result,
         }
     }
 
@@ -124,6 +152,20 @@ impl Client {
         } else {
             format!("the daemon in {folder} cannot be reached: {error}")
         })
+    }
+}
+
+/// Why there is no answer.
+enum Lost {
+    /// Nobody is there to ask.
+    Daemon(io::Error),
+    /// It was asked, and may have done it.
+    Answer(String),
+}
+
+impl Lost {
+    fn answer(error: impl std::fmt::Display) -> Lost {
+        Lost::Answer(error.to_string())
     }
 }
 
@@ -150,7 +192,10 @@ fn with_query(path: &str, query: impl Serialize) -> Result<String, Failure> {
 
 async fn json(answer: Response<Incoming>) -> Result<Value, Failure> {
     let bytes = answer.into_body().collect().await.map_err(Failure::work)?;
-    serde_json::from_slice(&bytes.to_bytes()).map_err(Failure::work)
+    match bytes.to_bytes() {
+        bytes if bytes.is_empty() => Ok(Value::Null),
+        bytes => serde_json::from_slice(&bytes).map_err(Failure::work),
+    }
 }
 
 async fn refusal(answer: Response<Incoming>) -> Failure {

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use http_body_util::BodyExt;
 use jobyard::JobView;
-use jobyard_server::jobs::{Answers, JobPage, ListQuery, Order, PAGE_MAX, WaitQuery};
+use jobyard_server::jobs::{self, Answers, JobPage, ListQuery, Order, PAGE_MAX, WaitQuery};
 use jobyard_server::tasks::{OutputQuery, Stream, TaskPage, TaskQuery};
 use serde_json::{Value, json};
 
-use super::args::{Add, Id, JobVerb, List, Many, One, Output, Submit, Wait};
+use super::args::{Add, Hold, Id, JobVerb, List, Many, One, Output, Submit, Wait};
 use super::job_file::NewJob;
 use super::{Client, client, job_show, show};
 use crate::args::Format;
@@ -53,6 +53,16 @@ pub(crate) fn run(verb: JobVerb) -> impl AsyncFnOnce(Client) -> Result<ExitCode,
                 many(client, "finish", args.jobs, order).await
             }
             JobVerb::Requeue(jobs) => many(client, "requeue", jobs, Order::default()).await,
+            JobVerb::Configure(jobs) => many(client, "configure", jobs, Order::default()).await,
+            JobVerb::Hold(args) => hold(client, args).await,
+            JobVerb::Clone(args) => {
+                let answer = client.post(&format!("/jobs/{}/clone", args.id), ()).await?;
+                one(answer, args.show.format)
+            }
+            JobVerb::Delete(args) => {
+                client.delete(&format!("/jobs/{}", args.id)).await?;
+                Ok(ExitCode::SUCCESS)
+            }
             JobVerb::Output(args) => output(client, args).await,
         }
     }
@@ -85,8 +95,21 @@ async fn new(client: &Client, job: &NewJob, format: Format) -> Result<ExitCode, 
             "{file}: job {id} was refused: {why}"
         )));
     }
+    one(answer, format)
+}
+
+fn one(answer: Value, format: Format) -> Result<ExitCode, Failure> {
     show::answer(format, answer, |job: JobView| job_show::line(&job))?;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn hold(client: &Client, args: Hold) -> Result<ExitCode, Failure> {
+    let path = format!("/jobs/{}/hold", args.job.id);
+    let answer = match args.until {
+        Some(until) => client.put(&path, jobs::Hold { until }).await?,
+        None => client.delete(&path).await?,
+    };
+    one(answer, args.job.show.format)
 }
 
 async fn list(client: &Client, args: List) -> Result<ExitCode, Failure> {

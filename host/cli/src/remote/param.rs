@@ -32,6 +32,12 @@ pub(crate) fn run(verb: ParamVerb) -> impl AsyncFnOnce(Client) -> Result<ExitCod
                     format!("{} = {}", p.name, p.value)
                 })?;
             }
+            ParamVerb::Reset(args) => {
+                let answer = client.delete(&path(&args.name)).await?;
+                show::answer(args.show.format, answer, |p: ParameterView| {
+                    format!("{} = {}", p.name, p.value)
+                })?;
+            }
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -219,6 +219,9 @@ impl Watch {
             Notice::Stopped(error) | Notice::SnapshotFailed(error) => {
                 self.progress.say(&format!("jobyard: {error}"))
             }
+            Notice::NodeLink { node, text } => {
+                self.progress.say(&format!("jobyard: node {node}: {text}"));
+            }
             Notice::Output { .. } => {}
         }
     }

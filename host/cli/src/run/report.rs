@@ -92,6 +92,8 @@ impl Times {
                 self.ended_at = Some(at);
             }
             Fact::ParametersSet(_)
+            | Fact::TemplateSet(_)
+            | Fact::TemplateRemoved { .. }
             | Fact::NodeAdded { .. }
             | Fact::NodeStateChanged { .. }
             | Fact::NodeGroupsSet { .. }
@@ -119,7 +121,10 @@ impl Times {
             | Fact::TaskSubmitted { .. }
             | Fact::TaskConfigured { .. }
             | Fact::TaskModified { .. }
-            | Fact::JobPurged { .. } => {}
+            | Fact::JobPurged { .. }
+            | Fact::JobArchived { .. }
+            | Fact::JobRecalled { .. }
+            | Fact::HistoryPurged { .. } => {}
         }
     }
 

@@ -90,11 +90,17 @@ impl Format {
             "toml" => Format::Toml,
             "json" => Format::Json,
             "xml" => Format::HpcXml,
-            _ => match without_mark(text).trim_start().chars().next() {
-                Some('<') => Format::HpcXml,
-                Some('{') => Format::Json,
-                _ => Format::Toml,
-            },
+            _ => {
+                let text = without_mark(text).trim_start();
+                // A list of JSON jobs; what begins with `[[` or `[name` is TOML.
+                let list = text.strip_prefix('[').map(str::trim_start);
+                match text.chars().next() {
+                    Some('<') => Format::HpcXml,
+                    Some('{') => Format::Json,
+                    _ if list.is_some_and(|rest| rest.starts_with('{')) => Format::Json,
+                    _ => Format::Toml,
+                }
+            }
         }
     }
 }

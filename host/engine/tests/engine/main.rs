@@ -2,7 +2,10 @@
 
 mod durable;
 mod faults;
+mod history;
 mod life;
+mod many;
+mod outlives;
 mod recovery;
 
 #[path = "../../../plugin/tests/plugins/wat.rs"]

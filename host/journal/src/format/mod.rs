@@ -9,6 +9,7 @@
 //! What it is not: a place that knows any event. Nothing here is written by hand for a type.
 
 mod decode;
+mod json;
 mod shape;
 mod trace;
 mod wire;
@@ -17,6 +18,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use decode::decode;
+pub use json::to_json;
 pub use shape::{Shape, Shapes, Variant};
 pub use trace::trace;
 

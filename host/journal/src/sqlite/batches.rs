@@ -10,6 +10,10 @@ use super::codec::Codec;
 use super::failure::{Failure, damaged};
 use crate::{JournalError, Sequence};
 
+/// Batches whose first event comes after a number.
+pub(super) const ALL: &str =
+    "SELECT first, last, at, format, checksum, events FROM batches WHERE first > ?1 ORDER BY first";
+
 /// A row of `batches`.
 #[derive(Debug)]
 pub(super) struct Batch {
@@ -31,7 +35,8 @@ pub(super) struct Head {
 }
 
 impl Batch {
-    fn of(row: &Row<'_>) -> Result<Self, rusqlite::Error> {
+    /// Of a row of [`ALL`].
+    pub(super) fn of(row: &Row<'_>) -> Result<Self, rusqlite::Error> {
         Ok(Batch {
             first: row.get(0)?,
             last: row.get(1)?,
@@ -78,24 +83,32 @@ impl Batch {
         codec: &Codec,
         before: (Sequence, u32),
     ) -> Result<Vec<Event>, JournalError> {
+        self.follows(path, before)?;
         let place = || format!("events {} to {}", self.first, self.last);
-        let wrong = |what: &str| Err(damaged(path, format!("{}: {what}", place())));
-        if self.first != before.0 + 1 {
-            let (first, last) = (before.0 + 1, self.first.saturating_sub(1));
-            return Err(damaged(
-                path,
-                format!("events {first} to {last} are missing"),
-            ));
-        }
-        if self.checksum != self.sum_after(before.1) {
-            return wrong("the checksum does not fit");
-        }
         let events: Vec<Event> =
             codec.decode(connection, path, self.format, &self.events, &place)?;
         match self.last.checked_sub(before.0) == Some(events.len() as u64) && !events.is_empty() {
             true => Ok(events),
-            false => wrong("their number does not fit"),
+            false => Err(damaged(
+                path,
+                format!("{}: their number does not fit", place()),
+            )),
         }
+    }
+
+    /// It is what was written after the batch that ended there.
+    pub(super) fn follows(&self, path: &Path, before: (Sequence, u32)) -> Result<(), JournalError> {
+        let (first, last) = (self.first, self.last);
+        if first != before.0 + 1 {
+            let (missing, end) = (before.0 + 1, first.saturating_sub(1));
+            let what = format!("events {missing} to {end} are missing");
+            return Err(damaged(path, what));
+        }
+        if self.checksum != self.sum_after(before.1) {
+            let what = format!("events {first} to {last}: the checksum does not fit");
+            return Err(damaged(path, what));
+        }
+        Ok(())
     }
 }
 
@@ -133,7 +146,7 @@ pub(super) fn check_head(connection: &Connection, path: &Path) -> Result<Head, J
 }
 
 /// The last event before number `from` that ends a batch, and that batch's checksum.
-fn before(
+pub(super) fn before(
     connection: &Connection,
     path: &Path,
     head: &Head,
@@ -169,9 +182,8 @@ pub(super) fn read(
         return Ok(all);
     }
     let mut end = before(connection, path, &head, from)?;
-    let rows = "SELECT first, last, at, format, checksum, events FROM batches WHERE first > ?1 ORDER BY first";
     let failed = |error: rusqlite::Error| error.at(path);
-    let mut statement = connection.prepare_cached(rows).map_err(failed)?;
+    let mut statement = connection.prepare_cached(ALL).map_err(failed)?;
     let mut rows = statement.query([end.0]).map_err(failed)?;
     while all.len() < limit {
         let Some(row) = rows.next().map_err(failed)? else {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::de::DeserializeOwned;
 
 use super::failure::{Failure, damaged};
@@ -44,7 +44,9 @@ impl Codec {
     pub(super) fn register(&mut self, connection: &Connection) -> Result<(), rusqlite::Error> {
         self.find(connection)?;
         if self.id.is_none() {
-            connection.execute("INSERT INTO formats (shape) VALUES (?1)", [&self.shape])?;
+            let row = "INSERT INTO formats (checksum, shape) VALUES (?1, ?2)";
+            let checksum = crc32fast::hash(self.shape.as_bytes());
+            connection.execute(row, params![checksum, self.shape])?;
             self.find(connection)?;
         }
         Ok(())
@@ -88,16 +90,28 @@ impl Codec {
         if let Some(shapes) = others.get(&format) {
             return Ok(shapes.clone());
         }
-        let text = "SELECT shape FROM formats WHERE id = ?1";
-        let text: Option<String> = connection
-            .query_row(text, [format], |row| row.get(0))
-            .optional()
-            .map_err(|error| error.at(path))?;
-        let text = text.ok_or_else(|| damaged(path, format!("format {format} is not there")))?;
-        let shapes: Shapes = serde_json::from_str(&text)
-            .map_err(|error| damaged(path, format!("format {format}: {error}")))?;
+        let shapes = shapes(connection, path, format)?;
         let shapes = Arc::new(shapes);
         others.insert(format, shapes.clone());
         Ok(shapes)
     }
+}
+
+/// The form that a row of `formats` describes.
+pub(super) fn shapes(
+    connection: &Connection,
+    path: &Path,
+    format: i64,
+) -> Result<Shapes, JournalError> {
+    let row = "SELECT checksum, shape FROM formats WHERE id = ?1";
+    let row: Option<(u32, String)> = connection
+        .query_row(row, [format], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+        .map_err(|error| error.at(path))?;
+    let wrong = |what: &dyn std::fmt::Display| damaged(path, format!("format {format}: {what}"));
+    let (checksum, text) = row.ok_or_else(|| wrong(&"it is not there"))?;
+    if checksum != crc32fast::hash(text.as_bytes()) {
+        return Err(wrong(&"the checksum does not fit"));
+    }
+    serde_json::from_str(&text).map_err(|error| wrong(&error))
 }

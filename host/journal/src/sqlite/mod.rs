@@ -6,19 +6,26 @@
 //! of its own: what was damaged is refused by name, never used.
 //!
 //! What it is not: a place for rules. It knows of the events what its history tables show.
+//!
+//! # The tables
+#![doc = concat!("```sql\n", include_str!("schema-1.sql"), "```")]
 
 mod batches;
 mod codec;
+mod compact;
+mod dump;
 mod failure;
+mod history;
 mod lock;
 mod schema;
 mod snapshots;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jobyard_kernel::{Event, State};
+use jobyard_kernel::{Event, Job, State};
 use rusqlite::{Connection, OpenFlags};
 
 use self::batches::{Batch, Head};
@@ -27,7 +34,11 @@ use self::failure::Failure;
 use self::lock::Lock;
 use self::snapshots::Keeper;
 use crate::format::encode;
-use crate::{Journal, JournalError, Sequence};
+use crate::{History, Journal, JournalError, Sequence};
+
+pub use self::compact::{Compacted, compact};
+pub use self::dump::dump;
+pub use self::verify::{Verified, verify};
 
 /// The file's name in its data folder.
 pub const FILE_NAME: &str = "journal.db";
@@ -43,6 +54,7 @@ pub struct SqliteJournal {
     path: PathBuf,
     connection: Arc<Mutex<Connection>>,
     events: Codec,
+    jobs: Codec,
     head: Head,
     keeper: Keeper,
     _lock: Option<Lock>,
@@ -58,6 +70,7 @@ impl SqliteJournal {
         let path = folder.join(FILE_NAME);
         make_folder(folder)?;
         let lock = Lock::take(folder, &path)?;
+        make_file(&path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -81,6 +94,8 @@ impl SqliteJournal {
         events.register(&connection).map_err(failed)?;
         let mut states = Codec::of::<State>()?;
         states.register(&connection).map_err(failed)?;
+        let mut jobs = Codec::of::<Job>()?;
+        jobs.register(&connection).map_err(failed)?;
         let head = batches::check_head(&connection, &path)?;
         let connection = Arc::new(Mutex::new(connection));
         Ok(SqliteJournal {
@@ -88,6 +103,7 @@ impl SqliteJournal {
             path,
             connection,
             events,
+            jobs,
             head,
             _lock: Some(lock),
         })
@@ -121,13 +137,13 @@ impl SqliteJournal {
         hold(&self.connection)
     }
 
-    fn write(&mut self, batch: &Batch) -> Result<(), JournalError> {
+    fn write(&mut self, row: &Batch, batch: &[Event]) -> Result<(), JournalError> {
         let mut connection = hold(&self.connection);
-        let written = connection.transaction().and_then(|transaction| {
-            batch.insert(&transaction)?;
-            transaction.commit()
-        });
-        written.map_err(|error| error.at(&self.path))
+        let failed = |error: rusqlite::Error| error.at(&self.path);
+        let transaction = connection.transaction().map_err(failed)?;
+        row.insert(&transaction).map_err(failed)?;
+        history::keep(&transaction, &self.path, &self.jobs, row.first, batch)?;
+        transaction.commit().map_err(failed)
     }
 }
 
@@ -147,6 +163,15 @@ fn make_folder(folder: &Path) -> Result<(), JournalError> {
         path: folder.to_path_buf(),
         error,
     })
+}
+
+/// Not for others, even where they may pass through the folder. SQLite gives the files beside it the same mode.
+fn make_file(path: &Path) -> Result<(), JournalError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true).mode(0o600);
+    let made = options.open(path).map(drop);
+    made.map_err(|error| lock::failed(error, path, path))
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, JournalError> {
@@ -181,7 +206,7 @@ impl Journal for SqliteJournal {
             events: events.map_err(|error| JournalError::Storage(error.to_string()))?,
         };
         row.checksum = row.sum_after(self.head.checksum);
-        self.write(&row)?;
+        self.write(&row, batch)?;
         (self.head.last, self.head.checksum) = (row.last, row.checksum);
         Ok(row.last)
     }
@@ -206,6 +231,10 @@ impl Journal for SqliteJournal {
 
     fn settle(&mut self) -> Result<(), JournalError> {
         self.keeper.settle()
+    }
+
+    fn history(&self) -> Result<Box<dyn History>, JournalError> {
+        Ok(Box::new(history::SqliteHistory::open(&self.path)?))
     }
 
     fn snapshot(&self) -> Result<Option<(Sequence, State)>, JournalError> {

@@ -1,7 +1,11 @@
 //! The SQLite journal on real files, with events of random kernel runs.
 
+mod fixture;
+mod history;
 mod refusals;
 mod store;
+mod torn;
+mod upkeep;
 mod yard;
 
 #[path = "../../../kernel/tests/kernel/numbers.rs"]

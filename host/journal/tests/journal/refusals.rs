@@ -6,6 +6,8 @@ use std::path::Path;
 
 use jobyard_journal::{Journal, JournalError, SqliteJournal, replay};
 
+use jobyard_kernel::{Actor, Command, JobSpec, TaskSpec, Timestamp, step};
+
 use crate::yard::Yard;
 
 /// The refusal, which has these words and no line break.
@@ -78,8 +80,15 @@ fn a_form_that_nobody_knows_is_named() {
     let file = folder.path().join("journal.db");
     let change = rusqlite::Connection::open(&file).unwrap();
     // What a later version may write: another name for a variant.
-    let later = "UPDATE formats SET shape = replace(shape, '\"JobAdded\"', '\"JobSummoned\"')";
-    assert!(change.execute(later, []).unwrap() > 0);
+    let event = "SELECT id, shape FROM formats WHERE shape LIKE '%\"JobAdded\"%'";
+    let (id, shape): (i64, String) = change
+        .query_row(event, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
+    let shape = shape.replace("\"JobAdded\"", "\"JobSummoned\"");
+    let later = "UPDATE formats SET shape = ?1, checksum = ?2 WHERE id = ?3";
+    let checksum = crc32fast::hash(shape.as_bytes());
+    let changed = change.execute(later, rusqlite::params![shape, checksum, id]);
+    assert_eq!(changed.unwrap(), 1);
     drop(change);
     let journal = SqliteJournal::open(folder.path()).unwrap();
     let error = replay(&journal).unwrap_err().to_string();
@@ -118,9 +127,20 @@ fn a_full_disk_is_no_place_for_snapshots() {
     let mut yard = some_journal(folder.path());
     let mut journal = SqliteJournal::open(folder.path()).unwrap();
     journal.limit_bytes(0).unwrap();
-    journal
-        .save_snapshot(journal.last(), yard.state.clone())
-        .unwrap();
+    let mut large = yard.state.clone();
+    for _ in 0..100 {
+        let task = TaskSpec {
+            command_line: "x".repeat(5_000),
+            ..TaskSpec::default()
+        };
+        let add = Command::AddJob {
+            by: Actor::user("ann"),
+            spec: JobSpec::default().into(),
+            tasks: vec![task.into()],
+        };
+        step(&mut large, &add, Timestamp(9), &mut Vec::new()).unwrap();
+    }
+    journal.save_snapshot(journal.last(), large).unwrap();
     let error = journal.settle().unwrap_err();
     assert!(matches!(error, JournalError::Full(_)), "{error:?}");
     journal.limit_bytes(u64::MAX).unwrap();

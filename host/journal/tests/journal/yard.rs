@@ -1,14 +1,21 @@
 //! A kernel that is given random commands, and what came of them.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use jobyard_journal::Journal;
-use jobyard_kernel::{Command, Event, State, Timestamp, step};
+use jobyard_kernel::{Command, Event, Fact, Job, JobId, State, Timestamp, step};
 
 use crate::numbers::Numbers;
 use crate::random;
 
+/// Jobs that have left the live state.
+pub(crate) type History = BTreeMap<JobId, Arc<Job>>;
+
 /// A state and its source of commands.
 pub(crate) struct Yard {
     pub(crate) state: State,
+    pub(crate) history: History,
     numbers: Numbers,
     now: Timestamp,
 }
@@ -25,6 +32,7 @@ impl Yard {
         let numbers = Numbers::new(seed);
         let yard = Yard {
             state,
+            history: History::new(),
             numbers,
             now,
         };
@@ -36,12 +44,40 @@ impl Yard {
         let mut events = Vec::new();
         let wanted = 1 + self.numbers.below(20) as usize;
         while events.len() < wanted {
-            let command = random::command(&self.state, self.now, &mut self.numbers);
+            let command = self.command();
             // Refusals are part of it.
             let _ = step(&mut self.state, &command, self.now, &mut events);
             self.now = Timestamp(self.now.0 + u64::from(self.numbers.below(700_000)));
         }
+        for event in &events {
+            if let Fact::JobArchived { job } = &event.fact {
+                self.history.insert(job.id, job.clone());
+            } else if let Fact::JobRecalled { job } = &event.fact {
+                self.history.remove(&job.id);
+            } else if let Fact::HistoryPurged { ended_before } = &event.fact {
+                let stays = |job: &Arc<Job>| job.times.ended >= Some(*ended_before);
+                self.history.retain(|_, job| stays(job));
+            }
+        }
         events
+    }
+
+    fn command(&mut self) -> Command {
+        match self.numbers.below(60) {
+            0 => {
+                let ended = self.state.jobs().filter(|job| job.state().is_ended());
+                Command::ArchiveJobs(ended.map(|job| job.id).collect())
+            }
+            1 => {
+                let records: Vec<_> = self.history.values().cloned().collect();
+                let record = self.numbers.pick(&records).cloned();
+                record.map_or(Command::Tick, Command::RecallJob)
+            }
+            2 if self.numbers.once_in(8) => Command::PurgeHistory {
+                ended_before: Timestamp(self.now.0 - 400_000_000),
+            },
+            _ => random::command(&self.state, self.now, &mut self.numbers),
+        }
     }
 
     /// Appends that many batches.

@@ -8,9 +8,9 @@ use crate::depend::relink;
 use crate::instances::{conclude_queued, forget_failure, requeue_instances, set_draft};
 use crate::state::job_timers;
 use crate::{
-    CancelCause, Closing, Counts, FailureCause, Grant, Job, JobError, JobId, JobSpec, Outcome,
-    Phase, QueueKey, SetId, State, StopCause, Task, TaskKind, TaskSpec, TaskState, Then, Times,
-    Timestamp,
+    CancelCause, Closing, Counts, FailureCause, Grant, HeldBy, Job, JobError, JobId, JobSpec,
+    Outcome, Phase, QueueKey, SetId, State, StopCause, Task, TaskKind, TaskSpec, TaskState, Then,
+    Times, Timestamp,
 };
 
 impl State {
@@ -44,6 +44,7 @@ impl State {
             requeue_count: 0,
             auto_requeue_count: 0,
             hold_until: spec.hold_until,
+            held_by: HeldBy::User,
             position: 0,
             min: 0,
             max: 0,

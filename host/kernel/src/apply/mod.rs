@@ -26,6 +26,11 @@ impl State {
         let at = event.at;
         match &event.fact {
             Fact::ParametersSet(parameters) => self.set_parameters(parameters.clone()),
+            Fact::TemplateSet(template) => {
+                let name = template.name.to_lowercase();
+                self.templates.insert(name, template.clone());
+            }
+            Fact::TemplateRemoved { name } => drop(self.templates.remove(name)),
             Fact::NodeAdded { node, spec } => {
                 self.last_node = node.0;
                 self.nodes.insert(
@@ -62,7 +67,7 @@ impl State {
             }
             Fact::JobModified { job, spec } => self.job_modified(*job, spec),
             Fact::MaximumChanged { job, max } => self.job_mut(*job).max = *max,
-            Fact::TasksAdded { job, tasks } => self.tasks_added(*job, tasks),
+            Fact::TasksAdded { job, tasks, .. } => self.tasks_added(*job, tasks),
             Fact::TaskSubmitted { job, task } => self.task_submitted(*job, index(*task)),
             Fact::TaskConfigured { job, task } => self.task_configured(*job, index(*task)),
             Fact::TaskModified { job, task, spec } => {
@@ -74,7 +79,9 @@ impl State {
                 self.job_invalid(at, *job, JobError::Invalid(error.clone()))
             }
             Fact::ParentFinished { job, parent } => self.parent_finished(*job, *parent),
-            Fact::HoldSet { job, until } => self.with_timers(*job, |job| job.hold_until = *until),
+            Fact::HoldSet { job, until, by } => {
+                self.with_timers(*job, |job| (job.hold_until, job.held_by) = (*until, *by));
+            }
             Fact::WaitExplained { job, waiting } => {
                 self.job_mut(*job).waiting = Some(waiting.clone())
             }
@@ -181,6 +188,10 @@ impl State {
             }
             Fact::JobEnded { job } => self.job_ended(at, *job),
             Fact::JobPurged { job } | Fact::JobDeleted { job } => self.job_gone(*job),
+            Fact::JobArchived { job } => self.archived(job.id),
+            Fact::JobRecalled { job } => self.recalled(job),
+            // History is kept elsewhere.
+            Fact::HistoryPurged { .. } => {}
         }
     }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::index_share;
 use crate::{
-    CandidateSet, CoreSet, GivingBack, Grant, JobError, JobId, JobShare, NodeId, Phase, Selector,
-    SetId, SharePhase, State,
+    CandidateSet, CoreSet, GivingBack, Grant, JobError, JobId, JobKind, JobShare, NodeId, Phase,
+    Selector, SetId, SharePhase, State,
 };
 
 impl State {
@@ -18,9 +18,12 @@ impl State {
             let job = self.jobs.get_mut(&id).expect("the event's job is there");
             node.free.take(&grant.cores);
             node.free_gpus.take(&grant.gpus);
-            node.jobs.insert(id);
-            if job.spec.exclusive {
-                node.exclusive = Some(id);
+            // A command job is beside what the node is shared among.
+            if job.spec.kind == JobKind::Batch {
+                node.jobs.insert(id);
+                if job.spec.exclusive {
+                    node.exclusive = Some(id);
+                }
             }
             let prepares = job.node_prepare.is_some();
             let share = job.shares.entry(grant.node).or_insert_with(|| JobShare {

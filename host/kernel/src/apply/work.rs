@@ -5,8 +5,8 @@ use crate::depend::{doom, task_ended};
 use crate::instances::{count_outcome, note_failure};
 use crate::state::run_timer;
 use crate::{
-    Again, Dispatch, Execution, JobError, JobId, NodeState, Outcome, Phase, Run, SharePhase, State,
-    Stop, TaskId, TaskKind, TaskRequest, Timestamp, Tries, Verdict,
+    Again, Dispatch, Execution, JobError, JobId, JobKind, NodeState, Outcome, Phase, Run,
+    SharePhase, State, Stop, TaskId, TaskKind, TaskRequest, Timestamp, Tries, Verdict,
 };
 
 impl State {
@@ -159,8 +159,9 @@ impl State {
         }
         let node = run.places[0].node;
         let set = self.sets.get(&job.candidates);
-        let usable = self.nodes[&node].state != NodeState::Offline
-            && set.is_none_or(|set| set.sorted.binary_search(&node).is_ok());
+        let open =
+            self.nodes[&node].state != NodeState::Offline || job.spec.kind == JobKind::Command;
+        let usable = open && set.is_none_or(|set| set.sorted.binary_search(&node).is_ok());
         match (task.spec.kind, verdict) {
             (TaskKind::NodePrepare, Verdict::Ended(outcome)) => {
                 let ok = matches!(outcome, Outcome::Finished { .. });

@@ -6,8 +6,8 @@ mod rejection;
 use std::sync::Arc;
 
 use crate::{
-    Decision, FromNode, JobId, JobSpec, NodeId, NodeSpec, NodeState, Parameters, TaskId, TaskSpec,
-    Timestamp,
+    Decision, FromNode, Job, JobId, JobSpec, NodeId, NodeSpec, NodeState, Parameters, TaskId,
+    TaskSpec, Template, Timestamp,
 };
 
 pub use actor::{Actor, Role, Roles};
@@ -29,6 +29,38 @@ pub enum Manner {
 pub enum Command {
     /// Set all of the cluster's parameters. The host's own, at its start: nobody is asked for.
     SetParameters(Parameters),
+    /// Set one of the cluster's parameters.
+    SetParameter {
+        /// Who asks: an administrator.
+        by: Actor,
+        /// HPC Pack's name of it, in any case.
+        name: String,
+        /// As people write it; none: its default.
+        value: Option<String>,
+    },
+    /// Set a variable of the cluster's environment, which every task gets.
+    SetEnvironment {
+        /// Who asks: an administrator.
+        by: Actor,
+        /// Its name.
+        name: String,
+        /// None: it is not set any more.
+        value: Option<String>,
+    },
+    /// Add a job template, or replace the one of that name.
+    SetTemplate {
+        /// Who asks: an administrator.
+        by: Actor,
+        /// All of it.
+        template: Arc<Template>,
+    },
+    /// Take a job template away that no job needs.
+    RemoveTemplate {
+        /// Who asks: an administrator.
+        by: Actor,
+        /// Its name, in any case.
+        name: String,
+    },
     /// Add a node to the pool, online. The host's own, as nodes join: nobody is asked for.
     AddNode(NodeSpec),
     /// Take a node offline, drain it, or bring it back.
@@ -52,6 +84,15 @@ pub enum Command {
     /// Add a job; it gets the next id.
     AddJob {
         /// Who asks; becomes the owner unless an administrator names another.
+        by: Actor,
+        /// The job.
+        spec: Arc<JobSpec>,
+        /// Its tasks.
+        tasks: Vec<Arc<TaskSpec>>,
+    },
+    /// Add a job and submit it: `AddJob` and `SubmitJob` in one.
+    QueueJob {
+        /// Who asks; as for `AddJob`.
         by: Actor,
         /// The job.
         spec: Arc<JobSpec>,
@@ -243,4 +284,13 @@ pub enum Command {
     Report(FromNode),
     /// Time has passed: do what is due.
     Tick,
+    /// Let these leave the live state for history, as far as they have ended. The host's own, as are the next two.
+    ArchiveJobs(Vec<JobId>),
+    /// Bring a job back from history; nothing happens to one that is live.
+    RecallJob(Arc<Job>),
+    /// Let history forget jobs that ended before a time, which is cut to now.
+    PurgeHistory {
+        /// Earlier than this.
+        ended_before: Timestamp,
+    },
 }

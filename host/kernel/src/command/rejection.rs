@@ -1,6 +1,8 @@
 //! Why a command was refused, each case in words.
 
-use crate::{Execution, Invalid, JobId, JobState, NodeId, Refusal, TaskId, TaskState, Unit};
+use crate::{
+    BadParameter, Execution, Invalid, JobId, JobState, NodeId, Refusal, TaskId, TaskState, Unit,
+};
 
 /// Why a command was refused. Nothing changed.
 ///
@@ -50,6 +52,25 @@ pub enum Rejection {
         by: String,
         /// For what.
         what: &'static str,
+    },
+    /// The name or the value does not fit (InvalidParameter).
+    #[error("{0}")]
+    Parameter(#[from] BadParameter),
+    /// NoPermissionToUseProfile.
+    #[error("{by} may not submit jobs with the template \"{template}\"")]
+    TemplateForbidden {
+        /// Who asked.
+        by: String,
+        /// The template.
+        template: String,
+    },
+    /// The default template stays, and so does one that jobs still need.
+    #[error("the template \"{template}\" cannot be removed: {why}")]
+    TemplateStays {
+        /// The template.
+        template: String,
+        /// Why it stays.
+        why: String,
     },
     /// Only an administrator makes command jobs or jobs for others.
     #[error("{by} may not add {what}")]

@@ -44,6 +44,7 @@ pub(super) fn add_tasks(state: &State, job: &Job, tasks: &[Arc<TaskSpec>], submi
     validate::check_form(&job.spec, &all)?;
     facts.push(Fact::TasksAdded {
         job: job.id,
+        first: TaskId(job.tasks.len() as u32 + 1),
         tasks: tasks.to_vec(),
     });
     if submit && in_queue {
@@ -80,7 +81,7 @@ fn submitted(state: &State, job: &Job, all: &[Arc<TaskSpec>], ids: &[TaskId]) ->
         .filter(|&(at, _)| runs(at))
         .map(|(_, spec)| spec.clone())
         .collect();
-    let checked = validate::check_job(state, &job.spec, &tasks);
+    let checked = validate::check_any_job(state, &job.spec, &tasks);
     let mut facts: Vec<Fact> = ids
         .iter()
         .map(|&task| Fact::TaskSubmitted { job: job.id, task })

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::Facts;
+use super::cluster::template;
 use super::roles::{Right, may, may_add};
 use crate::limits::{CANCEL_MESSAGE_CHARS_MAX, HOLD_SECONDS_MAX};
 use crate::{
-    Actor, Closing, Fact, Job, JobError, JobId, JobSpec, JobState, Manner, Phase, Rejection, Span,
-    State, StopCause, TaskSpec, Then, Timestamp, validate,
+    Actor, Closing, Fact, HeldBy, Job, JobError, JobId, JobSpec, JobState, Manner, Phase,
+    Rejection, Span, State, StopCause, TaskKind, TaskSpec, Template, Then, Timestamp, validate,
 };
 
 pub(super) fn add_job(
@@ -17,20 +18,57 @@ pub(super) fn add_job(
     tasks: &[Arc<TaskSpec>],
 ) -> Facts {
     may_add(by, spec)?;
-    validate::check_form(spec, tasks)?;
+    let template = template(state, by, spec)?;
+    let (mut spec, mut tasks) = (spec.clone(), tasks.to_vec());
+    fill(template, &mut spec, &mut tasks);
+    validate::check_form(&spec, &tasks)?;
+    template.allows(&spec)?;
     let job = state
         .last_job
         .checked_add(1)
         .ok_or(Rejection::NoIdsLeft("job"))?;
-    let mut spec = spec.clone();
     if spec.owner.is_empty() {
         Arc::make_mut(&mut spec).owner = by.name.clone();
     }
     Ok(vec![Fact::JobAdded {
         job: JobId(job),
         spec,
-        tasks: tasks.to_vec(),
+        tasks,
     }])
+}
+
+pub(super) fn queue_job(
+    state: &State,
+    by: &Actor,
+    spec: &Arc<JobSpec>,
+    tasks: &[Arc<TaskSpec>],
+) -> Facts {
+    let mut facts = add_job(state, by, spec, tasks)?;
+    let added = facts.first().and_then(Fact::job);
+    facts.extend(added.map(|job| Fact::JobSubmitted { job, first: false }));
+    Ok(facts)
+}
+
+/// What a template gives to a job: values, and node tasks where it has none.
+fn fill(template: &Template, spec: &mut Arc<JobSpec>, tasks: &mut Vec<Arc<TaskSpec>>) {
+    if !template.rules.is_empty() {
+        template.fill(Arc::make_mut(spec), true);
+    }
+    for (kind, task) in [
+        (TaskKind::NodePrepare, &template.node_prepare),
+        (TaskKind::NodeRelease, &template.node_release),
+    ] {
+        if let Some(task) = task
+            && !tasks.is_empty()
+            && tasks.iter().all(|task| task.kind != kind)
+        {
+            let spec = TaskSpec {
+                kind,
+                ..task.clone()
+            };
+            tasks.push(Arc::new(spec));
+        }
+    }
 }
 
 fn wrong_state(job: &Job, what: &'static str, hint: &'static str) -> Rejection {
@@ -203,7 +241,7 @@ pub(super) fn requeue_job(state: &State, job: &Job) -> Facts {
     }
 }
 
-pub(super) fn hold_job(job: &Job, until: Option<Timestamp>, now: Timestamp) -> Facts {
+pub(super) fn hold_job(by: &Actor, job: &Job, until: Option<Timestamp>, now: Timestamp) -> Facts {
     match job.phase {
         Phase::Queued | Phase::Running => {}
         Phase::Configuring | Phase::Submitted | Phase::Ending(_) | Phase::Ended(_) => {
@@ -217,7 +255,14 @@ pub(super) fn hold_job(job: &Job, until: Option<Timestamp>, now: Timestamp) -> F
     if until.is_some_and(|at| at <= now || at.since(now) > Span::from_secs(HOLD_SECONDS_MAX)) {
         return Err(Rejection::InvalidHold);
     }
-    let change = Fact::HoldSet { job: job.id, until };
+    let change = Fact::HoldSet {
+        job: job.id,
+        until,
+        by: match job.spec.owner == by.name {
+            true => HeldBy::User,
+            false => HeldBy::Administrator,
+        },
+    };
     Ok(if job.hold_until == until {
         Vec::new()
     } else {

@@ -5,6 +5,7 @@
 //! [`roles`] says who may, [`time`] what is due.
 
 mod added;
+mod cluster;
 mod jobs;
 mod modify;
 mod nodes;
@@ -12,9 +13,13 @@ mod roles;
 mod tasks;
 mod time;
 
+use crate::archive;
 use crate::{Command, Fact, NodeId, Rejection, State, Timestamp, proposal, report, validate};
 use added::{add_tasks, configure_task, modify_task, submit_task};
-use jobs::{add_job, cancel_job, check_message, finish_job, hold_job, requeue_job, submit_job};
+use cluster::{remove_template, set_environment, set_parameter, set_template, template};
+use jobs::{
+    add_job, cancel_job, check_message, finish_job, hold_job, queue_job, requeue_job, submit_job,
+};
 use modify::{clone_job, configure_job, delete_job, modify_job, purge_job, purge_jobs};
 use nodes::{set_node_groups, set_node_state};
 use roles::{Right, may, may_administer};
@@ -29,6 +34,14 @@ type Facts = Result<Vec<Fact>, Rejection>;
 pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
     match command {
         Command::SetParameters(parameters) => Ok(vec![Fact::ParametersSet(parameters.clone())]),
+        Command::SetParameter { by, name, value } => {
+            set_parameter(state, by, name, value.as_deref())
+        }
+        Command::SetEnvironment { by, name, value } => {
+            set_environment(state, by, name, value.as_deref())
+        }
+        Command::SetTemplate { by, template } => set_template(state, by, template),
+        Command::RemoveTemplate { by, name } => remove_template(state, by, name),
         Command::AddNode(spec) => {
             validate::check_node(state, spec)?;
             let node = state
@@ -53,6 +66,7 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
             set_node_groups(state, *node, groups)
         }
         Command::AddJob { by, spec, tasks } => add_job(state, by, spec, tasks),
+        Command::QueueJob { by, spec, tasks } => queue_job(state, by, spec, tasks),
         Command::CloneJob { by, job } => {
             clone_job(state, by, may(state, by, *job, "clone", Right::Modify)?)
         }
@@ -92,7 +106,9 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
             modify_task(job, *task, spec)
         }
         Command::SubmitJob { by, job } => {
-            submit_job(may(state, by, *job, "submit", Right::Modify)?)
+            let job = may(state, by, *job, "submit", Right::Modify)?;
+            template(state, by, &job.spec)?;
+            submit_job(job)
         }
         Command::ConfigureJob { by, job } => {
             configure_job(may(state, by, *job, "configure", Right::Modify)?)
@@ -121,9 +137,12 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
         Command::RequeueJob { by, job } => {
             requeue_job(state, may(state, by, *job, "requeue", Right::Operate)?)
         }
-        Command::HoldJob { by, job, until } => {
-            hold_job(may(state, by, *job, "hold", Right::Modify)?, *until, now)
-        }
+        Command::HoldJob { by, job, until } => hold_job(
+            by,
+            may(state, by, *job, "hold", Right::Modify)?,
+            *until,
+            now,
+        ),
         Command::CancelTask {
             by,
             job,
@@ -169,6 +188,9 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
         Command::Propose(decision) => Ok(proposal::decide(state, decision, now)?),
         Command::Report(report) => report::decide(state, report),
         Command::Tick => Ok(time::due(state, now)),
+        Command::ArchiveJobs(jobs) => Ok(archive::archive(state, jobs)),
+        Command::RecallJob(job) => archive::recall(state, job),
+        Command::PurgeHistory { ended_before } => Ok(archive::purge_history(*ended_before, now)),
     }
 }
 

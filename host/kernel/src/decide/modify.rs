@@ -7,12 +7,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Facts;
+use super::cluster::template;
 use super::nodes::leave_nodes;
 use super::roles::{may_add, may_administer};
 use crate::parents::purge;
 use crate::{
-    Actor, Fact, Job, JobId, JobSpec, JobState, Phase, Rejection, Selector, State, Then, Timestamp,
-    validate,
+    Actor, Fact, Job, JobId, JobKind, JobSpec, JobState, Phase, Rejection, Role, Selector, State,
+    Then, Timestamp, validate,
 };
 
 pub(super) fn clone_job(state: &State, by: &Actor, job: &Job) -> Facts {
@@ -80,6 +81,9 @@ pub(super) fn modify_job(state: &State, by: &Actor, job: &Job, spec: &Arc<JobSpe
             hint,
         })
     };
+    if spec.template.is_empty() {
+        Arc::make_mut(&mut spec).template = job.spec.template.clone();
+    }
     if spec.kind != job.spec.kind {
         return refuse("kind", "; a job is what it was added as");
     }
@@ -117,7 +121,23 @@ pub(super) fn modify_job(state: &State, by: &Actor, job: &Job, spec: &Arc<JobSpe
         return Ok(facts);
     }
     let tasks: Vec<_> = job.tasks.iter().map(|task| task.spec.clone()).collect();
+    let template = template(state, by, &spec)?;
+    let in_queue = match job.phase {
+        Phase::Configuring | Phase::Ended(_) => false,
+        Phase::Submitted | Phase::Queued | Phase::Running | Phase::Ending(_) => true,
+    };
+    if !template.rules.is_empty() && !in_queue {
+        let whole = !spec.template.eq_ignore_ascii_case(&job.spec.template);
+        template.fill(Arc::make_mut(&mut spec), whole);
+    }
     validate::check_form(&spec, &tasks)?;
+    // Past what the template allows, a job in the queue is raised by an administrator.
+    if !(in_queue && by.is(Role::Administrator)) {
+        template.allows(&spec)?;
+    }
+    if spec == job.spec {
+        return Ok(facts);
+    }
     let elsewhere = spec.excluded_nodes != job.spec.excluded_nodes;
     facts.push(Fact::JobModified {
         job: job.id,
@@ -126,9 +146,13 @@ pub(super) fn modify_job(state: &State, by: &Actor, job: &Job, spec: &Arc<JobSpe
     if !elsewhere {
         return Ok(facts);
     }
+    let stays = job.spec.kind == JobKind::Command;
     match job.phase {
+        Phase::Queued | Phase::Running if stays => {
+            return refuse("excluded nodes", "; it is a command job");
+        }
         Phase::Queued => {
-            let checked = validate::check_job(state, &spec, &tasks)?;
+            let checked = validate::check_any_job(state, &spec, &tasks)?;
             facts.push(Fact::JobValidated {
                 job: job.id,
                 min: checked.min,
@@ -136,7 +160,7 @@ pub(super) fn modify_job(state: &State, by: &Actor, job: &Job, spec: &Arc<JobSpe
             });
         }
         Phase::Running => {
-            validate::check_job(state, &spec, &tasks)?;
+            validate::check_any_job(state, &spec, &tasks)?;
             facts.extend(leave_excluded(state, job, &spec)?);
         }
         // Its nodes are on their way back already; excluded ones count when it is queued again.
@@ -163,11 +187,14 @@ fn fixed(old: &JobSpec, new: &JobSpec, stage: Stage) -> Option<&'static str> {
         rest.name.clone_from(&old.name);
         rest.project.clone_from(&old.project);
         rest.environment.clone_from(&old.environment);
+        rest.custom_properties.clone_from(&old.custom_properties);
+        rest.given.clone_from(&old.given);
         rest.priority = old.priority;
         rest.runtime = old.runtime;
         rest.hold_until = old.hold_until;
     }
     if stage == Stage::Running {
+        rest.template.clone_from(&old.template);
         rest.run_until_canceled = old.run_until_canceled;
     }
     if rest == *old {
@@ -185,6 +212,7 @@ fn fixed(old: &JobSpec, new: &JobSpec, stage: Stage) -> Option<&'static str> {
             "run-until-canceled",
             rest.run_until_canceled != old.run_until_canceled,
         ),
+        ("template", rest.template != old.template),
         ("name", rest.name != old.name),
         ("priority", rest.priority != old.priority),
         ("run-time limit", rest.runtime != old.runtime),

@@ -3,8 +3,8 @@
 use super::Facts;
 use crate::apply::index;
 use crate::{
-    Actor, CancelCause, Execution, Fact, Job, Phase, Rejection, Span, State, StopCause, Task,
-    TaskId, TaskKind, TaskRequest, TaskState,
+    Actor, CancelCause, Execution, Fact, Job, JobKind, Phase, Rejection, Span, State, StopCause,
+    Task, TaskId, TaskKind, TaskRequest, TaskState,
 };
 
 /// The task, or the one instance of it, that somebody means; it need not be there.
@@ -188,7 +188,7 @@ pub(super) fn finish_task(state: &State, which: Which<'_>, by: &Actor, message: 
 pub(super) fn requeue_task(state: &State, which: Which<'_>, by: &Actor) -> Facts {
     let task = which.find("queued again")?;
     which.service_rule("queued again", false)?;
-    if !task.spec.rerunnable {
+    if !task.spec.rerunnable || which.job.spec.kind == JobKind::Command {
         return Err(Rejection::NotRerunnable {
             job: which.job.id,
             task: which.task,

@@ -1,7 +1,7 @@
 //! What is due without anybody asking.
 
 use crate::parents::purge;
-use crate::{Closing, Fact, JobError, JobId, State, StopCause, Then, Timer, Timestamp};
+use crate::{Closing, Fact, HeldBy, JobError, JobId, State, StopCause, Then, Timer, Timestamp};
 
 /// What is due by now, oldest first; each timer goes with what it causes.
 pub(super) fn due(state: &State, now: Timestamp) -> Vec<Fact> {
@@ -36,7 +36,11 @@ pub(super) fn due(state: &State, now: Timestamp) -> Vec<Fact> {
                 grace: state.parameters.task_cancel_grace,
             }),
             Timer::Hold(job) if !ending.contains(&job) => {
-                facts.push(Fact::HoldSet { job, until: None });
+                facts.push(Fact::HoldSet {
+                    job,
+                    until: None,
+                    by: HeldBy::User,
+                });
             }
             Timer::Hold(_) => {}
             Timer::Purge(job) => purge(state, job, &mut ending, &mut facts),

@@ -1,14 +1,17 @@
 //! Checks that need no cluster: sizes, names, what each kind of task may say.
 
+use std::collections::BTreeSet;
+
 use super::Invalid;
 use super::graph::levels;
 use super::selection::check_selection;
 use crate::limits::{
-    COMMAND_LINE_BYTES_MAX, ENVIRONMENT_BYTES_MAX, NAME_CHARS_MAX, PATH_BYTES_MAX, PRIORITY_MAX,
-    SWEEP_INSTANCES_MAX, TASKS_PER_JOB_MAX, UNITS_MAX,
+    COMMAND_LINE_BYTES_MAX, CUSTOM_NAME_CHARS_MAX, CUSTOM_PROPERTIES_MAX, CUSTOM_VALUE_CHARS_MAX,
+    ENVIRONMENT_BYTES_MAX, NAME_CHARS_MAX, PATH_BYTES_MAX, PRIORITY_MAX, SWEEP_INSTANCES_MAX,
+    TASKS_PER_JOB_MAX, UNITS_MAX,
 };
 use crate::parents::check_parents_form;
-use crate::{JobKind, JobSpec, TaskKind, TaskSpec};
+use crate::{JobKind, JobSpec, PROPERTIES, Property, TaskKind, TaskSpec};
 
 /// Checks that need no cluster: sizes, names, dependencies. Done when a job is added.
 pub fn check_form(spec: &JobSpec, tasks: &[impl AsRef<TaskSpec>]) -> Result<(), Invalid> {
@@ -43,10 +46,9 @@ pub fn check_form(spec: &JobSpec, tasks: &[impl AsRef<TaskSpec>]) -> Result<(), 
     check_environment(&spec.environment)?;
     check_selection(spec)?;
     check_parents_form(spec)?;
-    let depends = tasks.iter().any(|t| !t.as_ref().depends_on.is_empty());
-    if spec.kind == JobKind::Command && depends {
-        return Err(Invalid::CommandJobDepends);
-    }
+    short("the template's name", &spec.template)?;
+    check_given(spec)?;
+    check_custom(&spec.custom_properties)?;
     if tasks.len() > TASKS_PER_JOB_MAX {
         return Err(Invalid::TooManyTasks {
             count: tasks.len(),
@@ -83,7 +85,7 @@ pub fn check_form(spec: &JobSpec, tasks: &[impl AsRef<TaskSpec>]) -> Result<(), 
     levels(tasks).map(drop)
 }
 
-fn check_task(job: &JobSpec, number: u32, task: &TaskSpec) -> Result<(), Invalid> {
+pub(super) fn check_task(job: &JobSpec, number: u32, task: &TaskSpec) -> Result<(), Invalid> {
     let what = |part: &str| format!("task {number}: the {part}");
     let chars = task.name.chars().count();
     if chars > NAME_CHARS_MAX {
@@ -167,6 +169,9 @@ fn check_task(job: &JobSpec, number: u32, task: &TaskSpec) -> Result<(), Invalid
             });
         }
     }
+    if task.kind == TaskKind::Service && job.kind == JobKind::Command {
+        return Err(Invalid::CommandJobService { task: number });
+    }
     if task.kind == TaskKind::Service && !task.depends_on.is_empty() {
         return Err(Invalid::NotForService {
             task: number,
@@ -206,6 +211,13 @@ fn check_task(job: &JobSpec, number: u32, task: &TaskSpec) -> Result<(), Invalid
             job_max,
         });
     }
+    if let Some(job_max) = job.max.filter(|&max| task.max > max) {
+        return Err(Invalid::TaskMaxAboveJob {
+            task: number,
+            task_max: task.max,
+            job_max,
+        });
+    }
     if let Some(job_min) = job.min.filter(|&min| task.min > min) {
         return Err(Invalid::TaskMinAboveJobMin {
             unit: job.unit,
@@ -213,6 +225,52 @@ fn check_task(job: &JobSpec, number: u32, task: &TaskSpec) -> Result<(), Invalid
             task_min: task.min,
             job_min,
         });
+    }
+    Ok(())
+}
+
+fn check_given(spec: &JobSpec) -> Result<(), Invalid> {
+    match spec
+        .given
+        .iter()
+        .find(|name| Property::find(name).is_none())
+    {
+        None => Ok(()),
+        Some(name) => {
+            let known: Vec<_> = PROPERTIES.iter().map(|property| property.name).collect();
+            Err(Invalid::UnknownProperty {
+                name: name.clone(),
+                known: known.join(", "),
+            })
+        }
+    }
+}
+
+/// Custom properties: names told apart without regard to case.
+fn check_custom(properties: &[(String, String)]) -> Result<(), Invalid> {
+    if properties.len() > CUSTOM_PROPERTIES_MAX {
+        return Err(Invalid::TooManyCustom {
+            count: properties.len(),
+        });
+    }
+    let mut seen = BTreeSet::new();
+    for (name, value) in properties {
+        for (what, text, max) in [
+            ("the name of a custom property", name, CUSTOM_NAME_CHARS_MAX),
+            ("a custom property", value, CUSTOM_VALUE_CHARS_MAX),
+        ] {
+            let chars = text.chars().count();
+            if chars > max {
+                return Err(Invalid::TooLong {
+                    what: what.into(),
+                    chars,
+                    max,
+                });
+            }
+        }
+        if name.is_empty() || !seen.insert(name.to_lowercase()) {
+            return Err(Invalid::CustomName { name: name.clone() });
+        }
     }
     Ok(())
 }
@@ -228,7 +286,7 @@ fn check_min_max(what: &str, min: u32, max: u32) -> Result<(), Invalid> {
     }
 }
 
-fn check_environment(variables: &[(String, String)]) -> Result<(), Invalid> {
+pub(crate) fn check_environment(variables: &[(String, String)]) -> Result<(), Invalid> {
     let bytes: usize = variables.iter().map(|(n, v)| n.len() + v.len() + 2).sum();
     if bytes > ENVIRONMENT_BYTES_MAX {
         return Err(Invalid::TooBig {

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{
-    DEPENDENCIES_PER_TASK_MAX, DEPENDENCY_DEPTH_MAX, NODE_GROUP_CHARS_MAX, NODE_GROUPS_MAX,
-    ORDER_BY_MAX, PARENT_JOBS_MAX, PRIORITY_MAX, SWEEP_INSTANCES_MAX, UNITS_MAX,
+    CUSTOM_PROPERTIES_MAX, DEPENDENCIES_PER_TASK_MAX, DEPENDENCY_DEPTH_MAX, NODE_GROUP_CHARS_MAX,
+    NODE_GROUPS_MAX, ORDER_BY_MAX, PARENT_JOBS_MAX, PRIORITY_MAX, SWEEP_INSTANCES_MAX, UNITS_MAX,
 };
 use crate::{GroupOp, JobId, Unit};
 
@@ -154,12 +154,50 @@ pub enum Invalid {
     ParentGone { parent: JobId },
     #[error("jobs wait for each other in a circle: {}", ids(circle))]
     ParentCycle { circle: Vec<JobId> },
-    #[error("a command job cannot wait for other jobs, nor its tasks for each other")]
+    #[error("a command job cannot wait for other jobs")]
     CommandJobDepends,
     #[error("licence \"{part}\" {what}")]
     Licence { part: String, what: String },
     #[error("environment variable \"{name}\" is not a name: it is empty, or has '=' or NUL in it")]
     VariableName { name: String },
+    #[error("task {task} needs at most {task_max} units, but the job asks for at most {job_max}")]
+    TaskMaxAboveJob {
+        task: u32,
+        task_max: u32,
+        job_max: u32,
+    },
+    #[error("task {task} depends on others, which tasks of a command job cannot")]
+    CommandJobDependency { task: u32 },
+    #[error(
+        "task {task} is a service, which a command job cannot have: it holds nothing to run as many as fit"
+    )]
+    CommandJobService { task: u32 },
+    #[error("no node is left that the command job could run on")]
+    CommandJobWithoutNode,
+    #[error(
+        "task {task} is a node release task, and those are turned off (NodeReleaseTaskTimeout is 0)"
+    )]
+    ReleaseDisabled { task: u32 },
+    #[error(
+        "task {task}: a node release may take {timeout} (NodeReleaseTaskTimeout), its limit is {limit}"
+    )]
+    ReleaseTooLong {
+        task: u32,
+        limit: crate::Span,
+        timeout: crate::Span,
+    },
+    #[error("there is no job template named \"{name}\"; there are: {known}")]
+    UnknownTemplate { name: String, known: String },
+    #[error("{what} (job template \"{template}\")")]
+    Template { template: String, what: String },
+    #[error("job template \"{template}\": {what}")]
+    TemplateItself { template: String, what: String },
+    #[error("there is no property \"{name}\"; there are: {known}")]
+    UnknownProperty { name: String, known: String },
+    #[error("the job has {count} custom properties; at most {CUSTOM_PROPERTIES_MAX} are allowed")]
+    TooManyCustom { count: usize },
+    #[error("custom property \"{name}\": the name is empty, or there is one of that name already")]
+    CustomName { name: String },
     #[error("node \"{name}\": {what}")]
     Node { name: String, what: String },
 }

@@ -3,12 +3,19 @@
 //! The rules are those of HPC Pack's validation (reference 6.5) as far as this kernel has what they are about.
 
 mod cluster;
+mod command_job;
 mod form;
 mod graph;
 mod invalid;
+mod release;
 mod selection;
+mod template;
 
 pub use cluster::{Checked, check_job, check_node};
+pub(crate) use command_job::check_any_job;
+pub(crate) use form::check_environment;
 pub use form::check_form;
 pub use invalid::Invalid;
+pub(crate) use release::check_release;
 pub(crate) use selection::check_groups;
+pub(crate) use template::{check_allowed, check_template, unknown_template};

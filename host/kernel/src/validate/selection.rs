@@ -120,7 +120,8 @@ pub(super) fn check_feasible(state: &State, spec: &JobSpec, min: u32) -> Result<
 /// Names shown in an error.
 const SHOWN_MAX: usize = 10;
 
-fn check_names(state: &State, spec: &JobSpec) -> Result<(), Invalid> {
+/// Whether the nodes and groups that a job names are there.
+pub(super) fn check_names(state: &State, spec: &JobSpec) -> Result<(), Invalid> {
     if !spec.requested_nodes.is_empty() || !spec.excluded_nodes.is_empty() {
         let known: BTreeSet<&str> = state.nodes().map(|n| n.spec.name.as_str()).collect();
         let mut named = spec.requested_nodes.iter().chain(&spec.excluded_nodes);

@@ -1,9 +1,12 @@
 //! Tests of the kernel through its public face: scenario files, tables of refusals, seeded model runs, scale.
 
+mod archive;
 mod mirror;
 mod model;
 mod numbers;
 mod random;
 mod refusals;
+mod roles;
 mod scale;
 mod scenarios;
+mod semantics;

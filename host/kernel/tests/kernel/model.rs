@@ -80,10 +80,21 @@ impl World {
             assert_eq!(same, events, "the same step gives the same events");
             assert_eq!(self.replay, self.state, "replay gives the state");
         }
+        self.check_reasons();
         if self.steps.is_multiple_of(6) {
             self.look();
         }
         Ok(())
+    }
+
+    /// Every queued job says why it waits, and no other does.
+    fn check_reasons(&self) {
+        for job in self.state.jobs() {
+            let why = self.state.why_waiting(job.id);
+            let queued = job.state() == JobState::Queued;
+            assert_eq!(why.is_some(), queued, "job {}: {why:?}", job.id);
+            assert!(why.is_none_or(|why| !why.text.is_empty()));
+        }
     }
 
     /// A job that was shrunk keeps its minimum.
@@ -313,6 +324,8 @@ fn random_commands_keep_every_promise() {
         "TaskConfigured",
         "TaskModified",
         "TaskRequested",
+        "TemplateSet",
+        "TemplateRemoved",
         "ParametersSet",
         "NodeAdded",
         "NodeStateChanged",

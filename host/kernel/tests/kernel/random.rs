@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jobyard_kernel::{
     Actor, Command, Decision, Ending, Execution, FromNode, GroupOp, Job, JobId, JobKind, JobSpec,
     JobState, Manner, Node, NodeId, NodeProperty, NodeSpec, NodeState, OrderBy, Parameters,
-    PreemptionType, Role, Roles, Share, Span, State, TaskId, TaskKind, TaskSpec, Timestamp, Unit,
+    PreemptionType, Role, Roles, Rule, Share, Span, State, TaskId, TaskKind, TaskSpec, Template,
+    Timestamp, Unit, Value,
 };
 
 use crate::numbers::Numbers;
@@ -23,6 +24,7 @@ pub(crate) fn command(state: &State, now: Timestamp, n: &mut Numbers) -> Command
         29..33 => task_command(state, n),
         33..36 => job_command(state, now, n),
         36..40 => edit_command(state, now, n),
+        40 if n.once_in(2) => cluster_command(n),
         40 => node_command(state, n),
         _ => Command::Tick,
     }
@@ -140,12 +142,13 @@ fn add_job(state: &State, n: &mut Numbers) -> Command {
             }],
             false => Vec::new(),
         },
+        template: ["", "small"][usize::from(n.once_in(8))].into(),
         ..JobSpec::default()
     };
-    Command::AddJob {
-        by: actor(n),
-        spec: Arc::new(spec),
-        tasks,
+    let (by, spec) = (actor(n), Arc::new(spec));
+    match n.once_in(4) {
+        true => Command::QueueJob { by, spec, tasks },
+        false => Command::AddJob { by, spec, tasks },
     }
 }
 
@@ -326,6 +329,55 @@ fn task_command(state: &State, n: &mut Numbers) -> Command {
             task,
             instance,
         },
+    }
+}
+
+/// Templates and parameters.
+fn cluster_command(n: &mut Numbers) -> Command {
+    let by = actor(n);
+    let name = ["Default", "small", "spare", "spare"][n.below(4) as usize].to_string();
+    match n.below(4) {
+        0 => Command::RemoveTemplate { by, name },
+        1 => Command::SetParameter {
+            by,
+            name: "TASKRETRYCOUNT".into(),
+            value: n.once_in(2).then(|| n.below(4).to_string()),
+        },
+        _ => {
+            let rule = Rule {
+                property: ["MaxUnits", "Priority", "FailOnTaskFailure"][n.below(3) as usize].into(),
+                ..Rule::default()
+            };
+            let rule = match rule.property.as_str() {
+                "MaxUnits" => Rule {
+                    max: Some(6),
+                    ..rule
+                },
+                "Priority" => Rule {
+                    default: Some(Value::Number(1_000)),
+                    read_only: n.once_in(2),
+                    ..rule
+                },
+                _ => Rule {
+                    default: Some(Value::Flag(true)),
+                    ..rule
+                },
+            };
+            let release = TaskSpec {
+                command_line: "tidy".into(),
+                ..TaskSpec::default()
+            };
+            let template = Template {
+                name,
+                rules: vec![rule],
+                node_release: n.once_in(3).then_some(release),
+                ..Template::default()
+            };
+            Command::SetTemplate {
+                by,
+                template: Arc::new(template),
+            }
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use jobyard_kernel::{
     Actor, Command, Decision, GroupOp, Invalid, JobId, JobKind, JobSpec, Manner, NodeProperty,
-    NodeSpec, OrderBy, Refusal, Rejection, Span, State, TaskKind, TaskSpec, Timestamp, Unit,
-    check_form, check_job, check_node, check_parents, limits, step,
+    NodeSpec, OrderBy, Refusal, Rejection, Rule, Span, State, TaskKind, TaskSpec, Template,
+    Timestamp, Unit, Value, check_form, check_job, check_node, check_parents, limits, step,
 };
 
 /// Names the cases of an enum; a new case does not compile until it is listed here.
@@ -26,6 +26,8 @@ cases! {
     TooManyExcluded NotEnoughUnits NoNodeLargeEnough VariableName Node NoGroupLargeEnough SingleNodeOfMany UnknownNodeGroup
     GroupOpWithoutGroups UniformCommandJob TooManyNodeGroups NodeGroupName NodeFilter OrderBy Licence
     TooManyParents UnknownParent ParentNotSubmitted ParentGone ParentCycle CommandJobDepends NotForService ServiceNotAlone
+    TaskMaxAboveJob CommandJobDependency CommandJobService CommandJobWithoutNode ReleaseDisabled ReleaseTooLong UnknownTemplate Template
+    TemplateItself UnknownProperty TooManyCustom CustomName
 }
 
 type Request = (JobSpec, Vec<TaskSpec>);
@@ -214,6 +216,17 @@ fn rows() -> Vec<(&'static str, &'static str, Request)> {
                     max: 3,
                     ..task()
                 }],
+            ),
+        ),
+        (
+            "TaskMaxAboveJob",
+            "at most 2",
+            (
+                JobSpec {
+                    max: Some(2),
+                    ..job()
+                },
+                vec![TaskSpec { max: 3, ..task() }],
             ),
         ),
         (
@@ -496,14 +509,14 @@ fn rows() -> Vec<(&'static str, &'static str, Request)> {
             with_job(|j| (j.kind, j.parent_jobs) = (JobKind::Command, vec![JobId(1)])),
         ),
         (
-            "CommandJobDepends",
-            "tasks for each other",
+            "CommandJobService",
+            "task 1",
             (
                 JobSpec {
                     kind: JobKind::Command,
                     ..job()
                 },
-                vec![named("a", &[]), named("b", &["a"])],
+                vec![of_kind(TaskKind::Service)],
             ),
         ),
         (
@@ -515,6 +528,46 @@ fn rows() -> Vec<(&'static str, &'static str, Request)> {
             "VariableName",
             "\"A=B\"",
             with_task(|t| t.environment = variable("A=B", "x")),
+        ),
+        (
+            "TooLong",
+            "name of a custom property has 81",
+            with_job(|j| {
+                j.custom_properties = variable(&"é".repeat(limits::CUSTOM_NAME_CHARS_MAX + 1), "x");
+            }),
+        ),
+        (
+            "TooLong",
+            "custom property has 1025",
+            with_job(|j| {
+                j.custom_properties =
+                    variable("A", &"é".repeat(limits::CUSTOM_VALUE_CHARS_MAX + 1));
+            }),
+        ),
+        (
+            "CustomName",
+            "\"a\"",
+            with_job(|j| {
+                j.custom_properties = [variable("A", "x"), variable("a", "y")].concat();
+            }),
+        ),
+        (
+            "TooManyCustom",
+            "1001",
+            with_job(|j| {
+                let all = 0..=limits::CUSTOM_PROPERTIES_MAX;
+                j.custom_properties = all.map(|n| (n.to_string(), String::new())).collect();
+            }),
+        ),
+        (
+            "UnknownProperty",
+            "there are: CanGrow,",
+            with_job(|j| j.given = vec!["Colour".into()]),
+        ),
+        (
+            "TooLong",
+            "template's name",
+            with_job(|j| j.template = long()),
         ),
         (
             "VariableName",
@@ -626,6 +679,14 @@ fn each_thing_wrong_with_a_job_is_named() {
         assert_eq!(case(&invalid), expected, "{invalid}");
         seen.insert(expected);
     }
+    // Of templates and node releases, which scenarios show.
+    seen.extend(["UnknownTemplate", "Template", "TemplateItself"]);
+    seen.extend([
+        "ReleaseDisabled",
+        "ReleaseTooLong",
+        "CommandJobDependency",
+        "CommandJobWithoutNode",
+    ]);
     let invalid = check_node(&state, &node("n1", 1)).expect_err("the name is taken");
     seen.insert(case(&invalid));
     let missing: Vec<_> = CASES.iter().filter(|c| !seen.contains(*c)).collect();
@@ -638,6 +699,11 @@ fn the_limits_themselves_are_allowed() {
     let good = [
         with_job(|j| j.name = "é".repeat(limits::NAME_CHARS_MAX)),
         with_job(|j| j.priority = limits::PRIORITY_MAX),
+        with_job(|j| {
+            let name = "é".repeat(limits::CUSTOM_NAME_CHARS_MAX);
+            let value = "é".repeat(limits::CUSTOM_VALUE_CHARS_MAX);
+            j.custom_properties = vec![(name, value)];
+        }),
         with_job(|j| (j.min, j.max) = (Some(1), Some(limits::UNITS_MAX))),
         with_tasks([of_kind(sweep(1, limits::SWEEP_INSTANCES_MAX, 1))]),
         with_tasks([of_kind(sweep(u32::MAX, u32::MAX, u32::MAX))]),
@@ -681,4 +747,69 @@ fn a_policys_words_have_a_limit() {
         refused,
         Err(Rejection::Refused(Refusal::TextTooLong { job, bytes }))
     );
+}
+
+/// What is wrong with a template, and with jobs that are made from one.
+#[test]
+fn each_thing_wrong_with_a_template_is_named() {
+    let rule = |property: &str, change: fn(&mut Rule)| {
+        let mut rule = Rule {
+            property: property.into(),
+            ..Rule::default()
+        };
+        change(&mut rule);
+        rule
+    };
+    let max: fn(&mut Rule) = |r| (r.default, r.max) = (Some(Value::Number(9)), Some(8));
+    let rows = [
+        ("Colour", vec![rule("Colour", |_| ())]),
+        (
+            "two rules",
+            vec![rule("Name", |_| ()), rule("name", |_| ())],
+        ),
+        ("no value", vec![rule("Name", |r| r.read_only = true)]),
+        (
+            "minimum is above",
+            vec![rule("Priority", |r| (r.min, r.max) = (Some(2), Some(1)))],
+        ),
+        (
+            "cannot be true",
+            vec![rule("Name", |r| r.default = Some(Value::Flag(true)))],
+        ),
+        (
+            "own value is 9, which is above 8",
+            vec![rule("Priority", max)],
+        ),
+        (
+            "more than 1000",
+            vec![rule("Name", |_| ()); limits::TEMPLATE_RULES_MAX + 1],
+        ),
+    ];
+    let by = Actor::administrator("root");
+    let set = |template: Template| {
+        let template = Arc::new(template);
+        let command = Command::SetTemplate {
+            by: by.clone(),
+            template,
+        };
+        step(&mut cluster(), &command, Timestamp(0), &mut Vec::new())
+    };
+    for (part, rules) in rows {
+        let name = "t".into();
+        let refused = set(Template {
+            name,
+            rules,
+            ..Template::default()
+        });
+        let text = refused.expect_err(part).to_string();
+        assert!(text.contains(part) && text.len() < 400, "{part}: {text}");
+    }
+    for name in [" ", "a\nb", &"x".repeat(limits::NAME_CHARS_MAX + 1)] {
+        let name = name.to_string();
+        set(Template {
+            name,
+            ..Template::default()
+        })
+        .expect_err("it is not a name");
+    }
 }

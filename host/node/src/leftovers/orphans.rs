@@ -130,7 +130,7 @@ pub(super) fn has_open(pid: Pid, files: &[(u64, u64)]) -> bool {
         .any(|found| files.contains(&(found.dev(), found.ino())))
 }
 
-fn all() -> impl Iterator<Item = Pid> {
+pub(super) fn all() -> impl Iterator<Item = Pid> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| parse_pid(entry.file_name().to_str()?))
 }

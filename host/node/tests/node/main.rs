@@ -4,5 +4,6 @@ mod endings;
 mod leftovers;
 mod messages;
 mod output;
+mod process;
 mod scale;
 mod support;

@@ -14,8 +14,10 @@ use tokio::sync::mpsc;
 /// Longer than anything here takes on a busy machine: a test that waits this long has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-static PLUGINS: LazyLock<PluginSet> = LazyLock::new(|| {
-    let host = PluginHost::new(None).unwrap();
+/// The built-in components. Compiled once for all processes of these tests.
+pub(crate) static PLUGINS: LazyLock<PluginSet> = LazyLock::new(|| {
+    let cache = concat!(env!("CARGO_TARGET_TMPDIR"), "/node-tests-code");
+    let host = PluginHost::new(Some(cache.into())).unwrap();
     let mut plugins = PluginSet::new();
     for (name, file, world) in [
         ("command", "executor-command", World::TaskExecutor),
@@ -72,30 +74,7 @@ impl Yard {
     /// A new task.
     pub(crate) fn task(&mut self, command_line: &str) -> Assignment {
         self.last_task += 1;
-        Assignment {
-            execution: Execution {
-                job: JobId(7),
-                task: TaskId(self.last_task),
-                instance: 0,
-                attempt: 1,
-            },
-            kind: WorkKind::Execute,
-            plugin: "command".into(),
-            command_line: command_line.into(),
-            working_folder: String::new(),
-            standard_input: None,
-            standard_output: None,
-            standard_error: None,
-            environment: Vec::new(),
-            shares: vec![WorkShare {
-                node: "node1".into(),
-                cores: vec![0],
-                gpus: vec![],
-            }],
-            pinned: false,
-            attributes: Vec::new(),
-            limit_ms: 0,
-        }
+        task(self.last_task, command_line)
     }
 
     pub(crate) async fn send(&self, message: ToNode) {
@@ -155,6 +134,34 @@ impl Yard {
     pub(crate) async fn command(&mut self, command_line: &str) -> (Ending, String) {
         let task = self.task(command_line);
         self.run(&task).await
+    }
+}
+
+/// A task of job 7.
+pub(crate) fn task(number: u32, command_line: &str) -> Assignment {
+    Assignment {
+        execution: Execution {
+            job: JobId(7),
+            task: TaskId(number),
+            instance: 0,
+            attempt: 1,
+        },
+        kind: WorkKind::Execute,
+        plugin: "command".into(),
+        command_line: command_line.into(),
+        working_folder: String::new(),
+        standard_input: None,
+        standard_output: None,
+        standard_error: None,
+        environment: Vec::new(),
+        shares: vec![WorkShare {
+            node: "node1".into(),
+            cores: vec![0],
+            gpus: vec![],
+        }],
+        pinned: false,
+        attributes: Vec::new(),
+        limit_ms: 0,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Submit, cancel, finish, requeue: one job, or many with one answer each.
+//! Submit, cancel, finish, requeue, configure: one job, or many with one answer each.
 
 use axum::extract::State;
 use jobyard::kernel::Command;
@@ -83,6 +83,7 @@ pub(crate) enum Act {
     Cancel,
     Finish,
     Requeue,
+    Configure,
 }
 
 pub(crate) async fn one(
@@ -123,7 +124,11 @@ pub(crate) async fn many(
     let done = app.engine.commands(commands?).await;
     let ids = order.jobs.clone();
     let views = app.engine.look(move |state, _| {
-        let view = |&id: &u32| JobView::without_tasks(state, JobId(id));
+        let view = |&id: &u32| {
+            state
+                .job(JobId(id))
+                .map(|job| JobView::without_tasks(state, job))
+        };
         ids.iter().map(view).collect::<Vec<_>>()
     });
     let views = views.await?;
@@ -172,5 +177,6 @@ fn command(act: Act, by: &Actor, job: JobId, words: &Words) -> Result<Command, P
             graceful,
         },
         Act::Requeue => Command::RequeueJob { by, job },
+        Act::Configure => Command::ConfigureJob { by, job },
     })
 }

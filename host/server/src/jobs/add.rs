@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jobyard::jobfile::{Format, JOB_FILE_BYTES_MAX, JobFile};
 use jobyard::{JobId, JobView};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Answer, Answers, JOBS_PER_CALL_MAX, seen};
+use super::{Answer, Answers, JOBS_PER_CALL_MAX, created, seen};
 use crate::Problem;
 use crate::app::App;
 use crate::body::{Asked, media_type, read, unsupported};
@@ -55,10 +55,7 @@ pub(crate) async fn add(
     }
     let file = parse(&name, text, format).await?;
     let view = add_one(&app, &caller, &query, file).await?;
-    let place = HeaderValue::from_str(&format!("/api/v1/jobs/{}", view.id));
-    let place = place.map_err(|e| Problem::failed(e.to_string()))?;
-    let headers = [(header::LOCATION, place)];
-    Ok((StatusCode::CREATED, headers, axum::Json(view)).into_response())
+    created(view)
 }
 
 async fn add_many(

@@ -69,7 +69,7 @@ pub(crate) async fn list(
                 }
                 last = Some(job.id);
                 if filter.takes(job) {
-                    found.extend(JobView::without_tasks(state, job.id));
+                    found.push(JobView::without_tasks(state, job));
                 }
             }
             (found, None)

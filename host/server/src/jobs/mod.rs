@@ -4,24 +4,32 @@
 //! |---|---|
 //! | `GET /jobs` | a page of jobs: [`ListQuery`], [`JobPage`] |
 //! | `POST /jobs` | adds what the body, a job file, asks for: [`AddQuery`]; JSON may be a list of jobs |
-//! | `POST /jobs/submit`, `cancel`, `finish`, `requeue` | many in one call, with one answer each: [`Order`], [`Answers`] |
+//! | `POST /jobs/submit`, `cancel`, `finish`, `requeue`, `configure` | many in one call, with one answer each: [`Order`], [`Answers`] |
 //! | `GET /jobs/{id}` | a job, without its tasks |
-//! | `POST /jobs/{id}/submit`, `cancel`, `finish`, `requeue` | one job: [`Words`]; answers the job |
+//! | `DELETE /jobs/{id}` | takes a job away that was never submitted |
+//! | `POST /jobs/{id}/submit`, `cancel`, `finish`, `requeue`, `configure` | one job: [`Words`]; answers the job |
+//! | `POST /jobs/{id}/clone` | adds a copy, and answers it |
+//! | `PUT /jobs/{id}/hold` | not to start before: [`Hold`] |
+//! | `DELETE /jobs/{id}/hold` | may start again |
 //! | `GET /jobs/{id}/wait` | answers when the job has ended or the time is over: [`WaitQuery`] |
 
 mod act;
 mod add;
+mod edit;
 mod list;
 mod wait;
 
 use axum::Router;
 use axum::extract::State;
-use axum::routing::{get, post};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
 use jobyard::{JobId, JobView};
 
 use act::Act;
 pub use act::{Answer, Answers, JOBS_PER_CALL_MAX, Order, Words};
 pub use add::AddQuery;
+pub use edit::Hold;
 pub(crate) use list::page_limit;
 pub use list::{JobPage, ListQuery, PAGE_DEFAULT, PAGE_MAX};
 pub use wait::{WAIT_SECONDS_DEFAULT, WAIT_SECONDS_MAX, WaitQuery};
@@ -34,13 +42,16 @@ use crate::caller::Caller;
 pub(crate) fn routes() -> Router<App> {
     let mut routes = Router::new()
         .route("/", get(list::list).post(add::add))
-        .route("/{id}", get(view))
+        .route("/{id}", get(view).delete(edit::delete))
+        .route("/{id}/clone", post(edit::copy))
+        .route("/{id}/hold", put(edit::hold).delete(edit::unhold))
         .route("/{id}/wait", get(wait::wait));
     for (verb, act) in [
         ("submit", Act::Submit),
         ("cancel", Act::Cancel),
         ("finish", Act::Finish),
         ("requeue", Act::Requeue),
+        ("configure", Act::Configure),
     ] {
         let many = move |app, caller, order| act::many(act, app, caller, order);
         let one = move |app, caller, id, words| act::one(act, app, caller, id, words);
@@ -59,12 +70,16 @@ async fn view(
     seen(&app, &caller, id).await.map(axum::Json)
 }
 
+/// 201 with a job that was made, and its place.
+pub(crate) fn created(view: JobView) -> Result<Response, Problem> {
+    let place = HeaderValue::from_str(&format!("/api/v1/jobs/{}", view.id));
+    let place = place.map_err(|e| Problem::failed(e.to_string()))?;
+    let headers = [(header::LOCATION, place)];
+    Ok((StatusCode::CREATED, headers, axum::Json(view)).into_response())
+}
+
 /// A job without its tasks, as the caller may see it.
 pub(crate) async fn seen(app: &App, caller: &Caller, id: JobId) -> Result<JobView, Problem> {
-    let view = app
-        .engine
-        .look(move |state, _| JobView::without_tasks(state, id))
-        .await?;
-    let view = view.ok_or_else(|| Problem::unknown_job(id))?;
+    let view = app.job(id, JobView::without_tasks).await?;
     Ok(caller.limited(view))
 }

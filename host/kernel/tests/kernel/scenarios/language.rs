@@ -6,7 +6,8 @@ use std::sync::Arc;
 use jobyard_kernel::{
     Actor, Command, Decision, Ending, Event, Execution, FromNode, GroupOp, JobId, JobKind, JobSpec,
     Manner, NodeProperty, NodeSpec, NodeState, OrderBy, Parameters, PreemptionType, Rejection,
-    Role, Roles, Span, State, TaskId, TaskKind, TaskSpec, Timestamp, Unit, step,
+    Role, Roles, Rule, Span, State, TaskId, TaskKind, TaskSpec, Template, Timestamp, Unit, Value,
+    step,
 };
 
 use super::show;
@@ -63,6 +64,10 @@ impl Play {
                 Ok(show::task(&self.state, job, task))
             }
             "why" => Ok(vec![self.why(job(one(&args)?)?)]),
+            "env" => {
+                let execution = self.execution(args.first().copied().unwrap_or_default())?;
+                Ok(show::environment(&self.state, execution, &args[1..]))
+            }
             "owed" => Ok(show::owed(&self.state)),
             "queue" => {
                 let ids: Vec<_> = self.state.queue().map(|j| j.id.to_string()).collect();
@@ -131,6 +136,24 @@ impl Play {
         };
         Ok(match verb {
             "parameters" => Command::SetParameters(parameters(state, args)?),
+            "parameter" => Command::SetParameter {
+                by,
+                name: first.into(),
+                value: rest.first().map(ToString::to_string),
+            },
+            "environment" => Command::SetEnvironment {
+                by,
+                name: first.into(),
+                value: rest.first().map(ToString::to_string),
+            },
+            "template" => Command::SetTemplate {
+                by,
+                template: Arc::new(template(first, rest, tasks)?),
+            },
+            "remove-template" => Command::RemoveTemplate {
+                by,
+                name: first.into(),
+            },
             "node" => Command::AddNode(node_spec(first, rest)?),
             "node-state" => Command::SetNodeState {
                 by,
@@ -147,13 +170,16 @@ impl Play {
                 node: node(state, first)?,
                 groups: rest.iter().map(ToString::to_string).collect(),
             },
-            "job" => Command::AddJob {
-                by,
-                spec: Arc::new(job_spec(JobSpec::default(), args)?),
-                tasks: tasks
+            "job" | "queue-job" => {
+                let spec = Arc::new(job_spec(JobSpec::default(), args)?);
+                let tasks = tasks
                     .map(|line| task_spec(line).map(Arc::new))
-                    .collect::<Result<_, _>>()?,
-            },
+                    .collect::<Result<_, _>>()?;
+                match verb {
+                    "job" => Command::AddJob { by, spec, tasks },
+                    _ => Command::QueueJob { by, spec, tasks },
+                }
+            }
             "clone" => Command::CloneJob {
                 by,
                 job: job(first)?,
@@ -475,6 +501,8 @@ fn job_spec(mut s: JobSpec, args: &[&str]) -> Result<JobSpec, Wrong> {
             "name" => s.name = value.into(),
             "project" => s.project = value.into(),
             "owner" => s.owner = value.into(),
+            "template" => s.template = value.into(),
+            "given" => s.given = names(),
             "env" => s.environment = vec![("X".into(), value.into())],
             "min" if value == "auto" => s.min = None,
             "max" if value == "auto" => s.max = None,
@@ -516,6 +544,65 @@ fn job_spec(mut s: JobSpec, args: &[&str]) -> Result<JobSpec, Wrong> {
     Ok(s)
 }
 
+/// A template: properties in the line, a rule or a node task in each line below it.
+fn template<'a>(
+    name: &str,
+    args: &[&str],
+    lines: impl Iterator<Item = &'a str>,
+) -> Result<Template, Wrong> {
+    let mut template = Template {
+        name: name.into(),
+        ..Template::default()
+    };
+    for arg in args {
+        match arg.split_once('=') {
+            Some(("users", users)) => {
+                template.users = Some(users.split(',').map(str::to_string).collect());
+            }
+            Some(("env", value)) => template.environment = vec![("X".into(), value.into())],
+            _ => return Err(format!("\"{arg}\" is not a property of a template")),
+        }
+    }
+    for line in lines {
+        match line.split(' ').next() {
+            Some("prepare") => template.node_prepare = Some(task_spec(line)?),
+            Some("release") => template.node_release = Some(task_spec(line)?),
+            _ => template.rules.push(rule(line)?),
+        }
+    }
+    Ok(template)
+}
+
+/// `Priority default=1000 min=0 max=2000`
+fn rule(line: &str) -> Result<Rule, Wrong> {
+    let words = split(line);
+    let mut rule = Rule {
+        property: words.first().cloned().unwrap_or_default(),
+        ..Rule::default()
+    };
+    let one = |text: &str| match (text, text.parse()) {
+        ("yes", _) => Value::Flag(true),
+        ("no", _) => Value::Flag(false),
+        (_, Ok(number)) => Value::Number(number),
+        (text, Err(_)) => Value::Text(text.into()),
+    };
+    for word in &words[1..] {
+        match word.split_once('=').unwrap_or((word, "")) {
+            ("default", value) => rule.default = Some(one(value)),
+            ("read-only", _) => rule.read_only = true,
+            ("required", "") => rule.required = true,
+            ("required", names) => {
+                rule.required_values = names.split(',').map(str::to_string).collect();
+            }
+            ("min", value) => rule.min = Some(number(value)?),
+            ("max", value) => rule.max = Some(number(value)?),
+            ("allowed", values) => rule.allowed = values.split(',').map(one).collect(),
+            _ => return Err(format!("\"{word}\" is not part of a rule")),
+        }
+    }
+    Ok(rule)
+}
+
 /// `task`, `sweep 1-9` or `sweep 1-9/2`, `prepare`, `release`, then properties.
 fn task_spec(line: &str) -> Result<TaskSpec, Wrong> {
     let words = split(line);
@@ -551,6 +638,7 @@ fn task_spec(line: &str) -> Result<TaskSpec, Wrong> {
             "command" => t.command_line = value.into(),
             "min" => t.min = number(value)?,
             "max" => t.max = number(value)?,
+            "env" => t.environment = vec![("X".into(), value.into())],
             "runtime" => t.runtime = Some(span(value)?),
             "not-rerunnable" => t.rerunnable = false,
             "valid-exit-codes" => t.valid_exit_codes = Some(codes(value)?),

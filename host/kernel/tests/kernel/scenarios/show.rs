@@ -9,6 +9,8 @@ use jobyard_kernel::{
 pub(crate) fn event(state: &State, event: &Event) -> String {
     match &event.fact {
         Fact::ParametersSet(_) => "ParametersSet".into(),
+        Fact::TemplateSet(template) => format!("TemplateSet {}", template.name),
+        Fact::TemplateRemoved { name } => format!("TemplateRemoved {name}"),
         Fact::NodeAdded { spec, .. } => format!("NodeAdded {}", spec.name),
         Fact::NodeGroupsSet { node, groups } => {
             let groups = if groups.is_empty() {
@@ -37,7 +39,7 @@ pub(crate) fn event(state: &State, event: &Event) -> String {
             format!("ParentFinished {job} waited for {parent}")
         }
         Fact::JobInvalid { job, error } => format!("JobInvalid {job}: {error}"),
-        Fact::HoldSet { job, until } => match until {
+        Fact::HoldSet { job, until, .. } => match until {
             Some(at) => format!("HoldSet {job} until {}", Span(at.0)),
             None => format!("HoldSet {job} cleared"),
         },
@@ -155,7 +157,7 @@ pub(crate) fn event(state: &State, event: &Event) -> String {
         Fact::JobModified { job, .. } => format!("JobModified {job}{}", on(state, *job)),
         Fact::MaximumChanged { job, max } => format!("MaximumChanged {job} to {max}"),
         Fact::JobDeleted { job } => format!("JobDeleted {job}"),
-        Fact::TasksAdded { job, tasks } => {
+        Fact::TasksAdded { job, tasks, .. } => {
             format!("TasksAdded {job}: {}", count(tasks.len(), "task"))
         }
         Fact::TaskSubmitted { job, task } => format!("TaskSubmitted {job}.{task}"),
@@ -163,6 +165,9 @@ pub(crate) fn event(state: &State, event: &Event) -> String {
         Fact::TaskModified { job, task, .. } => format!("TaskModified {job}.{task}"),
         Fact::JobEnded { job } => format!("JobEnded {job}"),
         Fact::JobPurged { job } => format!("JobPurged {job}"),
+        Fact::JobArchived { job } => format!("JobArchived {}", job.id),
+        Fact::JobRecalled { job } => format!("JobRecalled {}", job.id),
+        Fact::HistoryPurged { ended_before } => format!("HistoryPurged {}", ended_before.0),
     }
 }
 
@@ -341,6 +346,21 @@ pub(crate) fn free(state: &State) -> Vec<String> {
         }
     };
     state.nodes().map(line).collect()
+}
+
+/// What some variables are for an attempt that is to be started; nothing for one that is not set.
+pub(crate) fn environment(state: &State, execution: Execution, names: &[&str]) -> Vec<String> {
+    let Some((_, ToNode::Start(work))) = state.message(execution) else {
+        return vec!["it is not to be started".into()];
+    };
+    let line = |name: &&str| {
+        let set = work.environment.iter().find(|(known, _)| known == name);
+        match set {
+            Some((name, value)) => format!("{name}={value}"),
+            None => format!("{name} is not set"),
+        }
+    };
+    names.iter().map(line).collect()
 }
 
 /// The messages that the nodes are owed now.

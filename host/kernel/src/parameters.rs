@@ -1,0 +1,341 @@
+//! The cluster's parameters by HPC Pack's names, in any case: what each takes, what it is, how it is set from text.
+//!
+//! Names, units of bare numbers and defaults are those of reference 7. A name that is not here is refused: there are no parameters of
+//! a site's own.
+
+use std::fmt;
+
+use crate::limits::CLUSTER_NAME_CHARS_MAX;
+use crate::{Affinity, Parameters, PreemptionType, Span};
+
+/// One of the cluster's parameters.
+pub struct Parameter {
+    /// Its name, as HPC Pack writes it.
+    pub name: &'static str,
+    /// What it may be, in words.
+    pub takes: &'static str,
+    get: fn(&Parameters) -> String,
+    /// None for a value that it does not take.
+    set: fn(&mut Parameters, &str) -> Option<()>,
+}
+
+impl fmt::Debug for Parameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// Why a parameter was not set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadParameter {
+    /// There is none of that name.
+    #[error("there is no parameter \"{name}\"; there are: {known}")]
+    Unknown {
+        /// What was given.
+        name: String,
+        /// All names.
+        known: String,
+    },
+    /// It does not take that value.
+    #[error("{name} cannot be \"{value}\"; it takes {takes}")]
+    Value {
+        /// The parameter.
+        name: &'static str,
+        /// What was given.
+        value: String,
+        /// What it takes.
+        takes: &'static str,
+    },
+}
+
+const SECOND: u64 = 1;
+const DAY: u64 = 86_400;
+const FLAG: &str = "true or false";
+const COUNT: &str = "0 to 2147483647";
+const TIME: &str = "a time, as 15s or 2m30s, or a number of seconds";
+
+/// All of them, by name.
+pub const PARAMETERS: &[Parameter] = &[
+    Parameter {
+        name: "AffinityType",
+        takes: "AllJobs, NonExclusiveJobs or NoJobs",
+        get: |all| format!("{:?}", all.affinity),
+        set: |all, text| {
+            let kinds = [
+                Affinity::AllJobs,
+                Affinity::NonExclusiveJobs,
+                Affinity::NoJobs,
+            ];
+            all.affinity = named(&kinds, text)?;
+            Some(())
+        },
+    },
+    Parameter {
+        name: "AutomaticGrowthEnabled",
+        takes: FLAG,
+        get: |all| all.automatic_growth.to_string(),
+        set: |all, text| {
+            all.automatic_growth = truth(text)?;
+            Some(())
+        },
+    },
+    Parameter {
+        name: "AutomaticShrinkEnabled",
+        takes: FLAG,
+        get: |all| all.automatic_shrink.to_string(),
+        set: |all, text| {
+            all.automatic_shrink = truth(text)?;
+            Some(())
+        },
+    },
+    Parameter {
+        name: "CCP_CLUSTER_NAME",
+        takes: "1 to 80 characters",
+        get: |all| all.cluster_name.clone(),
+        set: |all, text| {
+            let fits = (1..=CLUSTER_NAME_CHARS_MAX).contains(&text.chars().count())
+                && !text.contains(char::is_control);
+            all.cluster_name = fits.then(|| text.to_string())?;
+            Some(())
+        },
+    },
+    Parameter {
+        name: "DefaultHoldDuration",
+        takes: TIME,
+        get: |all| all.default_hold.to_string(),
+        set: |all, text| {
+            all.default_hold = span(text, SECOND)?;
+            Some(())
+        },
+    },
+    Parameter {
+        name: "DisableResourceValidation",
+        takes: FLAG,
+        get: |all| all.disable_resource_validation.to_string(),
+        set: |all, text| {
+            all.disable_resource_validation = truth(text)?;
+            Some(())
+        },
+    },
+    Parameter {
+        name: "ExcludedNodesLimit",
+        takes: COUNT,
+        get: |all| all.excluded_nodes_limit.to_string(),
+        set: |all, text| {
+            all.excluded_nodes_limit = count(text)?;
+            Some(())
+        },
+    },
+    Parameter {
+        name: "JobRetryCount",
+        takes: COUNT,
+        get: |all| all.job_retry_count.to_string(),
+        set: |all, text| {
+            all.job_retry_count = count(text)?;
+            Some(())
+        },
+    },
+    Parameter {
+        name: "NodeReleaseTaskTimeout",
+        takes: "a time, as 15s, or a number of seconds; 0 turns node release tasks off",
+        get: |all| all.node_release_timeout.to_string(),
+        set: |all, text| {
+            all.node_release_timeout = span(text, SECOND)?;
+            Some(())
+        },
+    },
+    Parameter {
+        name: "PreemptionType",
+        takes: "None, Graceful or Immediate",
+        get: |all| format!("{:?}", all.preemption),
+        set: |all, text| {
+            let kinds = [
+                PreemptionType::None,
+                PreemptionType::Graceful,
+                PreemptionType::Immediate,
+            ];
+            all.preemption = named(&kinds, text)?;
+            Some(())
+        },
+    },
+    Parameter {
+        name: "TaskCancelGracePeriod",
+        takes: TIME,
+        get: |all| all.task_cancel_grace.to_string(),
+        set: |all, text| {
+            all.task_cancel_grace = span(text, SECOND)?;
+            Some(())
+        },
+    },
+    Parameter {
+        name: "TaskImmediatePreemptionEnabled",
+        takes: FLAG,
+        get: |all| all.task_immediate_preemption.to_string(),
+        set: |all, text| {
+            all.task_immediate_preemption = truth(text)?;
+            Some(())
+        },
+    },
+    Parameter {
+        name: "TaskRetryCount",
+        takes: COUNT,
+        get: |all| all.task_retry_count.to_string(),
+        set: |all, text| {
+            all.task_retry_count = count(text)?;
+            Some(())
+        },
+    },
+    Parameter {
+        name: "TTLCompletedJobs",
+        takes: "a time, as 12h, or a number of days",
+        get: |all| all.ttl_completed_jobs.to_string(),
+        set: |all, text| {
+            all.ttl_completed_jobs = span(text, DAY)?;
+            Some(())
+        },
+    },
+];
+
+impl Parameter {
+    /// The one of that name, in any case.
+    ///
+    /// # Errors
+    /// There is none; the error lists all names.
+    pub fn find(name: &str) -> Result<&'static Parameter, BadParameter> {
+        let mut all = PARAMETERS.iter();
+        all.find(|p| p.name.eq_ignore_ascii_case(name))
+            .ok_or_else(|| {
+                let names: Vec<_> = PARAMETERS.iter().map(|p| p.name).collect();
+                BadParameter::Unknown {
+                    name: name.into(),
+                    known: names.join(", "),
+                }
+            })
+    }
+
+    /// Its value, as it may be set.
+    pub fn get(&self, parameters: &Parameters) -> String {
+        (self.get)(parameters)
+    }
+
+    /// Sets it; without a value to its default.
+    ///
+    /// # Errors
+    /// It does not take that value; the parameters are as they were.
+    pub fn set(
+        &self,
+        parameters: &mut Parameters,
+        value: Option<&str>,
+    ) -> Result<(), BadParameter> {
+        let default = || self.get(&Parameters::default());
+        let value = value.map_or_else(default, str::to_string);
+        let bad = || BadParameter::Value {
+            name: self.name,
+            value: value.clone(),
+            takes: self.takes,
+        };
+        (self.set)(parameters, value.trim()).ok_or_else(bad)
+    }
+}
+
+fn named<T: fmt::Debug + Copy>(kinds: &[T], text: &str) -> Option<T> {
+    let is = |kind: &&T| format!("{kind:?}").eq_ignore_ascii_case(text);
+    kinds.iter().find(is).copied()
+}
+
+fn count(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|n| *n <= i32::MAX as u32)
+}
+
+fn truth(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "1" => Some(true),
+        "false" | "no" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+/// With a unit, or a number of HPC Pack's, which has so many seconds.
+fn span(text: &str, unit_seconds: u64) -> Option<Span> {
+    match text.parse::<u64>() {
+        Ok(number) => Some(Span::from_secs(number.checked_mul(unit_seconds)?)),
+        Err(_) => text.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_parameter_takes_what_it_shows_and_has_its_default() {
+        let defaults = Parameters::default();
+        for parameter in PARAMETERS {
+            let mut all = defaults.clone();
+            let shown = parameter.get(&all);
+            assert_eq!(parameter.set(&mut all, Some(&shown)), Ok(()), "{shown}");
+            assert_eq!(parameter.set(&mut all, None), Ok(()), "{parameter:?}");
+            assert_eq!(all, defaults, "{parameter:?}");
+        }
+        assert!(PARAMETERS.is_sorted_by_key(|p| p.name.to_lowercase()));
+    }
+
+    /// Names and defaults of reference 7.
+    #[test]
+    fn the_defaults_are_hpc_packs() {
+        let all = Parameters::default();
+        for (name, default) in [
+            ("AffinityType", "NonExclusiveJobs"),
+            ("AutomaticGrowthEnabled", "true"),
+            ("AutomaticShrinkEnabled", "true"),
+            ("DefaultHoldDuration", "15m"),
+            ("DisableResourceValidation", "false"),
+            ("ExcludedNodesLimit", "10"),
+            ("JobRetryCount", "3"),
+            ("NodeReleaseTaskTimeout", "15s"),
+            ("PreemptionType", "Graceful"),
+            ("TaskCancelGracePeriod", "15s"),
+            ("TaskImmediatePreemptionEnabled", "true"),
+            ("TaskRetryCount", "3"),
+            ("TTLCompletedJobs", "5d"),
+        ] {
+            assert_eq!(
+                Parameter::find(name).map(|p| p.get(&all)),
+                Ok(default.into())
+            );
+        }
+    }
+
+    #[test]
+    fn names_are_in_any_case_and_bare_numbers_have_hpc_packs_units() {
+        let mut all = Parameters::default();
+        let mut set = |name, value| Parameter::find(name)?.set(&mut all, Some(value));
+        assert_eq!(set("taskcancelgraceperiod", "30"), Ok(()));
+        assert_eq!(set("TTLCOMPLETEDJOBS", "2"), Ok(()));
+        assert_eq!(set("NodeReleaseTaskTimeout", "1m30s"), Ok(()));
+        assert_eq!(set("AffinityType", "nojobs"), Ok(()));
+        for (name, value) in [
+            ("JobRetryCount", "-1"),
+            ("JobRetryCount", "2147483648"),
+            ("TaskCancelGracePeriod", "soon"),
+            ("AffinityType", "some"),
+            ("AutomaticGrowthEnabled", "perhaps"),
+            ("PreemptionType", "Sometimes"),
+            ("CCP_CLUSTER_NAME", ""),
+        ] {
+            let refused = set(name, value).expect_err(value).to_string();
+            assert!(
+                refused.contains(name) && refused.contains("takes"),
+                "{refused}"
+            );
+        }
+        let unknown = set("SpoolDir", "x").expect_err("not here").to_string();
+        assert!(
+            unknown.contains("SpoolDir") && unknown.contains("TaskRetryCount"),
+            "{unknown}"
+        );
+        assert_eq!(all.task_cancel_grace, Span::from_secs(30));
+        assert_eq!(all.ttl_completed_jobs, Span::from_secs(2 * DAY));
+        assert_eq!(all.node_release_timeout, Span::from_secs(90));
+    }
+}

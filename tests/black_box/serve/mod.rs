@@ -1,0 +1,9 @@
+//! `jobyard serve` and the verbs that talk to it: real daemons, real sockets.
+
+mod daemon;
+mod http;
+mod jobs;
+mod stop;
+mod users;
+
+pub(crate) use jobyard_tests::daemon::{Daemon, refused};

@@ -1,0 +1,48 @@
+//! Runs the seeded simulation of the whole host: `seeds --count N [--from S]`. Ends with `N seeds, M failed`.
+
+use std::process::ExitCode;
+
+use jobyard_tests::seeds;
+
+/// Failures that are printed in full.
+const SHOWN: usize = 3;
+
+fn main() -> ExitCode {
+    let (mut count, mut from) = (1_000, 0);
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let number = words.next().and_then(|number| number.parse::<u64>().ok());
+        match (word.as_str(), number) {
+            ("--count", Some(number)) => count = number,
+            ("--from", Some(number)) => from = number,
+            _ => {
+                eprintln!("{word}: usage: seeds [--count N] [--from SEED]");
+                return ExitCode::from(2);
+            }
+        }
+    }
+    let mut failed = 0;
+    let mut sum = seeds::Summary::default();
+    for seed in from..from.saturating_add(count) {
+        match seeds::run(seed, None) {
+            Ok(summary) => {
+                sum.events += summary.events;
+                sum.crashes += summary.crashes;
+                sum.attempts += summary.attempts;
+                sum.acknowledged += summary.acknowledged;
+            }
+            Err(failure) => {
+                failed += 1;
+                if failed <= SHOWN {
+                    print!("{failure}");
+                }
+            }
+        }
+    }
+    println!(
+        "{} events, {} crashes of the host, {} attempts, {} commands acknowledged",
+        sum.events, sum.crashes, sum.attempts, sum.acknowledged
+    );
+    println!("{count} seeds, {failed} failed");
+    ExitCode::from(u8::from(failed > 0))
+}

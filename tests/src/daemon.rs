@@ -1,0 +1,169 @@
+//! A real daemon in a folder of its own, and what is said to it. Used by black-box tests and by the crashes.
+
+use std::process::{Child, Command, Stdio};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
+use serde_json::Value;
+
+use crate::{Place, Said, run, wait_for};
+
+/// A daemon in a folder of its own; killed when the test ends.
+pub struct Daemon {
+    /// Its folder; the data folder is `data` in it.
+    pub place: Place,
+    child: Option<Child>,
+}
+
+impl Daemon {
+    /// A new one.
+    pub fn start() -> Daemon {
+        Daemon::start_in(Place::new(), &[])
+    }
+
+    /// A new one there.
+    pub fn start_in(place: Place, arguments: &[&str]) -> Daemon {
+        let mut daemon = Daemon { place, child: None };
+        daemon.again(arguments);
+        daemon
+    }
+
+    /// Starts another in the same folder.
+    pub fn again(&mut self, arguments: &[&str]) {
+        let log = std::fs::File::create(self.place.path().join("log")).expect("a file to log to");
+        let mut command = self.place.jobyard("serve");
+        command.args(["--data", "data"]).args(arguments);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        let mut child = command.spawn().expect("the binary starts");
+        wait_for("the daemon to be ready", || {
+            let ended = child.try_wait().expect("a child can be asked");
+            assert_eq!(ended, None, "the daemon ended: {}", self.place.read("log"));
+            let log = self.place.read("log");
+            log.contains("ready on").then_some(())
+        });
+        self.child = Some(child);
+    }
+
+    /// Its process; 0 when it does not run.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().map_or(0, Child::id)
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.pid() as i32).expect("the daemon runs");
+        kill_process(pid, signal).expect("the daemon is there");
+    }
+
+    /// The number of the node process, which outlives the daemon.
+    pub fn node_process(&self) -> Option<Pid> {
+        let lock = std::fs::read_to_string(self.place.path().join("data/node/lock"));
+        Pid::from_raw(lock.ok()?.trim().parse().ok()?)
+    }
+
+    /// Asks the node process to end its work and itself, and waits until it has.
+    fn end_node_process(&self) {
+        let Some(process) = self.node_process().and_then(|pid| {
+            let process = pidfd_open(pid, PidfdFlags::empty()).ok()?;
+            // Only if it still is the one that was meant: numbers are used again.
+            let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+            let data = self.place.path().as_os_str().as_encoded_bytes();
+            arguments
+                .windows(data.len())
+                .any(|part| part == data)
+                .then_some(process)
+        }) else {
+            return;
+        };
+        // It may be about to end by itself.
+        let _ = pidfd_send_signal(&process, Signal::TERM);
+        wait_for("the node process to end", || {
+            let mut ended = [PollFd::new(&process, PollFlags::IN)];
+            poll(&mut ended, Some(&Timespec::default())).ok()?;
+            ended[0].revents().contains(PollFlags::IN).then_some(())
+        });
+    }
+
+    /// Waits for its end and returns its exit code, none after a signal, and what it said.
+    pub fn end(&mut self) -> (Option<i32>, String) {
+        let mut child = self.child.take().expect("the daemon runs");
+        let status = wait_for("the daemon to end", || {
+            child.try_wait().expect("a child can be asked")
+        });
+        (status.code(), self.place.read("log"))
+    }
+
+    /// `jobyard job list …` with this daemon.
+    pub fn verb(&self, words: &[&str]) -> Command {
+        let mut command = self.place.jobyard(words[0]);
+        command.args(&words[1..]).env("JOBYARD_DATA", "data");
+        command
+    }
+
+    /// Says it.
+    pub fn say(&self, words: &[&str]) -> Said {
+        run(&mut self.verb(words))
+    }
+
+    /// Says it and expects that it is done.
+    pub fn done(&self, words: &[&str]) -> String {
+        let said = self.say(words);
+        assert_eq!(said.code, Some(0), "{words:?}: {}{}", said.out, said.err);
+        assert_eq!(said.err, "", "{words:?}");
+        said.out
+    }
+
+    /// Says it and expects JSON.
+    pub fn json(&self, words: &[&str]) -> Value {
+        let words: Vec<&str> = words.iter().copied().chain(["--format", "json"]).collect();
+        let said = self.say(&words);
+        assert_eq!(said.code, Some(0), "{words:?}: {}{}", said.out, said.err);
+        said.json()
+    }
+
+    /// Expects a refusal: exit code 2 and one line with these words.
+    pub fn refused(&self, words: &[&str], expected: &[&str]) {
+        refused(&self.say(words), words, expected);
+    }
+
+    /// Submits a job file and returns its id.
+    pub fn submit(&self, job: &str) -> String {
+        self.place.file("job.toml", job);
+        self.json(&["job", "submit", "job.toml"])["id"].to_string()
+    }
+
+    /// Waits until a job is in a fine state.
+    pub fn until(&self, job: &str, state: &str) -> Value {
+        wait_for(&format!("job {job} to be {state}"), || {
+            let view = self.json(&["job", "view", job]);
+            (view["state"] == state).then_some(view)
+        })
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // It may have ended.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        self.end_node_process();
+    }
+}
+
+/// Expects a refusal: exit code 2 and one line with these words.
+pub fn refused(said: &Said, words: &[&str], expected: &[&str]) {
+    assert_eq!(said.code, Some(2), "{words:?}: {}{}", said.out, said.err);
+    assert_eq!(said.err.lines().count(), 1, "{words:?}: {}", said.err);
+    for part in expected {
+        assert!(
+            said.err.contains(part),
+            "{words:?}: {part:?} is not in {:?}",
+            said.err
+        );
+    }
+}

@@ -1,0 +1,645 @@
+//! The run itself: one queue of things to come, in virtual time, and the host in the middle of it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::LazyLock;
+
+use jobyard::builtin;
+use jobyard::core::{Core, Decided, Effect};
+use jobyard_kernel::{
+    Changes, Command, Decision, Ending, Execution, FromNode, JobState, Mirror, NodeId, NodeSpec,
+    NodeState, Plan, Share, Span, State, Timestamp, ToNode,
+};
+use jobyard_plugin::recovery::{PassOutcome, PolicyChoice, PolicySlot};
+use jobyard_plugin::{Limits, Plugin, PluginHost, World as PluginWorld};
+
+use super::Bug;
+use super::callers;
+use super::disk::Disk;
+use super::node::{Attempt, Deed, Node};
+use super::numbers::Numbers;
+use super::oracle::{Answer, Oracle};
+
+/// Things that happen while there are faults.
+const STEPS: u32 = 1_500;
+/// Things that may happen afterwards, until all is quiet.
+const QUIET_STEPS: u32 = 20_000;
+/// Lines of the trace that are kept.
+const TRACE_MAX: usize = 40;
+const BEGIN: Timestamp = Timestamp(1_000_000_000_000_000);
+
+static POLICY: LazyLock<Plugin> = LazyLock::new(|| {
+    let host = PluginHost::new(None).expect("a plugin host");
+    let backfill = builtin::POLICY_BACKFILL.load(&host);
+    backfill.expect("the built-in policy loads")
+});
+
+/// What a run came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Events of the journal.
+    pub events: u64,
+    /// Deaths of the host.
+    pub crashes: u32,
+    /// Attempts that nodes began.
+    pub attempts: u32,
+    /// Commands that were acknowledged.
+    pub acknowledged: u32,
+}
+
+/// What did not hold.
+#[derive(Debug)]
+pub struct Failure {
+    /// The seed.
+    pub seed: u64,
+    /// The step at which it was seen.
+    pub step: u32,
+    /// What.
+    pub reason: String,
+    /// What happened last.
+    pub trace: Vec<String>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Failure {
+            seed, step, reason, ..
+        } = self;
+        writeln!(f, "seed {seed}, step {step}: {reason}")?;
+        self.trace
+            .iter()
+            .try_for_each(|line| writeln!(f, "  {line}"))
+    }
+}
+
+/// Something to come.
+#[derive(Debug)]
+enum Coming {
+    ToNode(NodeId, ToNode),
+    FromNode(FromNode),
+    /// The oldest write of that life of the host is done, or has failed.
+    Written(u32),
+    Decided(u32, Box<PassOutcome>),
+    WorkEnds(NodeId, Execution, Ending),
+    Caller,
+    HostBack,
+    NodeCrash,
+    HostCrash,
+    /// Nodes say again what nobody has confirmed.
+    NodesRepeat,
+}
+
+struct Host {
+    core: Core<Answer>,
+    slot: PolicySlot,
+}
+
+pub(super) struct World {
+    seed: u64,
+    bug: Option<Bug>,
+    n: Numbers,
+    now: Timestamp,
+    step: u32,
+    faults: bool,
+    /// Which life of the host this is.
+    life: u32,
+    host: Option<Host>,
+    disk: Disk,
+    nodes: BTreeMap<NodeId, Node>,
+    coming: BTreeMap<(Timestamp, u64), Coming>,
+    next: u64,
+    oracle: Oracle,
+    trace: VecDeque<String>,
+    summary: Summary,
+}
+
+type Check = Result<(), String>;
+
+impl World {
+    pub(super) fn new(seed: u64, bug: Option<Bug>) -> Self {
+        World {
+            seed,
+            bug,
+            n: Numbers::new(seed),
+            now: BEGIN,
+            step: 0,
+            faults: true,
+            life: 0,
+            host: None,
+            disk: Disk::default(),
+            nodes: BTreeMap::new(),
+            coming: BTreeMap::new(),
+            next: 0,
+            oracle: Oracle::default(),
+            trace: VecDeque::new(),
+            summary: Summary::default(),
+        }
+    }
+
+    pub(super) fn run(mut self) -> Result<Summary, Failure> {
+        match self.go() {
+            Ok(()) => {
+                self.summary.events = self.oracle.events();
+                Ok(self.summary)
+            }
+            Err(reason) => Err(Failure {
+                seed: self.seed,
+                step: self.step,
+                reason,
+                trace: self.trace.into(),
+            }),
+        }
+    }
+
+    fn go(&mut self) -> Check {
+        self.start_host()?;
+        self.add_nodes()?;
+        self.later(Span::from_millis(1), Coming::Caller);
+        self.later(Span::from_secs(5), Coming::NodesRepeat);
+        self.later(Span::from_secs(10), Coming::NodeCrash);
+        self.later(Span::from_secs(4), Coming::HostCrash);
+        while self.step < STEPS {
+            self.advance()?;
+        }
+        self.calm_down()?;
+        while self.step < STEPS + QUIET_STEPS {
+            if self.is_quiet() {
+                return self.compare_states();
+            }
+            self.advance()?;
+        }
+        let left = self.host.as_ref().map(|host| stuck(host.core.state()));
+        Err(format!("never comes to rest: {}", left.unwrap_or_default()))
+    }
+
+    // ---- time ----
+
+    fn later(&mut self, after: Span, coming: Coming) {
+        self.next += 1;
+        self.coming.insert((self.now + after, self.next), coming);
+    }
+
+    /// The next thing happens, or the host's alarm rings.
+    fn advance(&mut self) -> Check {
+        self.step += 1;
+        let alarm = self.host.as_ref().map(|host| host.core.alarm());
+        let first = self.coming.first_key_value().map(|(&(at, _), _)| at);
+        let at = match (first, alarm) {
+            (Some(first), Some(alarm)) => first.min(alarm),
+            (first, alarm) => first.or(alarm).unwrap_or(self.now),
+        };
+        self.now = self.now.max(at);
+        if first.is_some_and(|first| first <= self.now)
+            && let Some((_, coming)) = self.coming.pop_first()
+        {
+            self.happen(coming)?;
+        }
+        self.turn()
+    }
+
+    fn happen(&mut self, coming: Coming) -> Check {
+        self.log(|| format!("{coming:?}"));
+        match coming {
+            Coming::ToNode(node, message) => self.arrive(node, message)?,
+            Coming::FromNode(report) => self.report(report),
+            Coming::Written(life) if life == self.life => self.written()?,
+            Coming::Decided(life, outcome) if life == self.life => self.decided(*outcome),
+            Coming::Written(_) | Coming::Decided(..) => {}
+            Coming::WorkEnds(node, execution, ending) => {
+                self.oracle_ends(node, execution);
+                let node_of = self.nodes.entry(node).or_default();
+                let deeds = node_of.end(execution, ending);
+                self.deeds(node, deeds)?;
+            }
+            Coming::Caller => self.caller(),
+            Coming::HostBack => self.start_host()?,
+            Coming::NodeCrash => {
+                if self.faults {
+                    let ids: Vec<NodeId> = self.nodes.keys().copied().collect();
+                    if let Some(id) = self.n.pick(&ids) {
+                        self.crash_node(id)?;
+                    }
+                    let after = self.n.millis(60_000);
+                    self.later(after, Coming::NodeCrash);
+                }
+            }
+            Coming::HostCrash => {
+                if self.faults {
+                    self.crash_host();
+                    let after = self.n.millis(15_000);
+                    self.later(after, Coming::HostCrash);
+                }
+            }
+            Coming::NodesRepeat => {
+                let unconfirmed = self.nodes.values().flat_map(Node::unconfirmed);
+                let all: Vec<FromNode> = unconfirmed.collect();
+                if self.bug != Some(Bug::NodeReportsOnce) {
+                    all.into_iter().for_each(|report| self.post_report(report));
+                }
+                self.later(Span::from_secs(7), Coming::NodesRepeat);
+            }
+        }
+        Ok(())
+    }
+
+    // ---- the host ----
+
+    fn start_host(&mut self) -> Check {
+        if self.host.is_some() {
+            return Ok(());
+        }
+        let (state, from_the_beginning) = self.disk.recover();
+        if state != from_the_beginning {
+            return Err("a snapshot and what came after it is not what all events say".into());
+        }
+        state.check()?;
+        // What a crash left on disk without anybody having been told counts from now on.
+        let known = self.oracle.events();
+        let unseen = self.disk.after(known);
+        self.oracle.durable(&unseen)?;
+        self.oracle.recovered(self.disk.events(), &state)?;
+        let choice = || PolicyChoice {
+            plugin: POLICY.clone(),
+            limits: Limits::for_world(PluginWorld::SchedulingPolicy),
+            settings: Vec::new(),
+        };
+        let slot = PolicySlot::new(choice(), choice()).map_err(|error| error.to_string())?;
+        let mut core = Core::new(state, self.disk.events(), "backfill".into(), self.now);
+        if self.bug == Some(Bug::NothingIsSentAgain) {
+            core.effects();
+        }
+        self.host = Some(Host { core, slot });
+        self.effects()
+    }
+
+    fn add_nodes(&mut self) -> Check {
+        for number in 1..=2 + self.n.below(3) as u32 {
+            let spec = NodeSpec {
+                name: format!("n{number}"),
+                cores: 1 + self.n.below(6) as u32,
+                sockets: 1,
+                gpus: 0,
+                memory_mb: 1_024,
+                groups: Vec::new(),
+            };
+            self.command(Command::AddNode(spec));
+            self.nodes.insert(NodeId(number), Node::default());
+        }
+        self.turn()
+    }
+
+    /// What the engine's loop does once around.
+    fn turn(&mut self) -> Check {
+        let Some(host) = &mut self.host else {
+            return Ok(());
+        };
+        if self.bug != Some(Bug::TimeStandsStill) {
+            host.core.tick(self.now);
+            if self.bug == Some(Bug::NothingIsSentAgain) {
+                host.core.effects();
+            }
+        }
+        if let Some(changes) = host.core.pass(self.now) {
+            self.pass(changes);
+        }
+        // Between decide and commit.
+        if self.faults && self.n.once_in(400) {
+            self.crash_host();
+            return Ok(());
+        }
+        let Some(host) = &mut self.host else {
+            return Ok(());
+        };
+        if let Some(batch) = host.core.batch() {
+            self.disk.write(batch.clone());
+            if self.bug == Some(Bug::AnswersBeforeDurable) {
+                let count = self.disk.handed_over();
+                host.core.durable(count);
+            }
+            if self.n.once_in(10) {
+                self.compare_states()?;
+            }
+            let (life, after) = (self.life, self.n.millis(20));
+            self.later(after, Coming::Written(life));
+        }
+        self.effects()?;
+        if let Some(host) = &self.host
+            && self.n.once_in(8)
+        {
+            host.core.state().check()?;
+        }
+        Ok(())
+    }
+
+    fn written(&mut self) -> Check {
+        let Some(host) = &mut self.host else {
+            return Ok(());
+        };
+        // A full disk, a broken one: the engine stops, and its caller starts it again.
+        if self.faults && self.n.once_in(60) {
+            self.crash_host();
+            return Ok(());
+        }
+        let Some(batch) = self.disk.done() else {
+            return Ok(());
+        };
+        self.oracle.durable(&batch)?;
+        // Between commit and answer, and between answer and dispatch.
+        if self.faults && self.n.once_in(100) {
+            self.crash_host();
+            return Ok(());
+        }
+        host.core.durable(self.disk.events());
+        if !self.disk.is_writing() && self.n.once_in(10) {
+            let settled = host.core.batch().is_none();
+            if settled && host.core.is_durable() {
+                self.disk.keep(host.core.state(), self.bug);
+            }
+        }
+        self.effects()
+    }
+
+    fn effects(&mut self) -> Check {
+        let effects = self.host.as_mut().map(|host| host.core.effects());
+        for effect in effects.unwrap_or_default() {
+            match effect {
+                Effect::Answer(answer) => {
+                    self.oracle.answered(&answer)?;
+                    self.summary.acknowledged += 1;
+                }
+                Effect::Send(node, message) => {
+                    self.oracle.sent(&message)?;
+                    self.post(node, message);
+                }
+                Effect::Forget(execution) => {
+                    let nodes: Vec<NodeId> = self.nodes.keys().copied().collect();
+                    for node in nodes {
+                        self.post(node, ToNode::Forget(execution));
+                    }
+                }
+                Effect::Notice(_) => {}
+            }
+            // Between one of them and the next.
+            if self.faults && self.n.once_in(1_500) {
+                self.crash_host();
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn crash_host(&mut self) {
+        if self.host.take().is_some() {
+            self.log(|| "the host dies".into());
+            self.summary.crashes += 1;
+            self.life += 1;
+            self.disk.crash(&mut self.n, self.bug);
+            let after = self.n.millis(3_000);
+            self.later(after, Coming::HostBack);
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        let now = self.now;
+        let Some(host) = &mut self.host else { return };
+        if let Ok(events) = host.core.command(&command, now) {
+            let events = events.to_vec();
+            let log = format!("accepted: {command:?}");
+            host.core.answer(Answer { command, events });
+            self.log(|| log);
+        }
+    }
+
+    fn caller(&mut self) {
+        if !self.faults {
+            return;
+        }
+        if let Some(host) = &self.host {
+            let command = callers::command(host.core.state(), self.now, &mut self.n);
+            self.command(command);
+        }
+        let after = self.n.millis(800);
+        self.later(after, Coming::Caller);
+    }
+
+    // ---- the policy ----
+
+    fn pass(&mut self, changes: Changes) {
+        let Some(host) = &mut self.host else { return };
+        let mut outcome = host.slot.schedule(self.now.as_instant(), changes);
+        if self.faults && self.n.once_in(25) {
+            // It trapped: the plan is lost, and so is what the instance knew.
+            let choice = host.slot.active().clone();
+            if let Ok(slot) = PolicySlot::new(choice.clone(), choice) {
+                host.slot = slot;
+            }
+            outcome = PassOutcome {
+                needs_snapshot: self.bug != Some(Bug::PolicyIsNotToldAgain),
+                ..PassOutcome::default()
+            };
+        } else if self.faults && self.n.once_in(10) {
+            nonsense(&mut outcome.plan, &mut self.n);
+        }
+        let (life, after) = (self.life, self.n.millis(30));
+        self.later(after, Coming::Decided(life, Box::new(outcome)));
+    }
+
+    fn decided(&mut self, outcome: PassOutcome) {
+        let Some(host) = &mut self.host else { return };
+        let decided = Decided {
+            outcome,
+            only_fitting_arrivals: true,
+            policy: "backfill".into(),
+        };
+        host.core.decided(decided, self.now);
+    }
+
+    // ---- the network and the nodes ----
+
+    fn post(&mut self, node: NodeId, message: ToNode) {
+        for after in self.deliveries() {
+            self.later(after, Coming::ToNode(node, message.clone()));
+        }
+    }
+
+    fn post_report(&mut self, report: FromNode) {
+        for after in self.deliveries() {
+            self.later(after, Coming::FromNode(report.clone()));
+        }
+    }
+
+    /// When a message arrives, and whether: lost, once, twice, late.
+    fn deliveries(&mut self) -> Vec<Span> {
+        let (soon, late) = (self.n.millis(40), self.n.millis(40_000));
+        match self.n.below(20) {
+            0 if self.faults => Vec::new(),
+            1 if self.faults => vec![soon, late],
+            2 if self.faults => vec![late],
+            3 if self.faults => vec![soon, soon],
+            _ => vec![soon],
+        }
+    }
+
+    fn arrive(&mut self, id: NodeId, message: ToNode) -> Check {
+        self.oracle.delivered(&message);
+        let node = self.nodes.entry(id).or_default();
+        let deeds = node.take(message, self.bug);
+        self.deeds(id, deeds)
+    }
+
+    fn deeds(&mut self, id: NodeId, deeds: Vec<Deed>) -> Check {
+        for deed in deeds {
+            match deed {
+                Deed::Report(report) => self.post_report(report),
+                Deed::Begin(execution) => self.begin(id, execution)?,
+                Deed::StopWithin(execution, grace_ms) => {
+                    let after = self.n.millis(grace_ms.min(20_000) + 1);
+                    let ending = Ending::Stopped { code: Some(130) };
+                    self.later(after, Coming::WorkEnds(id, execution, ending));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, id: NodeId, execution: Execution) -> Check {
+        self.summary.attempts += 1;
+        if let Some(Attempt::Running(assignment)) = self.nodes[&id].attempts.get(&execution) {
+            let live = self.nodes.values().flat_map(Node::live);
+            self.oracle.begins(id, assignment, live)?;
+        }
+        let code = i32::from(self.n.once_in(6));
+        let (ending, after) = (Ending::Exited { code }, self.n.millis(9_000));
+        self.later(after, Coming::WorkEnds(id, execution, ending));
+        Ok(())
+    }
+
+    fn crash_node(&mut self, id: NodeId) -> Check {
+        let node = self.nodes.entry(id).or_default();
+        let live: Vec<Execution> = node.live().collect();
+        let deeds = node.crash();
+        live.into_iter()
+            .for_each(|execution| self.oracle.ends(execution));
+        self.deeds(id, deeds)
+    }
+
+    fn oracle_ends(&mut self, node: NodeId, execution: Execution) {
+        let alive = self.nodes.get(&node);
+        if alive.is_some_and(|node| node.live().any(|live| live == execution)) {
+            self.oracle.ends(execution);
+        }
+    }
+
+    fn report(&mut self, mut report: FromNode) {
+        let now = self.now;
+        let Some(host) = &mut self.host else { return };
+        if self.bug == Some(Bug::AnyAttemptCounts)
+            && let FromNode::Ended { execution, .. } = &mut report
+            && let Some(task) = host
+                .core
+                .state()
+                .job(execution.job)
+                .and_then(|j| j.task(execution.task))
+            && let Some(run) = task.runs.get(&execution.instance)
+        {
+            execution.attempt = run.attempt;
+        }
+        let ended = match &report {
+            FromNode::Ended { execution, .. } => Some(*execution),
+            FromNode::Started { .. } => None,
+        };
+        host.core.report(report, now);
+        if self.bug == Some(Bug::ForgetsBeforeDurable)
+            && let Some(execution) = ended
+        {
+            for node in self.nodes.values_mut() {
+                node.take(ToNode::Forget(execution), self.bug);
+            }
+        }
+    }
+
+    // ---- the end ----
+
+    /// No more faults and callers; all nodes take jobs.
+    fn calm_down(&mut self) -> Check {
+        self.log(|| "the faults stop".into());
+        self.faults = false;
+        self.start_host()?;
+        let nodes: Vec<NodeId> = self.nodes.keys().copied().collect();
+        for node in nodes {
+            self.command(Command::SetNodeState {
+                by: jobyard_kernel::Actor::administrator("root"),
+                node,
+                state: NodeState::Online,
+            });
+        }
+        self.turn()
+    }
+
+    fn is_quiet(&self) -> bool {
+        let Some(host) = &self.host else { return false };
+        let mut jobs = host.core.state().jobs();
+        host.core.is_durable()
+            && !self.disk.is_writing()
+            && jobs.all(|job| job.state().is_ended() || job.state() == JobState::Configuring)
+            && self.nodes.values().all(|node| node.attempts.is_empty())
+    }
+
+    /// The state by all events that were handed over is the live one, and a new mirror sees in it what it should.
+    fn compare_states(&self) -> Check {
+        let Some(host) = &self.host else {
+            return Ok(());
+        };
+        let state = self.disk.as_handed_over();
+        if state != *host.core.state() {
+            return Err("the live state is not what the events say".into());
+        }
+        if Mirror::new().take(&state) != Mirror::new().take(host.core.state()) {
+            return Err("a policy would be told something else after a restart".into());
+        }
+        Ok(())
+    }
+
+    fn log(&mut self, line: impl FnOnce() -> String) {
+        if self.trace.len() == TRACE_MAX {
+            self.trace.pop_front();
+        }
+        let at = self.now.since(BEGIN).as_secs_f64();
+        let mut line = format!("{at:.3} {}", line());
+        if let Some((cut, _)) = line.char_indices().nth(300) {
+            line.truncate(cut);
+        }
+        self.trace.push_back(line);
+    }
+}
+
+fn stuck(state: &State) -> String {
+    let jobs = state.jobs().filter(|job| !job.state().is_ended());
+    let jobs = jobs.map(|job| format!("job {} is {}", job.id, job.state()));
+    jobs.collect::<Vec<_>>().join(", ")
+}
+
+/// A policy that doubles what it said and makes the rest up.
+fn nonsense(plan: &mut Plan, n: &mut Numbers) {
+    let doubled = plan.decisions.clone();
+    plan.decisions.extend(doubled);
+    for _ in 0..n.below(4) {
+        let shares = (0..n.below(3)).map(|_| Share {
+            node: NodeId(n.below(6) as u32),
+            cores: n.below(5) as u32,
+            gpus: 0,
+        });
+        let shares = shares.collect();
+        let job = jobyard_kernel::JobId(n.below(30) as u32);
+        plan.decisions.push(match n.below(4) {
+            0 => Decision::Grow { job, shares },
+            1 => Decision::Shrink { job, shares },
+            2 => Decision::Preempt {
+                job,
+                how: n.below(4) as u32,
+                cores: 1,
+            },
+            _ => Decision::Start { job, shares },
+        });
+    }
+}
