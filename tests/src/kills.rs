@@ -109,7 +109,7 @@ pub fn run(kills: u32, node_every: u32) -> Result<Summary, String> {
     summary.submits = told.submitted.len();
     summary.cancels = told.canceled.len();
     check_store(root, &told)?;
-    summary.attempts = check_effects(root, &told)?;
+    summary.attempts = check_effects(root, &told, summary.node_kills)?;
     Ok(summary)
 }
 
@@ -179,12 +179,15 @@ fn check_store(root: &Path, told: &Told) -> Result<(), String> {
     Ok(())
 }
 
-/// No attempt began twice, no two attempts of an instance overlap, nothing began after an acknowledged cancel.
-fn check_effects(root: &Path, told: &Told) -> Result<usize, String> {
+/// No two attempts of an instance overlap, nothing began after an acknowledged cancel, and no attempt began twice while its node
+/// process lived. When that was killed before it could say that an attempt had begun, what is left of it is killed and the attempt
+/// begins again: at most as often as node processes died, and never beside what was left of it.
+fn check_effects(root: &Path, told: &Told, node_kills: u32) -> Result<usize, String> {
     let mut attempts = 0;
     for file in files(&root.join("effects"))? {
         let text = std::fs::read_to_string(&file).map_err(|error| error.to_string())?;
-        let mut begun = BTreeSet::new();
+        let mut begun = BTreeMap::<u32, u32>::new();
+        let mut ended = BTreeSet::new();
         let mut newest = 0;
         for line in text.lines() {
             let words: Vec<&str> = line.split(' ').collect();
@@ -206,9 +209,12 @@ fn check_effects(root: &Path, told: &Told) -> Result<usize, String> {
             newest = *attempt;
             if what == "begin" {
                 attempts += 1;
-                if !begun.insert(*attempt) {
+                let times = begun.entry(*attempt).or_default();
+                *times += 1;
+                if *times > 1 + node_kills {
                     return Err(format!("{execution} began twice"));
                 }
+                ended.remove(attempt);
                 let canceled = told
                     .canceled
                     .get(job)
@@ -216,6 +222,8 @@ fn check_effects(root: &Path, told: &Told) -> Result<usize, String> {
                 if canceled.is_some_and(|told| Duration::from_nanos(at) > *told + SLACK) {
                     return Err(format!("{execution} began after its job's cancel"));
                 }
+            } else if !ended.insert(*attempt) {
+                return Err(format!("{execution} was alive twice"));
             }
         }
     }
