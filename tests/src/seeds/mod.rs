@@ -3,7 +3,7 @@
 //! One seed is one run: the same seed gives the same run on every machine. Callers add, submit, cancel, finish, hold and requeue jobs
 //! all the time; messages are lost, doubled and late; nodes lose their work; passes of the policy (the real component) fail and
 //! come back with nonsense; writes fail; the host dies between any two of decide, commit, answer and dispatch, and
-//! goes on from what the journal has. After each step [`oracle`] checks what must hold. Then the faults stop, and everything
+//! goes on from what the journal has. After each step `oracle.rs` checks what must hold. Then the faults stop, and everything
 //! that was submitted must come to an end.
 //!
 //! [`Bug`] breaks the host in one of the ways that this must find; a test sees to it that it does.
