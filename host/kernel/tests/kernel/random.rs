@@ -1,5 +1,5 @@
-//! Random orders of people: sensible ones and nonsense. For the model runs, and for the seeded simulation of the whole host in
-//! `tests/src/seeds`, which takes this file and `numbers.rs` by their paths. What policies and nodes send is in `anything.rs`.
+//! Random orders of people: sensible ones and nonsense. What policies and nodes send is in `anything.rs`. For the model runs, the
+//! journal's tests, and the seeded simulation of the whole host in `tests/src/seeds`, which take these files by their paths.
 
 use std::sync::Arc;
 
