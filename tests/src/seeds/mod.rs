@@ -16,6 +16,8 @@ mod node;
 mod numbers;
 mod oracle;
 mod promises;
+#[path = "../../../host/kernel/tests/kernel/proposals.rs"]
+mod proposals;
 #[path = "../../../host/kernel/tests/kernel/random.rs"]
 mod random;
 mod world;

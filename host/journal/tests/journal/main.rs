@@ -12,5 +12,7 @@ mod yard;
 mod anything;
 #[path = "../../../kernel/tests/kernel/numbers.rs"]
 mod numbers;
+#[path = "../../../kernel/tests/kernel/proposals.rs"]
+mod proposals;
 #[path = "../../../kernel/tests/kernel/random.rs"]
 mod random;

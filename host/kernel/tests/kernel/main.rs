@@ -5,6 +5,7 @@ mod archive;
 mod mirror;
 mod model;
 mod numbers;
+mod proposals;
 mod random;
 mod refusals;
 mod roles;

@@ -14,7 +14,7 @@ use strum::VariantNames;
 use crate::anything;
 use crate::mirror::Known;
 use crate::numbers::Numbers;
-use crate::random;
+use crate::{proposals, random};
 
 const SEEDS: u64 = 300;
 const STEPS: u32 = 300;
@@ -160,7 +160,7 @@ impl World {
         let idle = self.mirror.only_arrivals_that_do_not_fit(&self.state);
         let queued = || self.state.queue().filter(|job| !job.is_held());
         let told = |id| self.known.has_job(id);
-        let fits = |id| anything::start(&self.state, id).is_some();
+        let fits = |id| proposals::start(&self.state, id).is_some();
         let mut new = queued().map(|job| job.id).filter(|&id| !told(id));
         assert!(!idle || !new.any(fits), "a new job could be started");
         drop(new);
@@ -256,7 +256,7 @@ impl World {
                         graceful: false,
                     });
                 } else if state == JobState::Queued
-                    && let Some(start) = anything::start(&self.state, job)
+                    && let Some(start) = proposals::start(&self.state, job)
                 {
                     self.act(Command::Propose(start)).expect("it fits");
                 } else if state == JobState::Queued && self.waits_in_vain(job) {
