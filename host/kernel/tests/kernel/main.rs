@@ -2,9 +2,12 @@
 
 mod anything;
 mod archive;
+#[path = "../../../../tests/fuzz.rs"]
+mod fuzz;
 mod mirror;
 mod model;
 mod numbers;
+mod plans;
 mod proposals;
 mod random;
 mod refusals;
