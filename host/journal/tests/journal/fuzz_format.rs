@@ -1,6 +1,8 @@
 //! Bytes that are not what was written: an error that says so, never a panic, and no more memory than the bytes are worth. Checksums keep such
 //! bytes out of a journal; this is about what is behind them.
 
+use std::sync::LazyLock;
+
 use jobyard_journal::format::{Shapes, decode, decode_same, encode, to_json, trace};
 use jobyard_kernel::{Event, Job, State};
 use proptest::prelude::*;
@@ -25,14 +27,17 @@ fn written(seed: u64) -> [Vec<u8>; 3] {
     ]
 }
 
-fn shapes() -> [Shapes; 3] {
+static SHAPES: LazyLock<[Shapes; 3]> = LazyLock::new(|| {
     let fits = "the kernel's types can be described";
     [
         trace::<Vec<Event>>().expect(fits),
         trace::<State>().expect(fits),
         trace::<Vec<Job>>().expect(fits),
     ]
-}
+});
+
+/// What was written under eight seeds.
+static WRITTEN: LazyLock<Vec<[Vec<u8>; 3]>> = LazyLock::new(|| (0..8).map(written).collect());
 
 /// What damage may be.
 #[derive(Debug, Clone)]
@@ -100,15 +105,15 @@ fn damaged(mut bytes: Vec<u8>, all: &[Damage]) -> Vec<u8> {
 
 /// In every way in which a journal reads bytes.
 fn read(bytes: &[u8]) {
-    let [events, state, jobs] = shapes();
+    let [events, state, jobs] = &*SHAPES;
     let read = || {
         let _ = decode_same::<Vec<Event>>(bytes);
         let _ = decode_same::<State>(bytes);
         let _ = decode_same::<Vec<Job>>(bytes);
-        let _ = decode::<Vec<Event>>(&events, bytes);
-        let _ = decode::<State>(&state, bytes);
-        let _ = decode::<Vec<Job>>(&jobs, bytes);
-        for shapes in [&events, &state, &jobs] {
+        let _ = decode::<Vec<Event>>(events, bytes);
+        let _ = decode::<State>(state, bytes);
+        let _ = decode::<Vec<Job>>(jobs, bytes);
+        for shapes in &*SHAPES {
             let _ = to_json(shapes, bytes);
         }
     };
@@ -133,11 +138,11 @@ proptest! {
 
     #[test]
     fn good_bytes_with_damage(
-        seed in 0..8u64,
+        seed in 0..8usize,
         which in 0..3usize,
         damage in proptest::collection::vec(damage(), 1..5),
     ) {
-        let good = written(seed)[which].clone();
+        let good = WRITTEN[seed][which].clone();
         read(&damaged(good, &damage));
     }
 
@@ -146,19 +151,19 @@ proptest! {
     fn any_description(
         which in 0..3usize,
         changes in proptest::collection::vec((any::<Index>(), 0..12usize, piece()), 1..4),
-        seed in 0..4u64,
+        seed in 0..8usize,
     ) {
-        let mut text = serde_json::to_string(&shapes()[which]).expect("it is written");
+        let mut text = serde_json::to_string(&SHAPES[which]).expect("it is written");
         for (at, removed, inserted) in changes {
             let at = text.floor_char_boundary(at.index(text.len()));
             let end = text.floor_char_boundary((at + removed).min(text.len()));
             text.replace_range(at..end.max(at), &inserted);
         }
         if let Ok(shapes) = serde_json::from_str::<Shapes>(&text) {
-            let bytes = written(seed)[which].clone();
-            let _ = decode::<Vec<Event>>(&shapes, &bytes);
-            let _ = decode::<State>(&shapes, &bytes);
-            let _ = to_json(&shapes, &bytes);
+            let bytes = &WRITTEN[seed][which];
+            let _ = decode::<Vec<Event>>(&shapes, bytes);
+            let _ = decode::<State>(&shapes, bytes);
+            let _ = to_json(&shapes, bytes);
         }
     }
 }
