@@ -88,7 +88,7 @@ pub enum Refusal {
         node: NodeId,
         cores: u32,
     },
-    #[error("job {job}: {at} is not a time from now on")]
+    #[error("job {job}: {at:?} is not a time from now on")]
     BadTime { job: JobId, at: f64 },
     #[error("job {job}: there is no preemption of kind {how}; there are 0, 1 and 2")]
     UnknownPreemption { job: JobId, how: u32 },

@@ -93,39 +93,42 @@ struct Asked {
     administrator: bool,
 }
 
-/// Below `/api/v1`; `#` is an id or a name.
-const ROUTES: &[&str] = &[
-    "jobs",
-    "jobs",
-    "jobs",
-    "jobs/#",
-    "jobs/#/clone",
-    "jobs/#/hold",
-    "jobs/#/wait",
-    "jobs/submit",
-    "jobs/cancel",
-    "jobs/finish",
-    "jobs/requeue",
-    "jobs/configure",
-    "jobs/#/submit",
-    "jobs/#/cancel",
-    "jobs/#/finish",
-    "jobs/#/requeue",
-    "jobs/#/configure",
-    "jobs/#/tasks",
-    "jobs/#/tasks/#",
-    "jobs/#/tasks/#/cancel",
-    "jobs/#/tasks/#/finish",
-    "jobs/#/tasks/#/requeue",
-    "jobs/#/tasks/#/output",
-    "nodes",
-    "nodes/#",
-    "nodes/#/online",
-    "nodes/#/drain",
-    "nodes/#/offline",
-    "parameters",
-    "parameters/#",
-    "#",
+/// What is there, below `/api/v1`; `#` is an id or a name.
+const ROUTES: &[(Method, &str)] = &[
+    (Method::GET, "jobs"),
+    (Method::POST, "jobs"),
+    (Method::POST, "jobs"),
+    (Method::POST, "jobs"),
+    (Method::GET, "jobs/#"),
+    (Method::DELETE, "jobs/#"),
+    (Method::POST, "jobs/#/clone"),
+    (Method::PUT, "jobs/#/hold"),
+    (Method::DELETE, "jobs/#/hold"),
+    (Method::GET, "jobs/#/wait"),
+    (Method::POST, "jobs/submit"),
+    (Method::POST, "jobs/cancel"),
+    (Method::POST, "jobs/finish"),
+    (Method::POST, "jobs/requeue"),
+    (Method::POST, "jobs/configure"),
+    (Method::POST, "jobs/#/submit"),
+    (Method::POST, "jobs/#/cancel"),
+    (Method::POST, "jobs/#/finish"),
+    (Method::POST, "jobs/#/requeue"),
+    (Method::POST, "jobs/#/configure"),
+    (Method::GET, "jobs/#/tasks"),
+    (Method::GET, "jobs/#/tasks/#"),
+    (Method::POST, "jobs/#/tasks/#/cancel"),
+    (Method::POST, "jobs/#/tasks/#/finish"),
+    (Method::POST, "jobs/#/tasks/#/requeue"),
+    (Method::GET, "jobs/#/tasks/#/output"),
+    (Method::GET, "nodes"),
+    (Method::GET, "nodes/#"),
+    (Method::POST, "nodes/#/drain"),
+    (Method::GET, "parameters"),
+    (Method::GET, "parameters/#"),
+    (Method::PUT, "parameters/#"),
+    (Method::DELETE, "parameters/#"),
+    (Method::GET, "#"),
 ];
 
 /// Names that bodies and queries have, and one that none has.
@@ -219,7 +222,8 @@ fn escaped(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
-fn uri() -> impl Strategy<Value = String> {
+/// An address in the place of `route`.
+fn uri(route: &'static str) -> impl Strategy<Value = String> {
     let name = prop_oneof![
         6 => (0..12u32).prop_map(|id| id.to_string()),
         2 => text().prop_map(|text| escaped(&text)),
@@ -228,12 +232,11 @@ fn uri() -> impl Strategy<Value = String> {
         1 => Just("-1".to_string()),
     ];
     let pair = (proptest::sample::select(KEYS), text());
-    let query = proptest::collection::vec(pair, 0..3);
+    let query = prop_oneof![3 => Just(Vec::new()), 1 => proptest::collection::vec(pair, 0..3)];
     let names = proptest::collection::vec(name, 2);
-    (proptest::sample::select(ROUTES), names, query).prop_map(|(route, names, query)| {
-        let path = names
-            .iter()
-            .fold(route.to_string(), |path, name| path.replacen('#', name, 1));
+    (names, query).prop_map(move |(names, query)| {
+        let fill = |path: String, name: &String| path.replacen('#', name, 1);
+        let path = names.iter().fold(route.to_string(), fill);
         let query = query
             .iter()
             .map(|(key, text)| format!("{key}={}", escaped(text)));
@@ -246,24 +249,20 @@ fn asked() -> impl Strategy<Value = Asked> {
     let methods = vec![
         Method::GET,
         Method::POST,
-        Method::POST,
         Method::PUT,
         Method::DELETE,
         Method::PATCH,
     ];
-    let types = vec![
-        "application/json",
-        "application/json",
-        "application/toml",
-        "application/xml",
-        "text/plain",
-        "",
+    let other = proptest::option::weighted(0.1, proptest::sample::select(methods));
+    let media_type = prop_oneof![
+        8 => Just("application/json"),
+        1 => proptest::sample::select(vec!["application/toml", "application/xml", "text/plain", ""]),
     ];
-    let method = proptest::sample::select(methods);
-    let media_type = proptest::sample::select(types);
-    (method, uri(), media_type, body(), any::<bool>()).prop_map(
-        |(method, uri, media_type, body, administrator)| Asked {
-            method,
+    let route = proptest::sample::select(ROUTES);
+    let route = route.prop_flat_map(|(method, route)| (Just(method), uri(route)));
+    (route, other, media_type, body(), any::<bool>()).prop_map(
+        |((method, uri), other, media_type, body, administrator)| Asked {
+            method: other.unwrap_or(method),
             uri,
             media_type,
             body,

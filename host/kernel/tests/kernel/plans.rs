@@ -92,8 +92,8 @@ proptest! {
         events.iter().for_each(|event| replay.apply(event));
         prop_assert_eq!(replay, live);
         for (decision, refusal) in refused {
-            // What is shown of it names the job, and is no longer than a line.
-            prop_assert!(refusal.to_string().len() < 400, "{:?}", decision);
+            // What is shown of it names the job, and fits a line.
+            prop_assert!(refusal.to_string().len() < 200, "{:?}", decision);
             let _ = refusal.job();
         }
     }

@@ -13,8 +13,8 @@ use crate::working::{Script, assignment};
 const FIRST: u32 = 65_536;
 
 /// A word that may be an address, a length, a case, half of a number.
-fn word() -> impl Strategy<Value = u32> {
-    prop_oneof![
+fn word() -> BoxedStrategy<u32> {
+    let word = prop_oneof![
         6 => 0..8u32,
         4 => (0..64u32).prop_map(|word| FIRST + 4 * word),
         1 => (0..300u32).prop_map(|byte| FIRST + byte),
@@ -25,18 +25,72 @@ fn word() -> impl Strategy<Value = u32> {
         1 => Just(0x4316_0000u32),
         1 => Just(0x7ff8_0000),
         1 => Just(0xfff0_0000),
-    ]
+    ];
+    // What it is made of would fill the stack otherwise.
+    word.boxed()
+}
+
+/// An address of something that is there, for the most part.
+fn place() -> BoxedStrategy<u32> {
+    prop_oneof![20 => (0..16u32).prop_map(|word| FIRST + 4 * word), 1 => word()].boxed()
+}
+
+/// A number of things that are there, for the most part.
+fn few() -> BoxedStrategy<u32> {
+    prop_oneof![20 => 0..4u32, 1 => word()].boxed()
+}
+
+/// A decision: its case, then at a multiple of 8 what belongs to it; three of the six cases have numbers where others have an address.
+fn decision() -> impl Strategy<Value = [u32; 8]> {
+    let case = prop_oneof![30 => 0..6u32, 1 => word()];
+    (case, few(), place(), few(), place(), few(), word()).prop_map(
+        |(case, job, at, count, other, more, any)| match case {
+            // A reservation has its time between the job and the shares.
+            4 => [case, 0, job, 0, any, any, at, count],
+            // A text.
+            5 => [case, 0, job, more, at, count, any, any],
+            _ => [case, 0, job, at, count, other, more, any],
+        },
+    )
 }
 
 /// A plan as a careless guest may lay it out: an address and a number of decisions that are there, or not.
 fn plan() -> impl Strategy<Value = Vec<u32>> {
-    let words = || proptest::collection::vec(word(), 16..120);
-    let list = (0..5u32, prop_oneof![4 => Just(FIRST + 24), 1 => word()]);
-    let head = list.prop_map(|(count, at)| [at, count]);
-    prop_oneof![
-        1 => words(),
-        4 => (head, words()).prop_map(|(head, words)| [&head[..], &words[..]].concat()),
-    ]
+    let decisions = proptest::collection::vec(decision(), 0..6);
+    let wake = prop_oneof![10 => 0..2u32, 1 => word()];
+    let good = (decisions, wake, word(), few()).prop_map(|(decisions, wake, at, more)| {
+        let count = decisions.len() as u32;
+        let count = if more == 3 { count + 1 } else { count };
+        let mut words = vec![FIRST + 24, count, wake, 0, at, at];
+        words.extend(decisions.into_flattened());
+        words
+    });
+    prop_oneof![1 => proptest::collection::vec(word(), 16..120), 6 => good]
+}
+
+/// What a node is asked for: four times what to do and three words for it, and an answer; behind that the record of a command.
+fn requests() -> impl Strategy<Value = Vec<u32>> {
+    let three = prop_oneof![
+        4 => (place(), few(), place()).prop_map(|(a, b, c)| [a, b, c]),
+        1 => [word(), word(), word()],
+    ];
+    let request = (0..8u32, three).prop_map(|(what, [a, b, c])| [what, a, b, c]);
+    let list = || (place(), few()).prop_map(|(at, count)| [at, count]);
+    let case = || (few(), place(), few()).prop_map(|(case, at, count)| [case, at, count]);
+    let command = (
+        proptest::array::uniform4(list()),
+        proptest::array::uniform3(case()),
+    );
+    let answer = prop_oneof![3 => place(), 1 => word()];
+    (proptest::array::uniform4(request), answer, command).prop_map(
+        |(requests, answer, (lists, cases))| {
+            let mut words = requests.as_flattened().to_vec();
+            words.push(answer);
+            words.extend(lists.as_flattened());
+            words.extend(cases.as_flattened());
+            words
+        },
+    )
 }
 
 /// Answers what it is told of jobs that are gone.
@@ -57,8 +111,9 @@ fn doing_what_it_is_told() -> Plugin {
                 )
             };
             [
-                case(0, format!("(call $log {a} {b} {c})")),
-                case(1, format!("(call $spawn {a} (i32.const 512))")),
+                case(0, format!("(call $log (i32.and {c} (i32.const 7)) {a} {b})")),
+                // The record behind the answer, or what lies a little further on.
+                case(1, format!("(call $spawn (i32.add (local.get $p) (i32.add (i32.const 68) (i32.and {b} (i32.const 4)))) (i32.const 512))")),
                 case(2, format!("(call $exists {a} {b} (i32.const 512))")),
                 case(3, format!("(call $create {a} {b} (i32.const 512))")),
                 case(4, format!("(call $remove {a} {b} (i32.const 512))")),
@@ -109,7 +164,7 @@ proptest! {
 
     /// Work comes to an end, in the plugin's words or by a fault, whatever it asks of its node.
     #[test]
-    fn any_request_of_work(words in proptest::collection::vec(word(), 17..100)) {
+    fn any_request_of_work(words in requests()) {
         static EXECUTOR: std::sync::OnceLock<Plugin> = std::sync::OnceLock::new();
         let plugin = EXECUTOR.get_or_init(doing_what_it_is_told);
         let mut work = assignment("true");
