@@ -4,12 +4,16 @@
 
 use proptest::test_runner::Config;
 
+/// What `JOBYARD_FUZZ` says, else 1.
+pub(crate) fn times() -> u32 {
+    let times = std::env::var("JOBYARD_FUZZ").ok();
+    times.and_then(|times| times.parse().ok()).unwrap_or(1)
+}
+
 /// So many cases, or more.
 pub(crate) fn cases(cases: u32) -> Config {
-    let times = std::env::var("JOBYARD_FUZZ").ok();
-    let times = times.and_then(|times| times.parse().ok()).unwrap_or(1);
     Config {
-        cases: cases.saturating_mul(times),
+        cases: cases.saturating_mul(times()),
         failure_persistence: None,
         ..Config::default()
     }

@@ -11,7 +11,7 @@ use jobyard_kernel::{
 };
 use strum::VariantNames;
 
-use crate::anything;
+use crate::{anything, fuzz};
 use crate::mirror::Known;
 use crate::numbers::Numbers;
 use crate::{proposals, random};
@@ -329,7 +329,7 @@ const UNREACHED: &[(&str, &str)] = &[(
 fn random_commands_keep_every_promise() {
     let mut seen = Seen::default();
     let (mut steps, mut refused) = (0, 0);
-    for seed in 0..SEEDS {
+    for seed in 0..SEEDS * u64::from(fuzz::times()) {
         let mut world = World::new();
         let outcome =
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(seed, &mut world)));
