@@ -2,6 +2,7 @@
 
 mod anything;
 mod archive;
+mod extremes;
 #[path = "../../../../tests/fuzz.rs"]
 mod fuzz;
 mod mirror;

@@ -11,9 +11,9 @@ use jobyard_kernel::{
 };
 use strum::VariantNames;
 
-use crate::{anything, fuzz};
 use crate::mirror::Known;
 use crate::numbers::Numbers;
+use crate::{anything, fuzz};
 use crate::{proposals, random};
 
 const SEEDS: u64 = 300;
