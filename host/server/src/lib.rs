@@ -18,6 +18,8 @@ mod app;
 mod body;
 mod caller;
 mod folder;
+#[cfg(test)]
+mod fuzz;
 pub mod jobs;
 pub mod nodes;
 mod output;

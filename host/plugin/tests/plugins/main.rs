@@ -2,6 +2,9 @@
 
 mod built_in;
 mod cache;
+#[path = "../../../../tests/fuzz.rs"]
+mod cases;
+mod fuzz;
 mod loading;
 mod policies;
 mod recovering;

@@ -5,6 +5,9 @@ mod bad_xml;
 mod disk;
 mod examples;
 mod folder;
+#[path = "../../../../../tests/fuzz.rs"]
+mod fuzz;
 mod good;
 mod noise;
 mod small_values;
+mod written;
