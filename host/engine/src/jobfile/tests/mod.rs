@@ -7,4 +7,5 @@ mod examples;
 mod folder;
 mod good;
 mod noise;
+mod round_trip;
 mod small_values;
