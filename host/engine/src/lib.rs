@@ -61,6 +61,7 @@ mod notice;
 mod pass;
 mod run;
 mod view;
+mod waiters;
 
 pub use builder::{Builder, LocalNode};
 pub use error::{BuildError, EngineError};

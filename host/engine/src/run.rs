@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::commit::{Committer, Write};
 use crate::core::{Core, Effect};
 use crate::pass::{Answer, Ask, Decider};
+use crate::waiters::Waking;
 use crate::{EngineError, Notice, Stats};
 
 /// Requests and reports that are handled before the batch goes to the journal.
@@ -27,6 +28,8 @@ type SwapReply = oneshot::Sender<Result<(), EngineError>>;
 type Reply = oneshot::Sender<Result<Vec<Event>, EngineError>>;
 /// Looks at once; what it returns gives the answer.
 type Look = Box<dyn FnOnce(&State, &Stats) -> Answering + Send>;
+/// Makes a command of the state.
+type Make = Box<dyn FnOnce(&State) -> Result<Command, Rejection> + Send>;
 /// Called when what it answers is durable, or with the reason why it will not be.
 pub(crate) type Answering = Box<dyn FnOnce(Result<(), &EngineError>) + Send>;
 
@@ -34,6 +37,8 @@ pub(crate) type Answering = Box<dyn FnOnce(Result<(), &EngineError>) + Send>;
 pub(crate) enum Request {
     /// Carry these out one after the other; each has its own answer.
     Commands(Vec<(Command, Reply)>),
+    /// Carry out what comes of the state as it is.
+    Made(Make, Reply),
     /// Look at the state; the answer waits until what it shows is durable.
     Look(Look),
     /// Add a job and submit it: one commit for both.
@@ -66,6 +71,8 @@ pub(crate) struct Loop {
     pub(crate) notices: broadcast::Sender<Notice>,
     /// Why the journal failed, for those who ask later.
     pub(crate) failure: Arc<OnceLock<String>>,
+    /// Who waits for the end of a job.
+    pub(crate) waiters: Waking,
     /// As many as callers that wait.
     pub(crate) swaps: VecDeque<(Box<PolicyChoice>, SwapReply)>,
     pub(crate) swapping: Option<SwapReply>,
@@ -159,6 +166,14 @@ impl Loop {
                     let answer = answer.map(<[Event]>::to_vec);
                     self.answer(answer, reply);
                 }
+            }
+            Request::Made(make, reply) => {
+                let now = self.clock.now();
+                let answer = match make(self.core.state()) {
+                    Ok(command) => self.core.command(&command, now).map(<[Event]>::to_vec),
+                    Err(rejection) => Err(rejection),
+                };
+                self.answer(answer, reply);
             }
             Request::Submit(add, reply) => {
                 let answer = self.core.submit(&add, self.clock.now());
@@ -275,8 +290,13 @@ impl Loop {
                         .into_iter()
                         .for_each(|node| self.post(node, ToNode::Forget(execution)));
                 }
-                // An error means that nobody listens.
-                Effect::Notice(notice) => drop(self.notices.send(notice)),
+                Effect::Notice(notice) => {
+                    if let Notice::Event(event) = &notice {
+                        self.waiters.0.note(event);
+                    }
+                    // An error means that nobody listens.
+                    drop(self.notices.send(notice));
+                }
             }
         }
     }
