@@ -39,6 +39,8 @@ fn main() -> ExitCode {
         Verb::Job(job) => remote::main(&job.data, remote::job::run(job.verb)),
         Verb::Task(task) => remote::main(&task.data, remote::task::run(task.verb)),
         Verb::Node(node) => remote::main(&node.data, remote::node::run(node.verb)),
+        Verb::Template(all) => remote::main(&all.data, remote::template::run(all.verb)),
+        Verb::Env(env) => remote::main(&env.data, remote::env::run(env.verb)),
         Verb::Journal(journal) => journal::main(&journal),
         Verb::NodeProcess(node) => node_process::main(&node, &arguments.common),
         Verb::Param(param) => remote::main(&param.data, remote::param::run(param.verb)),

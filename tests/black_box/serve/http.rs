@@ -199,19 +199,20 @@ fn jobs_are_listed_page_by_page() {
     let body = format!("[{}]", jobs.join(","));
     let added = ask(&daemon, "POST /api/v1/jobs", JSON, body.as_bytes());
     assert_eq!(added.json()["answers"].as_array().map(Vec::len), Some(25));
-    let (mut seen, mut after) = (Vec::new(), 0);
+    let (mut seen, mut after) = (Vec::new(), String::new());
     loop {
-        let line = format!("GET /api/v1/jobs?status=0&name=n1&limit=5&after={after}");
+        let line = format!("GET /api/v1/jobs?status=0&name=n1&limit=5{after}");
         let page = ask(&daemon, &line, "", b"").json();
         let jobs = page["jobs"].as_array().unwrap();
         assert!(jobs.len() <= 5);
         seen.extend(jobs.iter().filter_map(|job| job["id"].as_u64()));
-        match page["next"].as_u64() {
-            Some(next) => after = next,
+        match page["next"].as_str() {
+            Some(next) => after = format!("&after={next}"),
             None => break,
         }
     }
-    assert_eq!(seen, (1..=25).step_by(2).collect::<Vec<u64>>());
+    // Newest first.
+    assert_eq!(seen, (1..=25).rev().step_by(2).collect::<Vec<u64>>());
     let order = br#"{"jobs": [1, 2, 2, 26]}"#;
     let answers = ask(&daemon, "POST /api/v1/jobs/submit", JSON, order).json();
     let codes: Vec<_> = (0..4)

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use jobyard::jobfile::parse_span;
 
-use crate::args::{Data, Format};
+use super::options::{JobOptions, TaskOptions, moment, pair};
+use crate::args::Data;
 
 /// `jobyard job`.
 #[derive(Debug, Args)]
@@ -22,10 +23,13 @@ pub(crate) struct Job {
 #[derive(Debug, Subcommand)]
 pub(crate) enum JobVerb {
     /// Add a job and submit it; or submit jobs that were added before
-    Submit(Submit),
+    Submit(Box<Submit>),
     /// Add a job without submitting it
-    Add(Add),
-    /// List jobs: those that have not ended, unless --all or --state says otherwise
+    #[command(alias = "new")]
+    Add(Box<Add>),
+    /// Change what a job asks for
+    Modify(Box<Modify>),
+    /// List jobs, newest first: those that have not ended, unless --all or --state says otherwise
     List(List),
     /// Show a job and its tasks
     View(One),
@@ -41,12 +45,29 @@ pub(crate) enum JobVerb {
     Configure(Many),
     /// Do not start a job before a time; or, with --clear, let it start again
     Hold(Hold),
+    /// Let held jobs start again
+    Release(Many),
     /// Add a copy of a job
     Clone(One),
-    /// Take a job away that was never submitted
-    Delete(Delete),
+    /// Print a job as a job file, to keep or to submit again
+    Export(Export),
+    /// Take jobs away that were never submitted
+    Delete(Ids),
+    /// Forget ended jobs before their time: for administrators
+    Purge(Purge),
     /// Print what tasks wrote
     Output(Output),
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// One JSON object
+    Json,
+    /// Lines with commas between the columns of the table
+    Csv,
 }
 
 /// What to print.
@@ -86,8 +107,12 @@ pub(crate) struct JobArgs {
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
     /// Where tasks run that say nothing of it [default: the current folder]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, alias = "workdir", value_name = "DIR")]
     pub(crate) chdir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) options: JobOptions,
+    #[command(flatten)]
+    pub(crate) task: TaskOptions,
 }
 
 #[derive(Debug, Args)]
@@ -104,6 +129,9 @@ pub(crate) struct List {
     /// Those of this name
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
+    /// Those that were added, submitted, started or ended since then, as 2027-01-31T08:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) since: Option<String>,
     /// At most so many
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: Option<u32>,
@@ -183,10 +211,56 @@ pub(crate) struct Hold {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Delete {
+pub(crate) struct Modify {
+    #[command(flatten)]
+    pub(crate) job: One,
+    #[command(flatten)]
+    pub(crate) options: JobOptions,
+    /// Take a property back to what it is where nobody gives it, by its name in job files; or a variable, as environment.NAME
+    #[arg(long, value_name = "PROPERTY")]
+    pub(crate) unset: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
     /// The job's id
     #[arg(value_name = "JOB")]
     pub(crate) id: u32,
+    /// In which language
+    #[arg(long, value_enum, default_value_t = FileFormat::Toml)]
+    pub(crate) format: FileFormat,
+}
+
+/// The languages of job files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FileFormat {
+    /// As the examples have it
+    Toml,
+    /// With the keys of TOML
+    Json,
+    /// HPC Pack job XML
+    Xml,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ids {
+    /// The jobs' ids
+    #[arg(value_name = "JOB", required = true)]
+    pub(crate) ids: Vec<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Purge {
+    /// The jobs' ids
+    #[arg(
+        value_name = "JOB",
+        required_unless_present = "ended_before",
+        conflicts_with = "ended_before"
+    )]
+    pub(crate) ids: Vec<u32>,
+    /// Or all that ended before then, as 2027-01-31T08:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) ended_before: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -218,6 +292,16 @@ pub(crate) struct Task {
 pub(crate) enum TaskVerb {
     /// List the tasks of a job
     List(One),
+    /// Add tasks to a job: a command, or a job file that has nothing but tasks
+    Add(Box<AddTasks>),
+    /// Change a task that is being configured
+    Modify(Box<ModifyTask>),
+    /// Submit a task that is being configured in a job that is in the queue or runs
+    Submit(OneTask),
+    /// Take a task of such a job back to be edited
+    Configure(OneTask),
+    /// Start no more instances of a service
+    Conclude(Conclude),
     /// Show a task, and which of its instances run where
     View(OneTask),
     /// Cancel a task, or one instance of it
@@ -249,6 +333,55 @@ pub(crate) struct CancelTask {
     pub(crate) force: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct AddTasks {
+    /// The job's id
+    #[arg(value_name = "JOB")]
+    pub(crate) id: u32,
+    /// The tasks: a file in TOML, JSON or HPC Pack job XML; `-` is standard input
+    #[arg(value_name = "TASKFILE", conflicts_with = "command")]
+    pub(crate) file: Option<PathBuf>,
+    /// Or a command and its arguments, after `--`
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+    /// Where tasks run that say nothing of it [default: the current folder]
+    #[arg(long, alias = "workdir", value_name = "DIR")]
+    pub(crate) chdir: Option<PathBuf>,
+    /// Do not submit them: they run only when `jobyard task submit` says so
+    #[arg(long)]
+    pub(crate) draft: bool,
+    #[command(flatten)]
+    pub(crate) task: TaskOptions,
+    #[command(flatten)]
+    pub(crate) show: Show,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModifyTask {
+    #[command(flatten)]
+    pub(crate) task: OneTask,
+    #[command(flatten)]
+    pub(crate) options: TaskOptions,
+    /// Another command and its arguments, after `--`
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+    /// Where it runs
+    #[arg(long, alias = "workdir", value_name = "DIR")]
+    pub(crate) chdir: Option<PathBuf>,
+    /// Take a property back to its default, by its name in job files
+    #[arg(long, value_name = "PROPERTY")]
+    pub(crate) unset: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Conclude {
+    #[command(flatten)]
+    pub(crate) task: OneTask,
+    /// Stop those that run too
+    #[arg(long)]
+    pub(crate) stop: bool,
+}
+
 /// `jobyard node`.
 #[derive(Debug, Args)]
 pub(crate) struct Node {
@@ -268,12 +401,105 @@ pub(crate) enum NodeVerb {
     Offline(NodeNames),
     /// Give nodes no new jobs
     Drain(NodeNames),
+    /// List the node groups
+    Groups(Show),
+    /// Say which groups a node is in, in place of those before
+    SetGroups(SetGroups),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct NodeNames {
     /// The nodes
     #[arg(value_name = "NODE", required = true)]
+    pub(crate) names: Vec<String>,
+    #[command(flatten)]
+    pub(crate) show: Show,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SetGroups {
+    /// The node
+    #[arg(value_name = "NODE")]
+    pub(crate) node: String,
+    /// All groups that it shall be in; none for none
+    #[arg(value_name = "GROUP")]
+    pub(crate) groups: Vec<String>,
+    #[command(flatten)]
+    pub(crate) show: Show,
+}
+
+/// `jobyard template`.
+#[derive(Debug, Args)]
+pub(crate) struct Template {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    #[command(subcommand)]
+    pub(crate) verb: TemplateVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TemplateVerb {
+    /// List the job templates
+    List(Show),
+    /// Print one, as a file that can be set again
+    View(TemplateName),
+    /// Add one, or replace the one of that name
+    Set(TemplateSet),
+    /// Take one away that no job needs
+    Delete(TemplateName),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TemplateName {
+    /// Its name, in any case
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) show: Show,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TemplateSet {
+    /// Its name
+    pub(crate) name: String,
+    /// What it says: a file in TOML, or in JSON (.json); `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) show: Show,
+}
+
+/// `jobyard env`.
+#[derive(Debug, Args)]
+pub(crate) struct Env {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    #[command(subcommand)]
+    pub(crate) verb: EnvVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EnvVerb {
+    /// List the variables that every task gets
+    List(Show),
+    /// Set some
+    Set(EnvSet),
+    /// Do not set them any more
+    Unset(EnvUnset),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EnvSet {
+    /// The variables
+    #[arg(value_name = "NAME=VALUE", required = true, value_parser = pair)]
+    pub(crate) variables: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(crate) show: Show,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EnvUnset {
+    /// Their names
+    #[arg(value_name = "NAME", required = true)]
     pub(crate) names: Vec<String>,
     #[command(flatten)]
     pub(crate) show: Show,
