@@ -178,8 +178,17 @@ impl JobView {
                 Unit::Gpu => "gpu",
             }
             .into(),
-            min_cores: job.min,
-            max_cores: job.max,
+            // Before it is validated, what it asks for itself.
+            min_cores: if job.max == 0 {
+                job.spec.min.unwrap_or(0)
+            } else {
+                job.min
+            },
+            max_cores: if job.max == 0 {
+                job.spec.max.unwrap_or(0)
+            } else {
+                job.max
+            },
             allocation: job
                 .shares
                 .iter()

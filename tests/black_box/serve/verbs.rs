@@ -415,7 +415,7 @@ fn a_held_job_says_so_and_is_released() {
     let view = daemon.done(&["job", "view", "1"]);
     for part in [
         &format!("held until  {later}"),
-        "waits for",
+        "waiting     ",
         "project     p",
         "template    Default",
     ] {

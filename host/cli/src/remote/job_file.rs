@@ -160,7 +160,10 @@ pub(crate) fn line(command: &[OsString]) -> Result<String, Failure> {
 /// Where tasks run that say nothing of it.
 pub(crate) fn folder(chdir: Option<&Path>) -> Result<String, Failure> {
     let here = std::env::current_dir().map_err(Failure::work)?;
-    let folder = here.join(chdir.unwrap_or(Path::new("")));
+    let folder = match chdir {
+        Some(chdir) => here.join(chdir),
+        None => here,
+    };
     match folder.to_str() {
         Some(folder) => Ok(folder.into()),
         None => {

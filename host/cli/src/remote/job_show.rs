@@ -17,7 +17,8 @@ pub(crate) fn line(job: &JobView) -> String {
     format!("job {}{name}: {}{error}", job.id, job.state)
 }
 
-fn spaced(text: &str) -> String {
+/// With a space before it, if there is any.
+pub(super) fn spaced(text: &str) -> String {
     match text.is_empty() {
         true => String::new(),
         false => format!(" {text}"),
@@ -117,7 +118,7 @@ pub(crate) fn view(job: &JobView, more_tasks: bool) -> Shown {
         say(what, at.clone().unwrap_or_default());
     }
     if let Some(waiting) = &job.waiting {
-        say("waits for", waiting.text.clone());
+        say("waiting", waiting.text.clone());
     }
     if job.requeue_count > 0 {
         say("requeued", format!("{} times", job.requeue_count));

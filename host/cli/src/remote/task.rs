@@ -153,7 +153,8 @@ fn path(id: Id) -> Result<String, Failure> {
 
 fn line(id: Id, detail: &TaskDetail) -> String {
     let (task, job) = (&detail.task, id.job);
-    format!("task {job}.{} {}: {}", task.id, task.name, task.state)
+    let name = job_show::spaced(&task.name);
+    format!("task {job}.{}{name}: {}", task.id, task.state)
 }
 
 fn detail(id: Id, detail: TaskDetail) -> String {
