@@ -382,13 +382,27 @@ fn a_job_that_has_left_memory_is_shown_all_the_same() {
         );
         assert_eq!(answer.status, 200, "{}", answer.body);
     }
-    let listed = || {
-        let page = ask(&daemon, "GET /api/v1/jobs?limit=1", "", b"").json();
-        page["jobs"][0]["id"].as_u64()
-    };
-    jobyard_tests::wait_for("a job to leave memory", || {
-        (listed() > Some(1)).then_some(())
+    let page = |query: &str| ask(&daemon, &format!("GET /api/v1/jobs?{query}"), "", b"").json();
+    jobyard_tests::wait_for("the first job to leave memory", || {
+        let history = page("after=ended&limit=1000");
+        let jobs = history["jobs"].as_array()?.iter();
+        jobs.into_iter().any(|job| job["id"] == 1).then_some(())
     });
+    // One cursor goes through what is live and what is not: everything comes, newest first.
+    let (mut ids, mut query) = (Vec::new(), "limit=1000&state=canceled".to_string());
+    loop {
+        let page = page(&query);
+        let jobs = page["jobs"].as_array().unwrap().iter();
+        ids.extend(jobs.filter_map(|job| job["id"].as_u64()));
+        match page["next"].as_str() {
+            Some(next) => query = format!("limit=1000&state=canceled&after={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(ids.first(), Some(&10_700));
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 10_700);
     let job = ask(&daemon, "GET /api/v1/jobs/1", "", b"").json();
     assert_eq!(job["state"], "Canceled");
     assert_eq!(job["error_message"], "too many");
