@@ -17,7 +17,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::archive::{PURGE_AT_ONCE, SharedHistory};
 use crate::run::{Answering, Request};
-use crate::waiters::Waiters;
+use crate::waiters::{Waiter, Waiters};
 use crate::{Builder, EngineError, JobView, Notice, Notices, Stats};
 
 /// A running engine. May be cloned; when the last handle is dropped the engine stops and the nodes of this process
@@ -415,7 +415,7 @@ impl Engine {
     /// There is none of that id, or the engine has stopped.
     pub async fn wait(&self, id: JobId) -> Result<JobView, EngineError> {
         loop {
-            let mut waiter = self.waiters.join(id);
+            let mut waiter = self.waiters.join(id, true);
             let ended =
                 move |state: &State, _: &Stats| state.job(id).map(|job| job.state().is_ended());
             // One that is not live any more may be in history.
@@ -426,6 +426,11 @@ impl Engine {
                 return Err(self.stopped());
             }
         }
+    }
+
+    /// Says whether anything happens to a job from now on: cheaper than to look again and again.
+    pub fn watch(&self, id: JobId) -> Waiter {
+        self.waiters.join(id, false)
     }
 
     /// The state of a job.

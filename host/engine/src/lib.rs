@@ -77,3 +77,4 @@ pub use jobyard_plugin as plugin;
 pub use many::{JobFilter, NewJob};
 pub use notice::{Lagged, Notice, Notices, Stats};
 pub use view::{AllocationView, CountsView, JobView, OutcomeView, TaskView, WaitingView, rfc3339};
+pub use waiters::Waiter;

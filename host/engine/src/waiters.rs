@@ -1,12 +1,14 @@
-//! Who waits for the end of which job. One list for all of them: an event wakes those whose job it is about, and nobody else looks.
+//! Who waits for which job, for its end or for anything. One list for all of them: an event wakes those whose job it is about, and nobody
+//! else looks.
 //!
-//! The loop tells it what became durable; [`Engine::wait`](crate::Engine::wait) and what builds on it register here. As many as callers that wait.
+//! The loop tells it what became durable; [`Engine::wait`](crate::Engine::wait) and [`Engine::watch`](crate::Engine::watch) register here. As
+//! many as callers that wait.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jobyard_kernel::{Event, Fact, JobId};
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 
 /// Those who wait.
 #[derive(Debug, Clone, Default)]
@@ -15,14 +17,21 @@ pub(crate) struct Waiters(Arc<Mutex<List>>);
 #[derive(Debug, Default)]
 struct List {
     last: u64,
-    waiting: BTreeMap<(JobId, u64), oneshot::Sender<()>>,
+    waiting: BTreeMap<(JobId, u64), Waiting>,
     /// Nothing will happen any more.
     closed: bool,
 }
 
-/// A place in the list, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Waiter {
+struct Waiting {
+    /// Only the job's end counts.
+    end: bool,
+    wake: oneshot::Sender<()>,
+}
+
+/// Who waits for a job; a place in the list, until it is dropped.
+#[derive(Debug)]
+pub struct Waiter {
     key: (JobId, u64),
     woken: oneshot::Receiver<()>,
     waiters: Waiters,
@@ -33,14 +42,14 @@ impl Waiters {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a place: an end that becomes durable from now on is not missed.
-    pub(crate) fn join(&self, job: JobId) -> Waiter {
+    /// Takes a place: what becomes durable from now on is not missed, be it the job's end or, without `end`, anything about it.
+    pub(crate) fn join(&self, job: JobId, end: bool) -> Waiter {
         let (wake, woken) = oneshot::channel();
         let mut list = self.list();
         list.last += 1;
         let key = (job, list.last);
         if !list.closed {
-            list.waiting.insert(key, wake);
+            list.waiting.insert(key, Waiting { end, wake });
         }
         Waiter {
             key,
@@ -58,14 +67,15 @@ impl Waiters {
                 | Fact::JobPurged { .. }
                 | Fact::JobDeleted { .. }
         );
-        let Some(job) = event.fact.job().filter(|_| ends) else {
+        let Some(job) = event.fact.job() else {
             return;
         };
         let mut list = self.list();
         let theirs = list.waiting.range((job, 0)..=(job, u64::MAX));
-        let theirs: Vec<_> = theirs.map(|(&key, _)| key).collect();
-        for key in theirs {
-            if let Some(wake) = list.waiting.remove(&key) {
+        let woken = theirs.filter(|(_, waiting)| ends || !waiting.end);
+        let woken: Vec<_> = woken.map(|(&key, _)| key).collect();
+        for key in woken {
+            if let Some(Waiting { wake, .. }) = list.waiting.remove(&key) {
                 // An error means that they have gone.
                 let _ = wake.send(());
             }
@@ -95,6 +105,11 @@ impl Waiter {
     pub(crate) async fn woken(&mut self) -> bool {
         (&mut self.woken).await.is_ok()
     }
+
+    /// Whether something happened since it was made; also when the engine has stopped.
+    pub fn is_woken(&mut self) -> bool {
+        !matches!(self.woken.try_recv(), Err(TryRecvError::Empty))
+    }
 }
 
 impl Drop for Waiter {
@@ -119,15 +134,22 @@ mod tests {
     #[tokio::test]
     async fn each_is_woken_by_its_own_job_and_leaves_nothing() {
         let waiters = Waiters::default();
-        let (mut one, mut two) = (waiters.join(JobId(1)), waiters.join(JobId(2)));
-        drop(waiters.join(JobId(1)));
-        assert_eq!(waiters.list().waiting.len(), 2);
+        let (mut one, mut two) = (waiters.join(JobId(1), true), waiters.join(JobId(2), true));
+        let mut any = waiters.join(JobId(1), false);
+        drop(waiters.join(JobId(1), true));
+        assert_eq!(waiters.list().waiting.len(), 3);
+        let fact = Fact::JobConfigured { job: JobId(1) };
+        waiters.note(&Event {
+            at: Timestamp(0),
+            fact,
+        });
+        assert!(any.is_woken() && !one.is_woken());
         waiters.note(&purged(1));
         assert!(one.woken().await);
         assert_eq!(waiters.list().waiting.len(), 1);
         drop(Waking(waiters.clone()));
         assert!(!two.woken().await);
-        assert!(!waiters.join(JobId(3)).woken().await);
+        assert!(!waiters.join(JobId(3), true).woken().await);
         assert_eq!(waiters.list().waiting.len(), 0);
     }
 }
