@@ -4,7 +4,7 @@
 //! | method and path | what |
 //! |---|---|
 //! | `GET /environment` | all of it: [`Environment`] |
-//! | `PUT /environment/{name}` | sets a variable: [`NewValue`](crate::parameters::NewValue); answers all |
+//! | `PUT /environment/{name}` | sets a variable: [`NewValue`]; answers all |
 //! | `DELETE /environment/{name}` | it is not set any more; answers all |
 
 use std::collections::BTreeMap;

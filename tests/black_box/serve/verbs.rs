@@ -150,6 +150,41 @@ environment = { B = "2" }
 }
 
 #[test]
+fn what_is_wrong_with_an_option_is_said_on_one_line() {
+    let daemon = Daemon::start();
+    for (words, expected) in [
+        (
+            &["job", "submit", "--cores", "9-2", "--", "x"][..],
+            "\"9-2\" starts above its end; write the smaller number first; see --help",
+        ),
+        (
+            &["job", "submit", "--cores", "2", "--nodes", "3", "--", "x"],
+            "'--cores <MIN-MAX>' cannot be used with '--nodes <MIN-MAX>'",
+        ),
+        (
+            &["job", "submit", "--priority", "high", "--", "x"],
+            "\"high\" is not a priority",
+        ),
+        (
+            &["job", "submit", "--node-memory", "0", "--", "x"],
+            "from 1 to 4294967295",
+        ),
+        (
+            &["job", "modify", "1", "--job-env", "A"],
+            "write it as NAME=VALUE",
+        ),
+        (
+            &["job", "modify", "1", "--prority", "1"],
+            "a similar argument exists: '--priority'",
+        ),
+        (&["env", "set", "A"], "write it as NAME=VALUE"),
+        (&["job", "export"], "were not provided: <JOB>"),
+    ] {
+        daemon.refused(words, &[expected]);
+    }
+}
+
+#[test]
 fn options_win_over_the_file() {
     let daemon = Daemon::start();
     let toml = "name = 'old'\npriority = 1000\ncores = 2\n[[task]]\ncommand = 'true'";
