@@ -399,6 +399,11 @@ fn templates_are_set_used_and_deleted() {
     daemon.refused(&["template", "view", "Weekly"], &["Weekly"]);
     daemon.done(&["job", "delete", &job, &given]);
     daemon.done(&["template", "delete", "Nightly"]);
+    let text = include_str!("../../../docs/job-files.md");
+    let (_, example) = text.split_once("```toml\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    daemon.place.file("documented.toml", example);
+    daemon.done(&["template", "set", "Documented", "documented.toml"]);
     daemon.place.file("bad.toml", "[rules.Colour]\ndefault = 1");
     daemon.refused(&["template", "set", "Bad", "bad.toml"], &["Colour"]);
     daemon.place.file("worse.toml", "colour = 1");

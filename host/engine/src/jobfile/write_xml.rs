@@ -119,7 +119,7 @@ fn job(tag: &mut Tag, spec: &JobSpec) -> Result<(), NotWritable> {
     tag.some("RequestedNodes", &spec.requested_nodes.join(","))?;
     tag.some("ExcludedNodes", &spec.excluded_nodes.join(","))?;
     tag.some("NodeGroups", &spec.node_groups.join(","))?;
-    if spec.node_group_op != default.node_group_op {
+    if spec.node_group_op != default.node_group_op || given("NodeGroupOp") {
         tag.put("NodeGroupOp", group_op(spec.node_group_op))?;
     }
     let number = |limit: Option<u32>| limit.map(u64::from);
@@ -129,8 +129,11 @@ fn job(tag: &mut Tag, spec: &JobSpec) -> Result<(), NotWritable> {
         ("MinCoresPerNode", number(spec.cores_per_node_min)),
         ("MaxCoresPerNode", number(spec.cores_per_node_max)),
     ] {
-        if let Some(limit) = limit {
-            tag.put(name, &limit.to_string())?;
+        match limit {
+            Some(limit) => tag.put(name, &limit.to_string())?,
+            // No limit, as HPC Pack says it.
+            None if given(name) => tag.put(name, "0")?,
+            None => {}
         }
     }
     tag.some("OrderBy", &order(&spec.order_by))?;

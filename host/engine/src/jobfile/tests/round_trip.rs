@@ -391,3 +391,17 @@ fn tasks_are_read_by_themselves() {
         "{refused}"
     );
 }
+
+#[test]
+fn the_documentation_has_every_key() {
+    let text = include_str!("../../../../../docs/job-files.md");
+    let (job, task) = text.split_once("## Tasks").unwrap();
+    for (part, keys) in [
+        (job, JOB_KEYS.iter().map(|key| key.name).collect::<Vec<_>>()),
+        (task, TASK_KEYS.iter().map(|key| key.name).collect()),
+    ] {
+        for key in keys {
+            assert!(part.contains(&format!("`{key}`")), "{key}");
+        }
+    }
+}
