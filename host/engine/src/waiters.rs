@@ -58,8 +58,27 @@ impl Waiters {
         }
     }
 
-    /// Wakes those whose job an event may have ended, or taken away.
-    pub(crate) fn note(&self, event: &Event) {
+    /// Wakes those whose job one of the events is about.
+    pub(crate) fn note(&self, events: &[Event]) {
+        let mut list = self.list();
+        for event in events {
+            if list.waiting.is_empty() {
+                return;
+            }
+            list.note(event);
+        }
+    }
+
+    /// Tells all of them, and who comes later, that the engine has stopped.
+    fn close(&self) {
+        let mut list = self.list();
+        list.closed = true;
+        list.waiting.clear();
+    }
+}
+
+impl List {
+    fn note(&mut self, event: &Event) {
         let ends = matches!(
             event.fact,
             Fact::JobEnded { .. }
@@ -70,23 +89,15 @@ impl Waiters {
         let Some(job) = event.fact.job() else {
             return;
         };
-        let mut list = self.list();
-        let theirs = list.waiting.range((job, 0)..=(job, u64::MAX));
+        let theirs = self.waiting.range((job, 0)..=(job, u64::MAX));
         let woken = theirs.filter(|(_, waiting)| ends || !waiting.end);
         let woken: Vec<_> = woken.map(|(&key, _)| key).collect();
         for key in woken {
-            if let Some(Waiting { wake, .. }) = list.waiting.remove(&key) {
+            if let Some(Waiting { wake, .. }) = self.waiting.remove(&key) {
                 // An error means that they have gone.
                 let _ = wake.send(());
             }
         }
-    }
-
-    /// Tells all of them, and who comes later, that the engine has stopped.
-    fn close(&self) {
-        let mut list = self.list();
-        list.closed = true;
-        list.waiting.clear();
     }
 }
 
@@ -139,12 +150,12 @@ mod tests {
         drop(waiters.join(JobId(1), true));
         assert_eq!(waiters.list().waiting.len(), 3);
         let fact = Fact::JobConfigured { job: JobId(1) };
-        waiters.note(&Event {
+        waiters.note(&[Event {
             at: Timestamp(0),
             fact,
-        });
+        }]);
         assert!(any.is_woken() && !one.is_woken());
-        waiters.note(&purged(1));
+        waiters.note(&[purged(1)]);
         assert!(one.woken().await);
         assert_eq!(waiters.list().waiting.len(), 1);
         drop(Waking(waiters.clone()));
