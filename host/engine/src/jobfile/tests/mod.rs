@@ -9,5 +9,6 @@ mod folder;
 mod fuzz;
 mod good;
 mod noise;
+mod round_trip;
 mod small_values;
 mod written;
