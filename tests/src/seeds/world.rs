@@ -731,6 +731,6 @@ fn stuck(state: &State) -> String {
 fn nonsense(plan: &mut Plan, state: &State, now: Timestamp, n: &mut Numbers) {
     let doubled = plan.decisions.clone();
     plan.decisions.extend(doubled);
-    let more = (0..n.below(4)).map(|_| proposals::proposal(state, now, n));
+    let more = (0..n.below(12)).map(|_| proposals::proposal(state, now, n));
     plan.decisions.extend(more.collect::<Vec<_>>());
 }

@@ -25,7 +25,7 @@ pub(crate) fn proposal(state: &State, now: Timestamp, n: &mut Numbers) -> Decisi
             job: queued,
             shares: shares(n),
         }),
-        5 if n.once_in(2) => carelessly(state, queued, n).unwrap_or(Decision::Start {
+        5 if !n.once_in(3) => carelessly(state, queued, n).unwrap_or(Decision::Start {
             job: any_job(state, n),
             shares: shares(n),
         }),
@@ -76,7 +76,7 @@ fn carelessly(state: &State, id: JobId, n: &mut Numbers) -> Option<Decision> {
         .filter(|job| job.may_start() && n.once_in(2))?;
     let mut decision = start_on(state, job, &|_| true)?;
     if let Decision::Start { shares, .. } = &mut decision
-        && n.once_in(4)
+        && n.once_in(2)
     {
         shares.extend_from_within(..shares.len().min(1));
     }

@@ -1,6 +1,8 @@
 //! Guests that answer and ask with whatever lies in their memory: bad addresses, lengths, cases, text and numbers. The words come in as
 //! an argument (jobs that are gone, cores of a share), so one component serves for all cases.
 
+use std::path::{Path, PathBuf};
+
 use jobyard_kernel::{Changes, JobId};
 use jobyard_plugin::{FaultKind, Limits, Plugin, World};
 use proptest::prelude::*;
@@ -172,7 +174,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let (outcome, script) = runtime.expect("a runtime").block_on(async {
             let limits = Limits::for_world(World::TaskExecutor);
-            let scratch = std::path::Path::new("/scratch/job-7");
+            let scratch = Path::new("/scratch/job-7");
             // No folder is granted: none is touched.
             plugin.run(&work, scratch, limits, Script::of(&[])).await
         });
@@ -180,5 +182,101 @@ proptest! {
             prop_assert!(failure.to_string().len() <= 8_192, "{}", failure);
         }
         prop_assert!(script.did.len() <= 8);
+    }
+}
+
+/// A path as a guest may put it together, from the granted folder or from anywhere.
+fn path() -> BoxedStrategy<Vec<&'static str>> {
+    let piece = proptest::sample::select(vec![
+        "..",
+        "..",
+        ".",
+        "",
+        "a",
+        "b",
+        "out",
+        "up",
+        "loop",
+        "file",
+        "kept",
+        "../outside",
+        "a\0b",
+        "ä",
+    ]);
+    proptest::collection::vec(piece, 0..6).boxed()
+}
+
+/// Everything in a folder and its folders, without following links.
+fn tree(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).expect("it can be read") {
+            let entry = entry.expect("it can be read");
+            if entry.file_type().expect("it has one").is_dir() {
+                open.push(entry.path());
+            }
+            all.push(entry.path());
+        }
+    }
+    all.sort();
+    all
+}
+
+/// Makes a folder at the path that it is given as its command line, removes it, and makes it again.
+fn at_home_everywhere() -> Plugin {
+    let path = "(i32.load offset=16 (local.get $work)) (i32.load offset=20 (local.get $work))";
+    let run = format!(
+        "(call $exists {path} (i32.const 512)) (call $list {path} (i32.const 512))
+         (call $create {path} (i32.const 512)) (call $remove {path} (i32.const 512))
+         (call $create {path} (i32.const 512)) i32.const 0"
+    );
+    crate::load(
+        "anywhere",
+        &Worker::executor(&run).build(),
+        World::TaskExecutor,
+    )
+}
+
+proptest! {
+    #![proptest_config(cases(150))]
+
+    /// Through `..`, links and names that are none: what was not granted is as it was.
+    #[test]
+    fn any_path(pieces in path(), rooted in any::<bool>()) {
+        static EXECUTOR: std::sync::OnceLock<Plugin> = std::sync::OnceLock::new();
+        let plugin = EXECUTOR.get_or_init(at_home_everywhere);
+        let yard = tempfile::tempdir().expect("a folder");
+        let (granted, outside) = (yard.path().join("granted"), yard.path().join("outside"));
+        for folder in [granted.join("a/b"), outside.join("kept")] {
+            std::fs::create_dir_all(folder).expect("a folder");
+        }
+        std::fs::write(outside.join("file"), "kept").expect("a file");
+        for (to, link) in [(outside.as_path(), "out"), (Path::new(".."), "up"), (Path::new("loop"), "loop")] {
+            std::os::unix::fs::symlink(to, granted.join(link)).expect("a link");
+        }
+        let before = tree(&outside);
+        let tail = pieces.join("/");
+        let path = match rooted {
+            true => format!("{}/{tail}", granted.display()),
+            false => format!("{}/{tail}", yard.path().display()),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let outcome = runtime.expect("a runtime").block_on(async {
+            let limits = Limits::for_world(World::TaskExecutor);
+            let scratch = Path::new("/scratch/job-7");
+            let script = Script::granting(&granted);
+            plugin.run(&assignment(&path), scratch, limits, script).await.0
+        });
+        prop_assert!(outcome.is_ok(), "{:?}", outcome);
+        prop_assert_eq!(tree(&outside), before, "{}", path);
+        let text = std::fs::read_to_string(outside.join("file"));
+        prop_assert_eq!(text.unwrap_or_default(), "kept");
+        let mut beside: Vec<_> = std::fs::read_dir(yard.path()).expect("it is there")
+            .map(|entry| entry.expect("it can be read").file_name())
+            .collect();
+        beside.sort();
+        let own = if granted.exists() { vec!["granted", "outside"] } else { vec!["outside"] };
+        prop_assert_eq!(beside, own, "{}", path);
     }
 }
