@@ -8,7 +8,7 @@ mod folder;
 #[path = "../../../../../tests/fuzz.rs"]
 mod fuzz;
 mod good;
+mod hurtful;
 mod noise;
 mod round_trip;
 mod small_values;
-mod written;

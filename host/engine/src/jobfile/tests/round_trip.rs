@@ -9,6 +9,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::fuzz::cases;
 use crate::jobfile::keys::{JOB_KEYS, TASK_KEYS};
 use crate::jobfile::{Format, JobChanges, JobFile, NotWritable, TaskChanges, parse_tasks};
 
@@ -191,7 +192,7 @@ fn ungiven(mut file: JobFile) -> JobFile {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(192))]
 
     #[test]
     fn a_job_reads_back_as_it_was_written(file in file()) {
