@@ -3,13 +3,14 @@
 //! Not part of the state: each instance (active, shadow, simulated) has its own. Feed it every event after `apply`; a new
 //! one, or one after `forget`, tells everything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    ALLOCATION_ENDING, ALLOCATION_RUNNING, AllocationRow, CandidateSet, Changes, Event, Fact,
-    JOB_CAN_GROW, JOB_CAN_PREEMPT, JOB_CAN_SHRINK, JOB_EXCLUSIVE, JOB_SINGLE_NODE, Job, JobId,
-    JobKind, JobRow, NODE_CLOSED, NODE_GONE, NODE_USABLE, Node, NodeId, NodeRow, NodeState, Phase,
-    SetId, SetRow, Share, State,
+    ALLOCATION_ENDING, ALLOCATION_RUNNING, AllocationRow, COLUMN_FREE_SOCKETS, COLUMN_PART_OF,
+    CandidateSet, Changes, Column, ColumnValues, Event, Fact, JOB_CAN_GROW, JOB_CAN_PREEMPT,
+    JOB_CAN_SHRINK, JOB_EXCLUSIVE, JOB_SINGLE_NODE, Job, JobId, JobKind, JobRow, NODE_CLOSED,
+    NODE_GONE, NODE_USABLE, Node, NodeId, NodeRow, NodeState, Phase, SetId, SetRow, Share, State,
+    Unit,
 };
 
 /// Follows the events on behalf of one policy instance.
@@ -22,6 +23,12 @@ pub struct Mirror {
     nodes: Vec<NodeId>,
     /// Sets that were told, and which version of each.
     sets: BTreeMap<SetId, u32>,
+    /// Parts that were told, by what they are part of.
+    parts: BTreeMap<SetId, Vec<SetId>>,
+    /// How many were ever told: their ids count down from the largest, where sets' own never come.
+    last_part: u32,
+    /// Whether a job that counts sockets was told: then nodes are told with their free ones.
+    sockets: Sockets,
     /// A node came, or is in other groups: sets may be others.
     sets_moved: bool,
     /// Sets that had ever gone when `sets` was last compared with the state's.
@@ -29,6 +36,18 @@ pub struct Mirror {
     /// Jobs that have just been queued, as long as nothing else has changed.
     arrivals: Vec<JobId>,
     other: bool,
+}
+
+/// Whether free sockets are told. Most clusters have nobody who counts in sockets, and then it is not worth counting them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Sockets {
+    /// No: nobody asked for one.
+    #[default]
+    Untold,
+    /// From now on: all nodes have to be told again.
+    Due,
+    /// With each node.
+    Told,
 }
 
 /// What of a job an instance has to be told. The more comes last.
@@ -160,6 +179,7 @@ impl Mirror {
             for job in state.jobs() {
                 self.tell_job(state, job, Changed::All, &mut changes);
             }
+            self.tell_sockets(state, &mut changes);
             return changes;
         }
         let mut nodes = std::mem::take(&mut self.nodes);
@@ -199,12 +219,16 @@ impl Mirror {
             let gone = self
                 .sets
                 .extract_if(.., |id, _| !state.sets.contains_key(id));
-            changes.sets.extend(gone.map(|(id, _)| SetRow {
-                id,
-                nodes: Vec::new(),
-            }));
+            for (id, _) in gone {
+                let parts = self.parts.remove(&id).unwrap_or_default();
+                for id in parts.into_iter().chain([id]) {
+                    let nodes = Vec::new();
+                    push_set(&mut changes, SetRow { id, nodes }, SetId(0));
+                }
+            }
         }
         self.tell_changed_sets(state, &mut changes);
+        self.tell_sockets(state, &mut changes);
         changes
     }
 
@@ -215,9 +239,12 @@ impl Mirror {
         if let Some(set) = state.sets.get(&job.candidates)
             && self.sets.insert(job.candidates, set.version) != Some(set.version)
         {
-            push_set(changes, job.candidates, set);
+            self.tell_set(state, job.candidates, set, changes);
         }
         if changed == Changed::All || job.phase == Phase::Queued {
+            if job.spec.unit == Unit::Socket && self.sockets == Sockets::Untold {
+                self.sockets = Sockets::Due;
+            }
             push_job(changes, job);
         }
         if job.phase != Phase::Queued {
@@ -230,11 +257,60 @@ impl Mirror {
         if !std::mem::take(&mut self.sets_moved) {
             return;
         }
-        for (id, told) in &mut self.sets {
-            if let Some(set) = state.sets.get(id).filter(|set| set.version != *told) {
-                *told = set.version;
-                push_set(changes, *id, set);
+        let moved = |(&id, &told): (&SetId, &u32)| {
+            let set = state.sets.get(&id)?;
+            // Its parts may be others though all of them together are the same.
+            (set.version != told || self.parts.contains_key(&id)).then_some((id, set))
+        };
+        let moved: Vec<_> = self.sets.iter().filter_map(moved).collect();
+        for (id, set) in moved {
+            self.sets.insert(id, set.version);
+            self.tell_set(state, id, set, changes);
+        }
+    }
+
+    /// A set, and behind it its parts.
+    fn tell_set(&mut self, state: &State, id: SetId, set: &CandidateSet, changes: &mut Changes) {
+        let nodes = set.nodes.clone();
+        push_set(changes, SetRow { id, nodes }, SetId(0));
+        let groups = set.selector.uniform_groups().map_or(0, <[String]>::len);
+        if groups == 0 {
+            return;
+        }
+        let last = &mut self.last_part;
+        let parts = self.parts.entry(id).or_insert_with(|| {
+            let first = *last + 1;
+            *last += groups as u32;
+            (first..=*last).map(|n| SetId(u32::MAX - n)).collect()
+        });
+        for (at, &part) in parts.iter().enumerate() {
+            let nodes = set.selector.part(at).nodes(state.nodes());
+            push_set(changes, SetRow { id: part, nodes }, id);
+        }
+    }
+
+    /// The free sockets of the nodes in `changes`, once somebody counts in sockets; the first time of all nodes.
+    fn tell_sockets(&mut self, state: &State, changes: &mut Changes) {
+        match self.sockets {
+            Sockets::Untold => return,
+            Sockets::Due => {
+                self.sockets = Sockets::Told;
+                let told: BTreeSet<NodeId> = changes.nodes.iter().map(|row| row.id).collect();
+                let rest = state.nodes().filter(|node| !told.contains(&node.id));
+                rest.for_each(|node| push_node(changes, node));
             }
+            Sockets::Told => {}
+        }
+        let free = |row: &NodeRow| {
+            let node = state.node(row.id).filter(|node| node.exclusive.is_none());
+            let free = |node: &Node| Unit::Socket.within(&node.spec, &node.free, &node.free_gpus);
+            f64::from(node.map_or(0, free))
+        };
+        if !changes.nodes.is_empty() {
+            changes.columns.push(Column {
+                name: COLUMN_FREE_SOCKETS.into(),
+                values: ColumnValues::Numbers(changes.nodes.iter().map(free).collect()),
+            });
         }
     }
 }
@@ -255,11 +331,23 @@ fn is_visible(job: &Job) -> bool {
     }
 }
 
-fn push_set(changes: &mut Changes, id: SetId, set: &CandidateSet) {
-    changes.sets.push(SetRow {
-        id,
-        nodes: set.nodes.clone(),
-    });
+/// `part_of` is 0 for a set of its own: as long as all are, there is no column of it.
+fn push_set(changes: &mut Changes, row: SetRow, part_of: SetId) {
+    changes.sets.push(row);
+    let before = changes.sets.len() - 1;
+    if part_of != SetId(0) && !changes.columns.iter().any(|c| c.name == COLUMN_PART_OF) {
+        changes.columns.push(Column {
+            name: COLUMN_PART_OF.into(),
+            values: ColumnValues::Numbers(vec![0.0; before]),
+        });
+    }
+    for column in &mut changes.columns {
+        if let (COLUMN_PART_OF, ColumnValues::Numbers(numbers)) =
+            (column.name.as_str(), &mut column.values)
+        {
+            numbers.push(f64::from(part_of.0));
+        }
+    }
 }
 
 fn push_node(changes: &mut Changes, node: &Node) {

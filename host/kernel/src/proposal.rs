@@ -493,7 +493,9 @@ fn idle_part(
     // A GPU that stays keeps a core.
     let left = share.free.len().saturating_sub(cores);
     let bare = job.spec.unit == Unit::Gpu && share.free_gpus.len().saturating_sub(gpus) > left;
-    if cores == 0 || cores > share.free.len() || gpus > share.free_gpus.len() || bare {
+    // Of sockets `pick` sees whether so many are idle: the last one of a node may have fewer cores.
+    let too_many = cores > share.free.len() && job.spec.unit != Unit::Socket;
+    if cores == 0 || too_many || gpus > share.free_gpus.len() || bare {
         return Err(not_held);
     }
     let (unit, spec) = (job.spec.unit, &node.spec);

@@ -99,7 +99,15 @@ pub(crate) fn pick(
         Unit::Core => take_cores(spec, &mut left, cores),
         Unit::Socket => {
             let sockets = cores.div_ceil(socket_cores(spec));
-            take_sockets(spec, &mut left, sockets)
+            let picked = take_sockets(spec, &mut left, sockets);
+            // Where the last socket has fewer cores, who only counts them cannot know how many it comes to.
+            let enough = whole_sockets(spec, &picked) == sockets && picked.len() <= cores;
+            let gpus = free_gpus.clone().take_lowest(gpus);
+            return enough.then_some(Grant {
+                node,
+                cores: picked,
+                gpus,
+            });
         }
         Unit::Node if cores == spec.cores => left,
         Unit::Node => return None,
@@ -279,6 +287,14 @@ mod tests {
         assert_eq!(sockets(&set(&[(1, 8)]), 4), Some((set(&[(4, 8)]), none)));
         assert_eq!(sockets(&all, 5), None, "a socket and a core");
         assert_eq!(sockets(&set(&[(2, 6)]), 4), None, "of two sockets");
+        // Sockets of 3, 3, 3 and 1 cores: the second and the last are whole.
+        let uneven = spec(10, 4, 0);
+        let free = set(&[(1, 6), (9, 10)]);
+        let picked_uneven = |cores| picked(Unit::Socket, &uneven, &free, (cores, 0));
+        let two = Some((set(&[(3, 6), (9, 10)]), CoreSet::default()));
+        assert_eq!(picked_uneven(6), two, "two sockets, as large as they are");
+        assert_eq!(picked_uneven(4), two);
+        assert_eq!(picked_uneven(7), None, "three");
         assert_eq!(picked(Unit::Node, &node, &all, (7, 0)), None);
         assert!(picked(Unit::Node, &node, &all, (8, 2)).is_some());
         assert_eq!(picked(Unit::Gpu, &node, &all, (4, 0)), None);

@@ -139,7 +139,7 @@ fn try_start(pass: &mut Pass<'_>, entry: &Entry, shadow: &mut Shadow<'_>, too_lo
         let Some(shares) = pass.fit(job, most) else {
             return;
         };
-        if shadow.take(&shares) {
+        if shadow.take(job.shape, &shares) {
             pass.start(job, shares);
             return;
         }

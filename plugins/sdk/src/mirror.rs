@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, HashMap};
 use crate::{
     free::FreeNow,
     keys::{HashNumbers, key, ordered, queue_key},
-    pack::Shape,
+    pack::{Shape, sockets},
     policy::{
-        self, Allocation, CandidateSet, Changes, Instant, JOB_CAN_GROW, JOB_CAN_SHRINK, JOB_ENDING,
-        JOB_QUEUED, JOB_RUNNING, JobId, NODE_GONE, NODE_USABLE, NodeId, SetId, Share, Span,
+        self, Allocation, COLUMN_FREE_SOCKETS, COLUMN_PART_OF, CandidateSet, Changes, Column,
+        ColumnValues, Instant, JOB_CAN_GROW, JOB_CAN_SHRINK, JOB_ENDING, JOB_QUEUED, JOB_RUNNING,
+        JobId, NODE_GONE, NODE_USABLE, NodeId, SetId, Share, Span,
     },
 };
 
@@ -33,6 +34,8 @@ pub struct Node {
     pub gpus: u32,
     /// Cores that no job holds.
     pub free_cores: u32,
+    /// Sockets of which no job holds a core.
+    pub free_sockets: u32,
     /// GPUs that no job holds.
     pub free_gpus: u32,
 }
@@ -105,6 +108,8 @@ struct Set {
     ids: Vec<NodeId>,
     /// Positions in `Mirror::nodes` of those that are there, in the order of preference.
     positions: Vec<u32>,
+    /// What a job may choose between: the sets that are parts of this one, or this one itself.
+    choices: Vec<SetId>,
 }
 
 /// The mirror.
@@ -165,8 +170,11 @@ impl Mirror {
                 self.vacant.push(slot);
             }
         }
-        let nodes_moved = self.apply_nodes(&changes.nodes);
-        self.apply_sets(&changes.sets);
+        let nodes_moved = self.apply_nodes(
+            &changes.nodes,
+            numbers(&changes.columns, COLUMN_FREE_SOCKETS),
+        );
+        self.apply_sets(&changes.sets, numbers(&changes.columns, COLUMN_PART_OF));
         if nodes_moved {
             self.free.recount(&self.nodes);
             self.everywhere = (0..self.nodes.len() as u32).collect();
@@ -233,6 +241,15 @@ impl Mirror {
         }
     }
 
+    /// The sets that a job with these candidates may choose between, in the order in which they are to be tried: all of its
+    /// nodes are in one of them. Mostly that is just its own.
+    pub fn choices(&self, set: SetId) -> &[SetId] {
+        match set {
+            0 => &[0],
+            _ => self.sets.get(&set).map_or(&[], |set| &set.choices),
+        }
+    }
+
     /// Queued jobs: priority first, then position.
     pub fn queue(&self) -> &Queue {
         &self.queue
@@ -283,9 +300,9 @@ impl Mirror {
     }
 
     /// Answers whether nodes came, went, or changed what they have.
-    fn apply_nodes(&mut self, rows: &[policy::Node]) -> bool {
+    fn apply_nodes(&mut self, rows: &[policy::Node], free_sockets: Option<&[f64]>) -> bool {
         let mut moved = false;
-        for row in rows {
+        for (at, row) in rows.iter().enumerate() {
             if row.state == NODE_GONE {
                 if let Some(at) = self.position(row.id) {
                     self.nodes.remove(at);
@@ -293,15 +310,21 @@ impl Mirror {
                 }
                 continue;
             }
-            let node = Node {
+            let mut node = Node {
                 id: row.id,
                 usable: row.state == NODE_USABLE,
                 cores: row.cores,
                 sockets: row.sockets.max(1),
                 gpus: row.gpus,
                 free_cores: row.free_cores.min(row.cores),
+                free_sockets: 0,
                 free_gpus: row.free_gpus.min(row.gpus),
             };
+            if node.sockets > 1 {
+                let most = sockets(&node, node.free_cores);
+                let told = free_sockets.and_then(|column| column.get(at));
+                node.free_sockets = told.map_or(most, |&told| most.min(told as u32));
+            }
             match self.position(node.id) {
                 Some(at) => {
                     let old = std::mem::replace(&mut self.nodes[at], node);
@@ -320,17 +343,26 @@ impl Mirror {
         moved
     }
 
-    fn apply_sets(&mut self, rows: &[CandidateSet]) {
-        for CandidateSet { id, nodes } in rows {
+    fn apply_sets(&mut self, rows: &[CandidateSet], part_of: Option<&[f64]>) {
+        for (at, CandidateSet { id, nodes }) in rows.iter().enumerate() {
             if nodes.is_empty() {
                 self.sets.remove(id);
-                continue;
+            } else {
+                let set = Set {
+                    ids: nodes.clone(),
+                    positions: Vec::new(),
+                    choices: vec![*id],
+                };
+                self.sets.insert(*id, set);
             }
-            let set = Set {
-                ids: nodes.clone(),
-                positions: Vec::new(),
-            };
-            self.sets.insert(*id, set);
+            // A whole comes before its parts.
+            let whole = part_of.and_then(|column| column.get(at));
+            if let Some(&whole) = whole.filter(|&&whole| whole != 0.0) {
+                let whole = whole as SetId;
+                let set = self.sets.entry(whole).or_default();
+                set.choices.retain(|&choice| choice != whole);
+                set.choices.push(*id);
+            }
         }
     }
 
@@ -504,6 +536,15 @@ impl Mirror {
     }
 }
 
+/// A column of numbers, if it was sent.
+fn numbers<'a>(columns: &'a [Column], name: &str) -> Option<&'a [f64]> {
+    let column = columns.iter().find(|column| column.name == name)?;
+    match &column.values {
+        ColumnValues::Numbers(numbers) => Some(numbers),
+        ColumnValues::Texts(_) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -655,6 +696,42 @@ mod tests {
         changes.push_set(1, &[]);
         mirror.apply(&changes);
         assert!(nodes(&mirror, 1).is_empty());
+    }
+
+    #[test]
+    fn a_set_of_parts_is_a_choice() {
+        let mut mirror = Mirror::default();
+        let mut changes = Changes::default();
+        for id in [1, 2, 3] {
+            changes.nodes.push(NodeRow::idle(id, 8));
+        }
+        changes.push_set(4, &[1, 2, 3]);
+        changes.push_set(7, &[3, 2, 1]);
+        changes.push_part(8, 7, &[3]);
+        changes.push_part(9, 7, &[2, 1]);
+        mirror.apply(&changes);
+        assert_eq!(mirror.choices(0), [0]);
+        assert_eq!(mirror.choices(4), [4]);
+        assert_eq!(mirror.choices(7), [8, 9]);
+        assert_eq!(mirror.candidates(9), [1, 0]);
+
+        // Told again, with nothing in the first part and all in the second.
+        let mut changes = Changes::default();
+        changes.push_set(7, &[3, 2, 1]);
+        changes.push_part(8, 7, &[]);
+        changes.push_part(9, 7, &[3, 2, 1]);
+        mirror.apply(&changes);
+        assert_eq!(mirror.choices(7), [8, 9]);
+        assert!(mirror.candidates(8).is_empty());
+        assert_eq!(mirror.candidates(9), [2, 1, 0]);
+
+        // Gone, its parts with it.
+        let mut changes = Changes::default();
+        for id in [8, 9, 7] {
+            changes.push_set(id, &[]);
+        }
+        mirror.apply(&changes);
+        assert!(mirror.choices(7).is_empty() && mirror.sets.len() == 1);
     }
 
     #[test]

@@ -50,19 +50,24 @@ pub fn preempt(pass: &mut Pass<'_>, head: &Job, kind: Preemption) -> bool {
     if kind == Preemption::None {
         return false;
     }
-    let mut room = Room::now(pass, head);
-    for job in pass.mirror.running().filter(|job| job.state == JOB_ENDING) {
-        room.give(&job.shares);
+    let mirror = pass.mirror;
+    let mut rooms = Vec::new();
+    for &set in mirror.choices(head.set) {
+        let mut room = Room::now(pass, head, set);
+        for job in mirror.running().filter(|job| job.state == JOB_ENDING) {
+            room.give(job.shape, &job.shares);
+        }
+        if room.suffices() {
+            return false;
+        }
+        rooms.push(room);
     }
-    if room.suffices() {
-        return false;
-    }
-    let victims = victims(pass.mirror, head);
-    let taken = match kind {
+    let victims = victims(mirror, head);
+    let taken = rooms.into_iter().find_map(|mut room| match kind {
         Preemption::None => None,
-        Preemption::Graceful => by_grace(pass.mirror, &room, &victims),
-        Preemption::Immediate => at_once(pass.mirror, &mut room, &victims),
-    };
+        Preemption::Graceful => by_grace(mirror, &room, &victims),
+        Preemption::Immediate => at_once(mirror, &mut room, &victims),
+    });
     let Some(taken) = taken else { return false };
     pass.decisions
         .extend(taken.into_iter().map(Decision::Preempt));
@@ -110,7 +115,7 @@ fn at_once(mirror: &Mirror, room: &mut Room<'_>, victims: &[&Job]) -> Option<Vec
             break;
         }
         whole.push(job);
-        room.give(&job.shares);
+        room.give(job.shape, &job.shares);
         if room.suffices() {
             break;
         }
@@ -121,11 +126,11 @@ fn at_once(mirror: &Mirror, room: &mut Room<'_>, victims: &[&Job]) -> Option<Vec
         }
         // The last may have made others unnecessary: spare those of the highest priority.
         for at in (0..whole.len()).rev() {
-            room.take(&whole[at].shares);
+            let taken = room.take(whole[at].shape, &whole[at].shares);
             if room.suffices() {
                 whole.remove(at);
             } else {
-                room.give(&whole[at].shares);
+                room.put_back(taken);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod built_in;
 mod cache;
+mod deciding;
 mod loading;
 mod policies;
 mod recovering;
