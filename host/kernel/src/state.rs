@@ -299,26 +299,24 @@ impl State {
 }
 
 /// The timers that a job has in its present phase.
-pub(crate) fn job_timers(job: &Job, parameters: &Parameters) -> Vec<(Timestamp, Timer)> {
-    let mut timers = Vec::new();
-    match &job.phase {
-        Phase::Running => {
-            timers.extend(job_runtime(job));
-            timers.extend(job.hold_until.map(|at| (at, Timer::Hold(job.id))));
-        }
-        Phase::Queued => timers.extend(job.hold_until.map(|at| (at, Timer::Hold(job.id)))),
+pub(crate) fn job_timers(
+    job: &Job,
+    parameters: &Parameters,
+) -> impl Iterator<Item = (Timestamp, Timer)> + use<> {
+    let hold = || job.hold_until.map(|at| (at, Timer::Hold(job.id)));
+    let timers = match &job.phase {
+        Phase::Running => [job_runtime(job), hold()],
+        Phase::Queued => [None, hold()],
         Phase::Ended(_) => {
-            timers.extend(
-                job.times
-                    .ended
-                    .map(|at| (at + parameters.ttl_completed_jobs, Timer::Purge(job.id))),
-            );
+            let ended = job.times.ended;
+            let gone = ended.map(|at| at + parameters.ttl_completed_jobs);
+            [None, gone.map(|at| (at, Timer::Purge(job.id)))]
         }
         // Ended gracefully: the limit holds for what may still run.
-        Phase::Ending(closing) if closing.grace.is_none() => timers.extend(job_runtime(job)),
-        Phase::Configuring | Phase::Submitted | Phase::Ending(_) => {}
-    }
-    timers
+        Phase::Ending(closing) if closing.grace.is_none() => [job_runtime(job), None],
+        Phase::Configuring | Phase::Submitted | Phase::Ending(_) => [None, None],
+    };
+    timers.into_iter().flatten()
 }
 
 fn job_runtime(job: &Job) -> Option<(Timestamp, Timer)> {
