@@ -254,6 +254,7 @@ impl Builder {
             failure: failure.clone(),
             swaps: VecDeque::new(),
             swapping: None,
+            told: None,
         };
         // The loop holds a sender itself, so that it does not end where there is no node.
         let _keeps_open = reports_in;

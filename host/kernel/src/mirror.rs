@@ -33,6 +33,10 @@ pub struct Mirror {
     sets_moved: bool,
     /// Sets that had ever gone when `sets` was last compared with the state's.
     gone_sets: u32,
+    /// The cluster's parameters were set, and a policy may follow them.
+    parameters_set: bool,
+    /// No running job that was ever told has a lower priority; none was told when none.
+    lowest_running: Option<u32>,
     /// Jobs that have just been queued, as long as nothing else has changed.
     arrivals: Vec<JobId>,
     other: bool,
@@ -72,8 +76,8 @@ impl Mirror {
     pub fn note(&mut self, state: &State, event: &Event) {
         match &event.fact {
             Fact::NodeGroupsSet { .. } => self.sets_moved = true,
-            Fact::ParametersSet(_)
-            | Fact::JobPreempted { .. }
+            Fact::ParametersSet(_) => self.parameters_set = true,
+            Fact::JobPreempted { .. }
             | Fact::TemplateSet(_)
             | Fact::TemplateRemoved { .. }
             | Fact::JobAdded { .. }
@@ -150,13 +154,17 @@ impl Mirror {
 
     /// Whether anything was noted since the last `take`.
     pub fn has_changes(&self) -> bool {
-        !self.told || self.sets_moved || !self.jobs.is_empty() || !self.nodes.is_empty()
+        !self.told
+            || self.parameters_set
+            || self.sets_moved
+            || !self.jobs.is_empty()
+            || !self.nodes.is_empty()
     }
 
-    /// Whether all that is new are jobs that do not fit into the cores that are free: then a policy with the trait
-    /// `arrivals` = `fitting` need not be asked.
+    /// Whether all that is new are jobs that do not fit into the cores that are free, nor have a higher priority than a running
+    /// job: then a policy with the trait `arrivals` = `fitting` need not be asked.
     pub fn only_arrivals_that_do_not_fit(&self, state: &State) -> bool {
-        if self.other || self.sets_moved || !self.told {
+        if self.other || self.parameters_set || self.sets_moved || !self.told {
             return false;
         }
         let free: u64 = state
@@ -164,8 +172,12 @@ impl Mirror {
             .filter(|n| is_usable(n))
             .map(|n| u64::from(n.usable_cores()))
             .sum();
-        let min = |id: &JobId| state.job(*id).map_or(0, |job| u64::from(job.min));
-        self.arrivals.iter().all(|job| min(job) > free)
+        let waits = |job: &Job| {
+            let outranks = self.lowest_running.is_some_and(|p| job.spec.priority > p);
+            u64::from(job.min) > free && !outranks
+        };
+        let mut arrivals = self.arrivals.iter();
+        arrivals.all(|id| state.job(*id).is_some_and(waits))
     }
 
     /// What the instance does not know yet. Afterwards it is held to know it.
@@ -182,6 +194,7 @@ impl Mirror {
             self.tell_sockets(state, &mut changes);
             return changes;
         }
+        self.parameters_set = false;
         let mut nodes = std::mem::take(&mut self.nodes);
         nodes.sort_unstable();
         nodes.dedup();
@@ -248,6 +261,8 @@ impl Mirror {
             push_job(changes, job);
         }
         if job.phase != Phase::Queued {
+            let lowest = self.lowest_running.unwrap_or(u32::MAX);
+            self.lowest_running = Some(lowest.min(job.spec.priority));
             push_allocation(changes, job);
         }
     }

@@ -383,6 +383,9 @@ pub struct Parameters {
     pub automatic_growth: bool,
     /// `AutomaticShrinkEnabled`: whether running jobs may give back what they do not use.
     pub automatic_shrink: bool,
+    /// `BackfillLookahead`: how many jobs behind the first that waits a policy looks at; below 0 all, 0 none. For policies that
+    /// follow it; the kernel has no use for it.
+    pub backfill_lookahead: i32,
 }
 
 /// What a policy may take from running jobs at most.
@@ -427,6 +430,7 @@ impl Default for Parameters {
             task_immediate_preemption: true,
             automatic_growth: true,
             automatic_shrink: true,
+            backfill_lookahead: 1_000,
             default_hold: Span::from_secs(900),
             environment: Vec::new(),
         }

@@ -4,7 +4,7 @@
 //! the kernel may refuse it. A mirror that was given everything at once is equal in all that it gives out to one
 //! that was told change by change: every order is by what the host sent, never by when. Used by `pass` and by policies.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, btree_map};
 
 use crate::{
     free::FreeNow,
@@ -130,6 +130,8 @@ pub struct Mirror {
     shortest: Option<Queue>,
     /// Jobs that hold something, by expected end.
     running: BTreeMap<u128, u32>,
+    /// How many of those have which priority; kept only for a policy that asked for it.
+    ranks: Option<BTreeMap<u32, u32>>,
     /// Running jobs that may grow and have use for more than they hold.
     hungry: BTreeMap<u128, u32>,
     /// Running jobs that may shrink and hold more than they have use for.
@@ -149,6 +151,7 @@ impl Default for Mirror {
             queue: Queue::new(Order::Queue),
             shortest: None,
             running: BTreeMap::new(),
+            ranks: None,
             hungry: BTreeMap::new(),
             wasteful: BTreeMap::new(),
             free: FreeNow::default(),
@@ -205,6 +208,26 @@ impl Mirror {
             shortest.fill(&self.queue.iter().copied().collect::<Vec<_>>());
             shortest
         });
+    }
+
+    /// Keeps count of the priorities of running jobs, from now on, or no longer.
+    pub fn keep_ranks(&mut self, keep: bool) {
+        if keep == self.ranks.is_some() {
+            return;
+        }
+        self.ranks = keep.then(|| {
+            let mut ranks = BTreeMap::new();
+            for job in self.running() {
+                *ranks.entry(job.priority).or_default() += 1;
+            }
+            ranks
+        });
+    }
+
+    /// Whether no running job has a lower priority than this; known only if [`Mirror::keep_ranks`] asked for it.
+    pub fn none_ranks_below(&self, priority: u32) -> bool {
+        let ranks = self.ranks.as_ref();
+        ranks.is_some_and(|ranks| ranks.keys().next().is_none_or(|&lowest| lowest >= priority))
     }
 
     /// All nodes, ascending by id. A node's *position* is its index in here, until the next [`Mirror::apply`].
@@ -476,6 +499,9 @@ impl Mirror {
             let hungry = self.is_hungry(job).then(|| job.queue_key());
             let wasteful = self.is_wasteful(job).then(|| job.queue_key());
             self.running.insert(job.end_key(), slot);
+            if let Some(ranks) = &mut self.ranks {
+                *ranks.entry(job.priority).or_default() += 1;
+            }
             if let Some(key) = hungry {
                 self.hungry.insert(key, slot);
             }
@@ -498,6 +524,14 @@ impl Mirror {
             }
         } else {
             self.running.remove(&job.end_key());
+            if let Some(ranks) = &mut self.ranks
+                && let btree_map::Entry::Occupied(mut count) = ranks.entry(job.priority)
+            {
+                *count.get_mut() -= 1;
+                if *count.get() == 0 {
+                    count.remove();
+                }
+            }
             if !self.hungry.is_empty() {
                 self.hungry.remove(&job.queue_key());
             }

@@ -1003,15 +1003,21 @@ pub mod exports {
                     }
                 }
                 pub trait Guest {
-                    /// Takes the settings, before the first `schedule` and whenever an admin changes them.
+                    /// Takes the settings, before the first `schedule` and whenever an admin changes them, or a cluster parameter that the policy
+                    /// follows.
                     ///
                     /// `settings` are all of them, by name, as the admin wrote them; a name the policy does not
                     /// know and a value it cannot read must be refused. On a refusal the host keeps the settings that were in force.
                     /// The error is shown to the admin: name the setting, the value and what would be right.
                     ///
-                    /// Returns what the policy says of itself, by name; a host ignores names that it does not know.
-                    /// Known today: `arrivals` = `fitting` says that a new job which does not fit into the cores that are free just
-                    /// now can not change any decision, so that the host need not call for it. Without it the host calls for every arrival.
+                    /// Returns what the policy says of itself, by name; a host ignores names that it does not know. Known today:
+                    ///
+                    /// - `arrivals` = `fitting`: a new job which does not fit into the cores that are free just now, and has no higher priority than
+                    ///   a job that holds some, can not change any decision, so that the host need not call for it. Without it the host calls for
+                    ///   every arrival.
+                    /// - `follows` = names of cluster parameters, as HPC Pack writes them, with commas between them: the host calls `configure` once
+                    ///   more with the same settings and those of these parameters that it has, under their names and with their values, and again
+                    ///   whenever one of them is set. Such a policy takes settings of these names, and does well without them.
                     #[allow(async_fn_in_trait)]
                     fn configure(
                         settings: _rt::Vec<(_rt::String, _rt::String)>,
