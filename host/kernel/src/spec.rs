@@ -287,6 +287,8 @@ pub struct TaskSpec {
     pub runtime: Option<Span>,
     /// May be run again after an error of the system, a preemption, or by a person.
     pub rerunnable: bool,
+    /// No other task of its job on its nodes while it runs; its job has them to itself too.
+    pub exclusive: bool,
     /// Success; the job's when none.
     pub valid_exit_codes: Option<ExitCodes>,
     /// The job fails at once when so many instances of this task have failed; never when none.
@@ -311,6 +313,7 @@ impl Default for TaskSpec {
             depends_on: Vec::new(),
             runtime: None,
             rerunnable: true,
+            exclusive: false,
             valid_exit_codes: None,
             fail_job_on_failure_count: None,
             environment: Vec::new(),

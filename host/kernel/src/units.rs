@@ -132,6 +132,8 @@ pub(crate) struct Room<'a> {
     /// Of a job that counts GPUs: cores that go with each of them.
     gpu_cores: u32,
     units: u32,
+    /// No task runs on any of it.
+    whole: bool,
 }
 
 impl<'a> Room<'a> {
@@ -145,7 +147,13 @@ impl<'a> Room<'a> {
             gpus: share.free_gpus.clone(),
             gpu_cores: share.cores.len() / share.gpus.len().max(1),
             units: unit.within(&node.spec, &share.free, &share.free_gpus),
+            whole: share.free == share.cores,
         }
+    }
+
+    /// Whether no task runs on what the job has of the node, or was put there.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// How many units are left.
@@ -156,6 +164,7 @@ impl<'a> Room<'a> {
     /// Takes up to so many units.
     pub(crate) fn take(&mut self, units: u32) -> Grant {
         let units = units.min(self.units);
+        self.whole &= units == 0;
         let none = CoreSet::default;
         let (cores, gpus) = match self.unit {
             Unit::Core => (self.cores.take_lowest(units), none()),
@@ -313,6 +322,7 @@ mod tests {
             gpus: CoreSet::first_n(3),
             gpu_cores: 2,
             units: 3,
+            whole: true,
         };
         let taken: Vec<u32> = (0..4).map(|_| room.take(1).cores.len()).collect();
         assert_eq!(taken, [2, 2, 1, 0]);

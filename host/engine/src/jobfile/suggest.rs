@@ -64,7 +64,6 @@ const JOB_KEYS: &[&str] = &[
     "can_preempt",
     "can_shrink",
     "excluded_nodes",
-    "exclusive",
     "fail_dependent_tasks",
     "fail_on_task_failure",
     "hold_until",

@@ -27,7 +27,7 @@ cases! {
     GroupOpWithoutGroups UniformCommandJob TooManyNodeGroups NodeGroupName NodeFilter OrderBy Licence
     TooManyParents UnknownParent ParentNotSubmitted ParentGone ParentCycle CommandJobDepends NotForService ServiceNotAlone
     TaskMaxAboveJob CommandJobDependency CommandJobService CommandJobWithoutNode ReleaseDisabled ReleaseTooLong UnknownTemplate Template
-    TemplateItself UnknownProperty TooManyCustom CustomName
+    TemplateItself UnknownProperty TooManyCustom CustomName ExclusiveTask
 }
 
 type Request = (JobSpec, Vec<TaskSpec>);
@@ -217,6 +217,29 @@ fn rows() -> Vec<(&'static str, &'static str, Request)> {
                     ..task()
                 }],
             ),
+        ),
+        (
+            "ExclusiveTask",
+            "a job that is exclusive too",
+            with_task(|t| t.exclusive = true),
+        ),
+        ("ExclusiveTask", "says its minimum and maximum", {
+            let (job, task) = with_task(|t| t.exclusive = true);
+            (
+                JobSpec {
+                    exclusive: true,
+                    ..job
+                },
+                task,
+            )
+        }),
+        (
+            "NotForNodeTask",
+            "nodes to itself",
+            with_tasks([TaskSpec {
+                exclusive: true,
+                ..of_kind(TaskKind::NodePrepare)
+            }]),
         ),
         (
             "TaskMaxAboveJob",
@@ -691,6 +714,32 @@ fn each_thing_wrong_with_a_job_is_named() {
     seen.insert(case(&invalid));
     let missing: Vec<_> = CASES.iter().filter(|c| !seen.contains(*c)).collect();
     assert!(missing.is_empty(), "no row shows {missing:?}");
+}
+
+/// HPC Pack's numbers, where it has them.
+#[test]
+fn what_is_wrong_has_hpc_packs_number() {
+    for (expected, _, (spec, tasks)) in rows() {
+        let tasks: Vec<Arc<TaskSpec>> = tasks.into_iter().map(Arc::new).collect();
+        let Err(invalid) = check_form(&spec, &tasks) else {
+            continue;
+        };
+        let number = match expected {
+            "DependencyCycle" => 61,
+            "UnknownDependency" => 63,
+            "DependsWithoutName" => 64,
+            "DependenciesTooDeep" => 65,
+            "EmptySweep" if invalid.to_string().contains("by 0 has") => 94,
+            "EmptySweep" => 93,
+            _ => 0,
+        };
+        assert_eq!(invalid.code(), 0x8004_05E8 + number, "{invalid}");
+    }
+    let of_parents: Vec<u32> = parents()
+        .iter()
+        .map(|(_, invalid)| invalid.code())
+        .collect();
+    assert_eq!(of_parents[..3], [0x8004_05F8, 0x8004_05F9, 0x8004_05F8]);
 }
 
 #[test]

@@ -238,7 +238,7 @@ fn whatever_jobs_ask_for_they_run() {
         ("policy-backfill", &[("preemption", "immediate")]),
     ];
     let (mut jobs, mut refused) = (0, 0);
-    for seed in 0..800 {
+    for seed in 0..300 {
         let mut random = Random(seed);
         let (policy, settings) = settings[seed as usize % settings.len()];
         let mut cluster = Cluster::new(policy, settings);
@@ -268,7 +268,7 @@ fn whatever_jobs_ask_for_they_run() {
         }
         refused += cluster.refused.len();
     }
-    assert!(jobs > 8_000, "{jobs} jobs were fit to run");
+    assert!(jobs > 3_000, "{jobs} jobs were fit to run");
     // Within one plan a policy may miscount what it cannot know.
     assert!(refused < 10, "{refused} proposals were refused");
 }
