@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use jobyard_journal::{JournalError, Record, Sequence};
+use jobyard_journal::{JournalError, Record};
 use jobyard_kernel::{Command, Event, NodeId, Parameter, Parameters, Rejection, State, ToNode};
 use jobyard_node::{LinkEvent, NodeLink};
 use jobyard_plugin::recovery::PolicyChoice;
@@ -13,7 +13,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::{Instant as Alarm, sleep_until};
 
 use crate::clock::Clock;
-use crate::commit::{Committer, Write};
+use crate::commit::{Committer, Durable, Gone};
 use crate::core::{Core, Effect};
 use crate::pass::{Answer, Ask, Decider};
 use crate::{EngineError, Notice, Stats};
@@ -78,7 +78,7 @@ type Shutdown = (Duration, oneshot::Sender<()>);
 enum Woken {
     Request(Option<Request>),
     Report(Option<(NodeId, LinkEvent)>),
-    Durable(Option<Result<Sequence, JournalError>>),
+    Durable(Option<Durable>),
     Policy(Option<Answer>),
     Room(NodeId, mpsc::OwnedPermit<ToNode>),
     Time,
@@ -105,8 +105,10 @@ impl Loop {
                 Woken::Time => {}
             }
             self.core.tick(self.clock.now());
-            if self.commit().await.is_err() {
-                return self.journal_gone().await;
+            match self.commit().await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return self.journal_failed(&error).await,
+                Err(Gone) => return self.journal_gone().await,
             }
             self.carry_out();
             if let Some((grace, done)) = shutdown.take() {
@@ -132,7 +134,7 @@ impl Loop {
         tokio::select! {
             // Durable first: answers and dispatches wait for nothing else.
             biased;
-            durable = self.committer.durable.recv() => Woken::Durable(durable),
+            durable = self.committer.durable() => Woken::Durable(durable),
             answer = self.decider.answers.recv() => Woken::Policy(answer),
             (id, permit) = room => Woken::Room(id, permit),
             report = self.reports.recv() => Woken::Report(report),
@@ -267,17 +269,20 @@ impl Loop {
 
     // ---- what goes out ----
 
-    /// Hands what has been decided to the journal. Waits only when the journal is far behind.
-    async fn commit(&mut self) -> Result<(), ()> {
-        let writes = &self.committer.writes;
+    /// Gives the journal what has been decided. Waits for a fast disk, and when the journal is far behind.
+    async fn commit(&mut self) -> Result<Result<(), JournalError>, Gone> {
+        let idle = self.core.is_durable();
         if let Some(events) = self.core.batch() {
-            writes.send(Write::Events(events)).await.map_err(drop)?;
+            match self.committer.append(events, idle).await? {
+                Some(Ok(last)) => self.core.durable(last),
+                Some(Err(error)) => return Ok(Err(error)),
+                None => {}
+            }
         }
         if let Some((at, state)) = self.core.snapshot() {
-            let snapshot = Write::Snapshot(at, state);
-            writes.send(snapshot).await.map_err(drop)?;
+            self.committer.snapshot(at, state).await?;
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     fn carry_out(&mut self) {
@@ -335,11 +340,13 @@ impl Loop {
                 }
             }
         }
-        if self.commit().await.is_err() {
-            return self.journal_gone().await;
+        match self.commit().await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return self.journal_failed(&error).await,
+            Err(Gone) => return self.journal_gone().await,
         }
         while !self.core.is_durable() {
-            match self.committer.durable.recv().await {
+            match self.committer.durable().await {
                 Some(Ok(last)) => self.core.durable(last),
                 Some(Err(error)) => return self.journal_failed(&error).await,
                 None => return,
@@ -351,7 +358,7 @@ impl Loop {
 
     /// The journal takes nothing more: its last word says why.
     async fn journal_gone(mut self) {
-        while let Some(word) = self.committer.durable.recv().await {
+        while let Some(word) = self.committer.durable().await {
             match word {
                 Ok(last) => self.core.durable(last),
                 Err(error) => return self.journal_failed(&error).await,

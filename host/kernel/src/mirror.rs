@@ -37,8 +37,10 @@ pub struct Mirror {
     parameters_set: bool,
     /// No running job that was ever told has a lower priority; none was told when none.
     lowest_running: Option<u32>,
-    /// Jobs that have just been queued, as long as nothing else has changed.
-    arrivals: Vec<JobId>,
+    /// The least that one of the jobs wants which have just been queued; of use as long as nothing else has changed.
+    least_arrival: Option<u64>,
+    /// The highest priority that one of those has.
+    highest_arrival: u32,
     other: bool,
 }
 
@@ -89,8 +91,11 @@ impl Mirror {
             | Fact::StopRequested { .. }
             | Fact::TaskRequested { .. }
             | Fact::JobDeleted { .. } => {}
-            Fact::JobValidated { job, .. } => {
-                self.arrivals.push(*job);
+            Fact::JobValidated { job, min, .. } => {
+                let least = self.least_arrival.unwrap_or(u64::MAX);
+                self.least_arrival = Some(least.min(u64::from(*min)));
+                let priority = state.job(*job).map_or(0, |job| job.spec.priority);
+                self.highest_arrival = self.highest_arrival.max(priority);
                 self.jobs.push((*job, Changed::All));
             }
             Fact::NodeAdded { node, .. } => {
@@ -167,17 +172,17 @@ impl Mirror {
         if self.other || self.parameters_set || self.sets_moved || !self.told {
             return false;
         }
-        let free: u64 = state
-            .nodes()
-            .filter(|n| is_usable(n))
-            .map(|n| u64::from(n.usable_cores()))
-            .sum();
-        let waits = |job: &Job| {
-            let outranks = self.lowest_running.is_some_and(|p| job.spec.priority > p);
-            u64::from(job.min) > free && !outranks
+        let Some(mut wanted) = self.least_arrival else {
+            return true;
         };
-        let mut arrivals = self.arrivals.iter();
-        arrivals.all(|id| state.job(*id).is_some_and(waits))
+        if (self.lowest_running).is_some_and(|lowest| self.highest_arrival > lowest) {
+            return false;
+        }
+        let mut usable = state.nodes().filter(|n| is_usable(n));
+        !usable.any(|node| {
+            wanted = wanted.saturating_sub(u64::from(node.usable_cores()));
+            wanted == 0
+        })
     }
 
     /// What the instance does not know yet. Afterwards it is held to know it.
@@ -225,7 +230,7 @@ impl Mirror {
         }
         jobs.clear();
         self.jobs = jobs;
-        self.arrivals.clear();
+        (self.least_arrival, self.highest_arrival) = (None, 0);
         self.other = false;
         let gone_sets = state.gone_sets();
         if std::mem::replace(&mut self.gone_sets, gone_sets) != gone_sets {

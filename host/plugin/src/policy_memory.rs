@@ -12,6 +12,9 @@ use crate::mapping::Mapping;
 /// How large pages are aligned.
 const HUGE_PAGE_BYTES: usize = 2 << 20;
 
+/// A growth of more than this is not brought at once: a guest may ask for a hundred megabytes and never touch them.
+const POPULATED_BYTES_MAX: usize = 2 * HUGE_PAGE_BYTES;
+
 /// What wasmtime calls.
 pub(crate) struct Creator;
 
@@ -91,7 +94,10 @@ unsafe impl LinearMemory for PolicyMemory {
             let text = format!("the system refuses to let a memory grow to {new_size} bytes");
             wasmtime::Error::msg(text)
         })?;
-        self.advise(more, Advice::LinuxPopulateWrite);
+        // What is larger is large pages for the most part, as it is touched, if it is.
+        if more.len() <= POPULATED_BYTES_MAX {
+            self.advise(more, Advice::LinuxPopulateWrite);
+        }
         self.bytes = new_size;
         Ok(())
     }
@@ -132,6 +138,19 @@ mod tests {
         let all = bytes(&mut *memory);
         assert_eq!((all.len(), all[5]), (100 * PAGE, 5));
         assert!(all[6..].iter().all(|&byte| byte == 0));
+    }
+
+    #[test]
+    fn what_is_never_touched_of_a_large_memory_is_not_brought() {
+        let resident = || {
+            let pages = std::fs::read_to_string("/proc/self/statm").expect("Linux");
+            let nth = pages.split(' ').nth(1).expect("a second field");
+            nth.parse::<usize>().expect("a number") * rustix::param::page_size()
+        };
+        let before = resident();
+        let memory = memory(4096 * PAGE, 4096 * PAGE);
+        assert_eq!(memory.byte_size(), 256 << 20);
+        assert!(resident() < before + (128 << 20));
     }
 
     #[test]
