@@ -211,7 +211,10 @@ impl Loop {
                 let held = holds.len();
                 format!("connected to its process {process}, which holds {held} pieces of work")
             }
-            LinkEvent::Disconnected { why } => format!("no connection to its process: {why}"),
+            LinkEvent::Disconnected { why } => {
+                self.core.disconnected(node, now);
+                format!("no connection to its process: {why}")
+            }
         };
         let name = self.core.state().node(node).map(|n| n.spec.name.clone());
         let node = name.unwrap_or_default();

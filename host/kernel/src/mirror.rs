@@ -9,8 +9,7 @@ use crate::{
     ALLOCATION_ENDING, ALLOCATION_RUNNING, AllocationRow, COLUMN_FREE_SOCKETS, COLUMN_PART_OF,
     CandidateSet, Changes, Column, ColumnValues, Event, Fact, JOB_CAN_GROW, JOB_CAN_PREEMPT,
     JOB_CAN_SHRINK, JOB_EXCLUSIVE, JOB_SINGLE_NODE, Job, JobId, JobKind, JobRow, NODE_CLOSED,
-    NODE_GONE, NODE_USABLE, Node, NodeId, NodeRow, NodeState, Phase, SetId, SetRow, Share, State,
-    Unit,
+    NODE_GONE, NODE_USABLE, Node, NodeId, NodeRow, Phase, SetId, SetRow, Share, State, Unit,
 };
 
 /// Follows the events on behalf of one policy instance.
@@ -102,7 +101,9 @@ impl Mirror {
                 self.sets_moved = true;
                 self.node(*node);
             }
-            Fact::NodeStateChanged { node, .. } => self.node(*node),
+            Fact::NodeStateChanged { node, .. } | Fact::NodeReachable { node, .. } => {
+                self.node(*node);
+            }
             Fact::JobStarted { job, grants } | Fact::JobGrown { job, grants } => {
                 self.job(*job, Changed::Allocation);
                 grants.iter().for_each(|grant| self.node(grant.node));
@@ -336,7 +337,7 @@ impl Mirror {
 }
 
 fn is_usable(node: &Node) -> bool {
-    node.state == NodeState::Online
+    node.takes_jobs()
 }
 
 /// Whether a policy is to know the job: it could start, or holds nodes.
@@ -439,7 +440,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{Actor, Command, JobSpec, NodeSpec, Timestamp, step};
+    use crate::{Actor, Command, JobSpec, NodeSpec, NodeState, Timestamp, step};
 
     fn act(state: &mut State, mirror: &mut Mirror, command: Command) {
         let mut events = Vec::new();

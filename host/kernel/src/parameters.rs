@@ -136,6 +136,24 @@ pub const PARAMETERS: &[Parameter] = &[
         },
     },
     Parameter {
+        name: "HeartbeatInterval",
+        takes: TIME,
+        get: |all| all.heartbeat_interval.to_string(),
+        set: |all, text| {
+            all.heartbeat_interval = span(text, SECOND)?;
+            Some(())
+        },
+    },
+    Parameter {
+        name: "InactivityCount",
+        takes: COUNT,
+        get: |all| all.inactivity_count.to_string(),
+        set: |all, text| {
+            all.inactivity_count = count(text)?;
+            Some(())
+        },
+    },
+    Parameter {
         name: "JobRetryCount",
         takes: COUNT,
         get: |all| all.job_retry_count.to_string(),
@@ -307,6 +325,8 @@ mod tests {
             ("DefaultHoldDuration", "15m"),
             ("DisableResourceValidation", "false"),
             ("ExcludedNodesLimit", "10"),
+            ("HeartbeatInterval", "30s"),
+            ("InactivityCount", "3"),
             ("JobRetryCount", "3"),
             ("NodeReleaseTaskTimeout", "15s"),
             ("PreemptionType", "Graceful"),

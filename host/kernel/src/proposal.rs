@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::limits::WAITING_TEXT_BYTES_MAX;
 use crate::{
-    Decision, Fact, Grant, Job, JobId, JobKind, JobShare, JobState, NodeId, NodeState, Phase,
-    Reservation, Share, SharePhase, State, Timestamp, Unit, Waiting, preempt, units,
+    Decision, Fact, Grant, Job, JobId, JobKind, JobShare, JobState, NodeId, Phase, Reservation,
+    Share, SharePhase, State, Timestamp, Unit, Waiting, preempt, units,
 };
 
 /// Why a proposal was refused. The others of its plan stand.
@@ -317,7 +317,7 @@ fn grants(state: &State, job: &Job, shares: &[Share]) -> Result<Vec<Grant>, Refu
                 node: node_id,
             });
         }
-        if node.state != NodeState::Online {
+        if !node.takes_jobs() {
             return Err(Refusal::NodeNotUsable {
                 job: id,
                 node: node_id,

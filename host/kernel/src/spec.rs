@@ -389,6 +389,21 @@ pub struct Parameters {
     /// `BackfillLookahead`: how many jobs behind the first that waits a policy looks at; below 0 all, 0 none. For policies that
     /// follow it; the kernel has no use for it.
     pub backfill_lookahead: i32,
+    /// `HeartbeatInterval`: how often a node should be heard of.
+    pub heartbeat_interval: Span,
+    /// `InactivityCount`: after how many of those without a connection a node counts as unreachable.
+    pub inactivity_count: u32,
+}
+
+impl Parameters {
+    /// How long a node may be without a connection before it counts as unreachable.
+    pub fn unreachable_after(&self) -> Span {
+        Span(
+            self.heartbeat_interval
+                .0
+                .saturating_mul(u64::from(self.inactivity_count)),
+        )
+    }
 }
 
 /// What a policy may take from running jobs at most.
@@ -434,6 +449,8 @@ impl Default for Parameters {
             automatic_growth: true,
             automatic_shrink: true,
             backfill_lookahead: 1_000,
+            heartbeat_interval: Span::from_secs(30),
+            inactivity_count: 3,
             default_hold: Span::from_secs(900),
             environment: Vec::new(),
         }

@@ -181,6 +181,8 @@ impl World {
         for node in self.state.nodes().map(|n| n.id).collect::<Vec<_>>() {
             let (by, state) = (Actor::administrator("root"), NodeState::Online);
             let _ = self.act(Command::SetNodeState { by, node, state });
+            let reachable = true;
+            let _ = self.act(Command::SetNodeReachable { node, reachable });
         }
         for _ in 0..10_000 {
             let live: Vec<_> = self
@@ -329,6 +331,7 @@ fn random_commands_keep_every_promise() {
         "ParametersSet",
         "NodeAdded",
         "NodeStateChanged",
+        "NodeReachable",
         "NodeGroupsSet",
         "ParentFinished",
         "JobPreempted",

@@ -404,6 +404,10 @@ fn node_command(state: &State, n: &mut Numbers) -> Command {
                 .map(ToString::to_string)
                 .collect(),
         },
+        4 => Command::SetNodeReachable {
+            node: n.pick(&nodes).copied().unwrap_or(NodeId(9)),
+            reachable: !n.once_in(3),
+        },
         _ => Command::SetNodeState {
             by: actor(n),
             node: n.pick(&nodes).copied().unwrap_or(NodeId(9)),
@@ -557,7 +561,7 @@ pub(crate) fn start(state: &State, id: JobId) -> Option<Decision> {
 fn start_on(state: &State, job: &Job, allowed: &dyn Fn(&Node) -> bool) -> Option<Decision> {
     let (mut shares, mut got) = (Vec::new(), 0);
     for node in state.nodes().filter(|node| allowed(node)) {
-        let usable = node.state == NodeState::Online && state.is_candidate(job, node.id);
+        let usable = node.takes_jobs() && state.is_candidate(job, node.id);
         let fits = state.free_units(job, node).min(job.max - got);
         if !usable || fits == 0 || (job.spec.single_node && fits < job.min) {
             continue;

@@ -165,6 +165,10 @@ impl Play {
                     other => return Err(format!("{other:?} is not a state of a node")),
                 },
             },
+            "node-lost" | "node-back" => Command::SetNodeReachable {
+                node: node(state, first)?,
+                reachable: verb == "node-back",
+            },
             "node-groups" => Command::SetNodeGroups {
                 by,
                 node: node(state, first)?,
