@@ -245,6 +245,7 @@ impl Builder {
             core: Core::new(state, sequence, policy, clock.now()).ended_live(self.ended_live),
             clock,
             requests,
+            crowded: false,
             reports,
             committer: Committer::start(journal, notices.clone())?,
             decider: Decider::start(slot)?,

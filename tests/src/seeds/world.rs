@@ -377,7 +377,7 @@ impl World {
                         self.post(node, ToNode::Forget(execution));
                     }
                 }
-                Effect::Notice(_) => {}
+                Effect::Notice(_) | Effect::Happened(_) => {}
             }
             // Between one of them and the next.
             if self.faults && self.n.once_in(1_500) {
