@@ -1,13 +1,18 @@
 //! A table of all that a job or node can be refused for, one row a case, and the refusals that no scenario can show.
 
+mod parents;
+mod templates;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jobyard_kernel::{
-    Actor, Command, Decision, GroupOp, Invalid, JobId, JobKind, JobSpec, Manner, NodeProperty,
-    NodeSpec, OrderBy, Refusal, Rejection, Rule, Span, State, TaskKind, TaskSpec, Template,
-    Timestamp, Unit, Value, check_form, check_job, check_node, check_parents, limits, step,
+    Actor, Command, Decision, GroupOp, Invalid, JobId, JobKind, JobSpec, NodeProperty, NodeSpec,
+    OrderBy, Refusal, Rejection, Span, State, TaskKind, TaskSpec, Timestamp, Unit, check_form,
+    check_job, check_node, limits, step,
 };
+
+use parents::parents;
 
 /// Names the cases of an enum; a new case does not compile until it is listed here.
 macro_rules! cases {
@@ -636,65 +641,6 @@ fn cluster() -> State {
     state
 }
 
-/// What is wrong with jobs that others wait for: 1 is configured, 2 canceled, 3 canceled and gone, 4 waits for 5.
-fn parents() -> Vec<(&'static str, Invalid)> {
-    let mut state = cluster();
-    let by = Actor::administrator("root");
-    let mut act = |now: u64, command: Command| {
-        step(&mut state, &command, Timestamp(now), &mut Vec::new()).expect("a good command");
-    };
-    for parent in [None, None, None, Some(5), None] {
-        act(
-            0,
-            Command::AddJob {
-                by: by.clone(),
-                spec: Arc::new(JobSpec {
-                    parent_jobs: parent.map(JobId).into_iter().collect(),
-                    ..job()
-                }),
-                tasks: vec![Arc::new(task())],
-            },
-        );
-    }
-    let cancel = |job| Command::CancelJob {
-        by: by.clone(),
-        job: JobId(job),
-        message: String::new(),
-        how: Manner::Normal,
-    };
-    act(0, cancel(3));
-    act(500_000_000_000, Command::Tick);
-    act(500_000_000_000, cancel(2));
-    for job in [5, 4] {
-        act(
-            500_000_000_000,
-            Command::SubmitJob {
-                by: by.clone(),
-                job: JobId(job),
-            },
-        );
-    }
-    let check = |id, parent| {
-        let spec = JobSpec {
-            parent_jobs: vec![JobId(parent)],
-            ..job()
-        };
-        check_parents(&state, JobId(id), &spec)
-    };
-    assert_eq!(check(6, 2), Ok(()), "it may be queued again");
-    assert_eq!(check(6, 4), Ok(()));
-    let wrong = |id, parent| check(id, parent).expect_err("a bad parent");
-    let circle = wrong(5, 4);
-    assert!(circle.to_string().contains("5 -> 4 -> 5"), "{circle}");
-    vec![
-        ("UnknownParent", wrong(6, 7)),
-        ("ParentNotSubmitted", wrong(6, 1)),
-        ("ParentGone", wrong(6, 3)),
-        ("ParentCycle", circle),
-        ("ParentCycle", wrong(4, 4)),
-    ]
-}
-
 #[test]
 fn each_thing_wrong_with_a_job_is_named() {
     let state = cluster();
@@ -808,69 +754,4 @@ fn a_policys_words_have_a_limit() {
         refused,
         Err(Rejection::Refused(Refusal::TextTooLong { job, bytes }))
     );
-}
-
-/// What is wrong with a template, and with jobs that are made from one.
-#[test]
-fn each_thing_wrong_with_a_template_is_named() {
-    let rule = |property: &str, change: fn(&mut Rule)| {
-        let mut rule = Rule {
-            property: property.into(),
-            ..Rule::default()
-        };
-        change(&mut rule);
-        rule
-    };
-    let max: fn(&mut Rule) = |r| (r.default, r.max) = (Some(Value::Number(9)), Some(8));
-    let rows = [
-        ("Colour", vec![rule("Colour", |_| ())]),
-        (
-            "two rules",
-            vec![rule("Name", |_| ()), rule("name", |_| ())],
-        ),
-        ("no value", vec![rule("Name", |r| r.read_only = true)]),
-        (
-            "minimum is above",
-            vec![rule("Priority", |r| (r.min, r.max) = (Some(2), Some(1)))],
-        ),
-        (
-            "cannot be true",
-            vec![rule("Name", |r| r.default = Some(Value::Flag(true)))],
-        ),
-        (
-            "own value is 9, which is above 8",
-            vec![rule("Priority", max)],
-        ),
-        (
-            "more than 1000",
-            vec![rule("Name", |_| ()); limits::TEMPLATE_RULES_MAX + 1],
-        ),
-    ];
-    let by = Actor::administrator("root");
-    let set = |template: Template| {
-        let template = Arc::new(template);
-        let command = Command::SetTemplate {
-            by: by.clone(),
-            template,
-        };
-        step(&mut cluster(), &command, Timestamp(0), &mut Vec::new())
-    };
-    for (part, rules) in rows {
-        let name = "t".into();
-        let refused = set(Template {
-            name,
-            rules,
-            ..Template::default()
-        });
-        let text = refused.expect_err(part).to_string();
-        assert!(text.contains(part) && text.len() < 400, "{part}: {text}");
-    }
-    for name in [" ", "a\nb", &"x".repeat(limits::NAME_CHARS_MAX + 1)] {
-        let name = name.to_string();
-        set(Template {
-            name,
-            ..Template::default()
-        })
-        .expect_err("it is not a name");
-    }
 }
