@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use jobyard_kernel::{
     Actor, Command, Decision, Ending, Event, FromNode, JobId, JobState, Manner, Mirror, NodeSpec,
     NodeState, Parameters, PreemptionType, Rejection, SetId, Span, State, TaskKind, Timestamp,
-    step,
+    step, waiting,
 };
 
 use crate::mirror::Known;
@@ -29,6 +29,8 @@ struct World {
     steps: u32,
     refused: u32,
     facts: std::collections::BTreeMap<String, u32>,
+    /// Why jobs waited, by code.
+    reasons: std::collections::BTreeMap<u32, u32>,
 }
 
 impl World {
@@ -43,6 +45,7 @@ impl World {
             steps: 0,
             refused: 0,
             facts: Default::default(),
+            reasons: Default::default(),
         }
     }
 
@@ -88,12 +91,34 @@ impl World {
     }
 
     /// Every queued job says why it waits, and no other does.
-    fn check_reasons(&self) {
+    fn check_reasons(&mut self) {
         for job in self.state.jobs() {
             let why = self.state.why_waiting(job.id);
             let queued = job.state() == JobState::Queued;
             assert_eq!(why.is_some(), queued, "job {}: {why:?}", job.id);
-            assert!(why.is_none_or(|why| !why.text.is_empty()));
+            let Some(why) = why else { continue };
+            assert!(!why.text.is_empty(), "job {} says nothing", job.id);
+            *self.reasons.entry(why.reason).or_default() += 1;
+            // What the policy says is its own; what the kernel says holds.
+            if job.waiting.is_some() && !job.is_held() && job.open_parents().is_empty() {
+                continue;
+            }
+            let fits = random::start(&self.state, job.id).is_some();
+            let held = job.is_held();
+            let holds = match why.reason {
+                waiting::HELD_BY_USER | waiting::HELD_BY_ADMIN => held,
+                waiting::PARENT_JOBS_NOT_FINISHED | waiting::PARENT_JOBS_CANCELED_OR_FAILED => {
+                    !held && !job.open_parents().is_empty()
+                }
+                waiting::REQUIRED_NODES_NOT_AVAILABLE
+                | waiting::NOT_ENOUGH_RESOURCE
+                | waiting::NO_RESOURCE_IN_NODE_GROUP => !held && !fits,
+                waiting::NONE | waiting::JOB_SUBMITTED_EARLIER | waiting::HIGHER_PRIORITY_JOB => {
+                    !held && job.open_parents().is_empty()
+                }
+                _ => false,
+            };
+            assert!(holds, "job {}: {why:?}, and it fits: {fits}", job.id);
         }
     }
 
@@ -277,6 +302,7 @@ fn run(seed: u64, world: &mut World) {
 #[test]
 fn random_commands_keep_every_promise() {
     let mut facts: std::collections::BTreeMap<String, u32> = Default::default();
+    let mut reasons: std::collections::BTreeMap<u32, u32> = Default::default();
     let (mut steps, mut refused) = (0, 0);
     for seed in 0..SEEDS {
         let mut world = World::new();
@@ -289,6 +315,9 @@ fn random_commands_keep_every_promise() {
         }
         steps += world.steps;
         refused += world.refused;
+        for (code, count) in world.reasons {
+            *reasons.entry(code).or_default() += count;
+        }
         for (name, count) in world.facts {
             *facts.entry(name).or_default() += count;
         }
@@ -338,6 +367,24 @@ fn random_commands_keep_every_promise() {
     ] {
         let count = facts.get(name).copied().unwrap_or_default();
         assert!(count >= 20, "{name} happened {count} times: {facts:?}");
+    }
+    for code in [
+        waiting::NONE,
+        waiting::NOT_ENOUGH_RESOURCE,
+        waiting::HIGHER_PRIORITY_JOB,
+        waiting::JOB_SUBMITTED_EARLIER,
+        waiting::REQUIRED_NODES_NOT_AVAILABLE,
+        waiting::HELD_BY_ADMIN,
+        waiting::HELD_BY_USER,
+        waiting::PARENT_JOBS_CANCELED_OR_FAILED,
+        waiting::PARENT_JOBS_NOT_FINISHED,
+        waiting::NO_RESOURCE_IN_NODE_GROUP,
+    ] {
+        let count = reasons.get(&code).copied().unwrap_or_default();
+        assert!(
+            count >= 20,
+            "reason {code} was given {count} times: {reasons:?}"
+        );
     }
     assert!(
         refused < steps / 3 * 2,
