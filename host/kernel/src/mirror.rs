@@ -450,11 +450,16 @@ mod tests {
 
     /// A job that keeps what it is given.
     fn submit(state: &mut State, mirror: &mut Mirror, min: u32) {
+        submit_at(state, mirror, min, 2_000);
+    }
+
+    fn submit_at(state: &mut State, mirror: &mut Mirror, min: u32, priority: u32) {
         let by = Actor::administrator("root");
         let spec = Arc::new(JobSpec {
             min: Some(min),
             max: Some(min),
             run_until_canceled: true,
+            priority,
             ..JobSpec::default()
         });
         let tasks = Vec::new();
@@ -528,5 +533,33 @@ mod tests {
             !mirror.only_arrivals_that_do_not_fit(&state),
             "a node came back"
         );
+    }
+
+    #[test]
+    fn an_arrival_that_outranks_what_runs_is_news() {
+        let (mut state, mut mirror) = (State::new(), Mirror::new());
+        let node = NodeSpec {
+            name: "n1".into(),
+            cores: 2,
+            ..NodeSpec::default()
+        };
+        act(&mut state, &mut mirror, Command::AddNode(node));
+        submit(&mut state, &mut mirror, 2);
+        let shares = vec![Share {
+            node: NodeId(1),
+            cores: 2,
+            gpus: 0,
+        }];
+        let job = JobId(1);
+        let start = Command::Propose(crate::Decision::Start { job, shares });
+        act(&mut state, &mut mirror, start);
+        mirror.take(&state);
+        submit_at(&mut state, &mut mirror, 1, 2_000);
+        assert!(mirror.only_arrivals_that_do_not_fit(&state));
+        submit_at(&mut state, &mut mirror, 1, 2_001);
+        assert!(!mirror.only_arrivals_that_do_not_fit(&state));
+        mirror.take(&state);
+        submit_at(&mut state, &mut mirror, 1, 1_000);
+        assert!(mirror.only_arrivals_that_do_not_fit(&state));
     }
 }

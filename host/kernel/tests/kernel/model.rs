@@ -103,7 +103,6 @@ impl World {
             if job.waiting.is_some() && !job.is_held() && job.open_parents().is_empty() {
                 continue;
             }
-            let fits = random::start(&self.state, job.id).is_some();
             let held = job.is_held();
             let holds = match why.reason {
                 waiting::HELD_BY_USER | waiting::HELD_BY_ADMIN => held,
@@ -112,13 +111,18 @@ impl World {
                 }
                 waiting::REQUIRED_NODES_NOT_AVAILABLE
                 | waiting::NOT_ENOUGH_RESOURCE
-                | waiting::NO_RESOURCE_IN_NODE_GROUP => !held && !fits,
+                | waiting::NO_RESOURCE_IN_NODE_GROUP => {
+                    // Dear to find out: not each time.
+                    let asked = self.steps.is_multiple_of(5);
+                    let fits = asked && random::start(&self.state, job.id).is_some();
+                    !held && !fits
+                }
                 waiting::NONE | waiting::JOB_SUBMITTED_EARLIER | waiting::HIGHER_PRIORITY_JOB => {
                     !held && job.open_parents().is_empty()
                 }
                 _ => false,
             };
-            assert!(holds, "job {}: {why:?}, and it fits: {fits}", job.id);
+            assert!(holds, "job {}: {why:?} does not hold", job.id);
         }
     }
 
