@@ -18,6 +18,7 @@ use crate::core::{self, Core};
 use crate::notice::NOTICES_MAX;
 use crate::pass::Decider;
 use crate::run::{Loop, NODE_MESSAGES_MAX, Outbox};
+use crate::waiters::{Waiters, Waking};
 use crate::{BuildError, Engine, builtin};
 
 /// Requests that wait for the loop before callers wait.
@@ -241,6 +242,7 @@ impl Builder {
         let (requests_in, requests) = mpsc::channel(REQUESTS_MAX);
         let (notices, _) = broadcast::channel(NOTICES_MAX);
         let failure = Arc::new(OnceLock::new());
+        let waiters = Waiters::default();
         let engine = Loop {
             core: Core::new(state, sequence, policy, clock.now()).ended_live(self.ended_live),
             clock,
@@ -253,6 +255,7 @@ impl Builder {
             handles: handles.clone(),
             notices: notices.clone(),
             failure: failure.clone(),
+            waiters: Waking(waiters.clone()),
             swaps: VecDeque::new(),
             swapping: None,
             told: None,
@@ -271,6 +274,7 @@ impl Builder {
             handles,
             failure,
             history,
+            waiters,
         ))
     }
 }

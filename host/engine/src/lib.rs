@@ -61,6 +61,7 @@ mod notice;
 mod pass;
 mod run;
 mod view;
+mod waiters;
 
 pub use builder::{Builder, LocalNode};
 pub use error::{BuildError, EngineError};
@@ -76,3 +77,4 @@ pub use jobyard_plugin as plugin;
 pub use many::{JobFilter, NewJob};
 pub use notice::{Lagged, Notice, Notices, Stats};
 pub use view::{AllocationView, CountsView, JobView, OutcomeView, TaskView, WaitingView, rfc3339};
+pub use waiters::Waiter;

@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::commit::{Committer, Durable, Gone};
 use crate::core::{Core, Effect};
 use crate::pass::{Answer, Ask, Decider};
+use crate::waiters::Waking;
 use crate::{EngineError, Notice, Stats};
 
 /// Requests and reports that are handled before the batch goes to the journal.
@@ -28,6 +29,8 @@ pub(crate) const NODE_MESSAGES_MAX: usize = 1_024;
 type Reply<T> = oneshot::Sender<Result<T, EngineError>>;
 /// Looks at once; what it returns gives the answer.
 type Look = Box<dyn FnOnce(&State, &Stats) -> Answering + Send>;
+/// Makes a command of the state.
+type Make = Box<dyn FnOnce(&State) -> Result<Command, Rejection> + Send>;
 /// Called when what it answers is durable, or with the reason why it will not be.
 pub(crate) type Answering = Box<dyn FnOnce(Result<(), &EngineError>) + Send>;
 
@@ -35,6 +38,8 @@ pub(crate) type Answering = Box<dyn FnOnce(Result<(), &EngineError>) + Send>;
 pub(crate) enum Request {
     /// Carry these out one after the other; each has its own answer.
     Commands(Vec<(Command, Reply<Vec<Event>>)>),
+    /// Carry out what comes of the state as it is.
+    Made(Make, Reply<Vec<Event>>),
     /// Look at the state; the answer waits until what it shows is durable.
     Look(Look),
     /// Queue a job; the answer is its id.
@@ -69,6 +74,8 @@ pub(crate) struct Loop {
     pub(crate) notices: broadcast::Sender<Notice>,
     /// Why the journal failed, for those who ask later.
     pub(crate) failure: Arc<OnceLock<String>>,
+    /// Who waits for the end of a job.
+    pub(crate) waiters: Waking,
     /// As many as callers that wait.
     pub(crate) swaps: VecDeque<(Box<PolicyChoice>, Reply<()>)>,
     pub(crate) swapping: Option<Reply<()>>,
@@ -179,6 +186,14 @@ impl Loop {
                     let answer = answer.map(<[Event]>::to_vec);
                     self.answer(answer, reply);
                 }
+            }
+            Request::Made(make, reply) => {
+                let now = self.clock.now();
+                let answer = match make(self.core.state()) {
+                    Ok(command) => self.core.command(&command, now).map(<[Event]>::to_vec),
+                    Err(rejection) => Err(rejection),
+                };
+                self.answer(answer, reply);
             }
             Request::Submit(queue, reply) => {
                 let answer = self.core.command(&queue, self.clock.now());
@@ -317,11 +332,15 @@ impl Loop {
                 }
                 // An error means that nobody listens.
                 Effect::Notice(notice) => drop(self.notices.send(notice)),
-                Effect::Happened(_) if self.notices.receiver_count() == 0 => {}
-                Effect::Happened(events) => events.iter().for_each(|event| {
-                    let notice = Notice::Event(Arc::new(event.clone()));
-                    drop(self.notices.send(notice));
-                }),
+                Effect::Happened(events) => {
+                    self.waiters.0.note(&events);
+                    if self.notices.receiver_count() > 0 {
+                        events.iter().for_each(|event| {
+                            let notice = Notice::Event(Arc::new(event.clone()));
+                            drop(self.notices.send(notice));
+                        });
+                    }
+                }
             }
         }
     }

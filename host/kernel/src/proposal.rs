@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Why a proposal was refused. The others of its plan stand.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
 #[expect(missing_docs, reason = "each message says what its case means")]
 pub enum Refusal {
     #[error("there is no job {job}")]
@@ -88,7 +88,7 @@ pub enum Refusal {
         node: NodeId,
         cores: u32,
     },
-    #[error("job {job}: {at} is not a time from now on")]
+    #[error("job {job}: {at:?} is not a time from now on")]
     BadTime { job: JobId, at: f64 },
     #[error("job {job}: there is no preemption of kind {how}; there are 0, 1 and 2")]
     UnknownPreemption { job: JobId, how: u32 },

@@ -203,6 +203,11 @@ impl State {
         self.jobs.after(id)
     }
 
+    /// Jobs with an id below this one, the highest first.
+    pub fn jobs_before(&self, id: JobId) -> impl Iterator<Item = &Job> {
+        self.jobs.before(id)
+    }
+
     /// How many jobs there are.
     pub fn job_count(&self) -> usize {
         self.jobs.len()

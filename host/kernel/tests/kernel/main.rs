@@ -1,9 +1,15 @@
 //! Tests of the kernel through its public face: scenario files, tables of refusals, seeded model runs, scale.
 
+mod anything;
 mod archive;
+mod extremes;
+#[path = "../../../../tests/fuzz.rs"]
+mod fuzz;
 mod mirror;
 mod model;
 mod numbers;
+mod plans;
+mod proposals;
 mod random;
 mod refusals;
 mod roles;

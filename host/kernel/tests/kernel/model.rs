@@ -1,17 +1,20 @@
 //! Seeded runs of random commands. After each step every invariant holds, a refusal has changed nothing, replay gives the
 //! state, the same step gives the same events, and a policy's mirror is what a new one would be. In the end every job ends.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use jobyard_kernel::{
-    Actor, Command, Decision, Ending, Event, FromNode, JobId, JobState, Manner, Mirror, NodeSpec,
-    NodeState, Parameters, PreemptionType, Rejection, SetId, Span, State, TaskKind, Timestamp,
-    step, waiting,
+    Actor, Command, Decision, Ending, Event, Fact, FromNode, Job, JobId, JobState, Manner, Mirror,
+    NodeSpec, NodeState, Parameters, PreemptionType, Refusal, Rejection, SetId, Span, State,
+    TaskKind, Timestamp, step, waiting,
 };
+use strum::VariantNames;
 
 use crate::mirror::Known;
 use crate::numbers::Numbers;
-use crate::random;
+use crate::{anything, fuzz};
+use crate::{proposals, random};
 
 const SEEDS: u64 = 300;
 const STEPS: u32 = 300;
@@ -28,9 +31,37 @@ struct World {
     last: VecDeque<String>,
     steps: u32,
     refused: u32,
-    facts: std::collections::BTreeMap<String, u32>,
     /// Why jobs waited, by code.
-    reasons: std::collections::BTreeMap<u32, u32>,
+    reasons: BTreeMap<u32, u32>,
+    /// What has left the live state.
+    history: BTreeMap<JobId, Arc<Job>>,
+    /// How often each kind of event, command and refusal was seen.
+    seen: Seen,
+}
+
+/// How often each kind was seen.
+#[derive(Default)]
+struct Seen {
+    facts: BTreeMap<&'static str, u32>,
+    accepted: BTreeMap<&'static str, u32>,
+    rejections: BTreeMap<&'static str, u32>,
+    refusals: BTreeMap<&'static str, u32>,
+}
+
+impl Seen {
+    fn add(&mut self, other: Seen) {
+        let pairs = [
+            (&mut self.facts, other.facts),
+            (&mut self.accepted, other.accepted),
+            (&mut self.rejections, other.rejections),
+            (&mut self.refusals, other.refusals),
+        ];
+        for (all, more) in pairs {
+            for (name, count) in more {
+                *all.entry(name).or_default() += count;
+            }
+        }
+    }
 }
 
 impl World {
@@ -44,8 +75,9 @@ impl World {
             last: VecDeque::new(),
             steps: 0,
             refused: 0,
-            facts: Default::default(),
-            reasons: Default::default(),
+            reasons: BTreeMap::new(),
+            history: BTreeMap::new(),
+            seen: Seen::default(),
         }
     }
 
@@ -59,12 +91,17 @@ impl World {
         let before = self.state.clone();
         let mut events = Vec::new();
         let result = step(&mut self.state, &command, self.now, &mut events);
-        if result.is_err() {
+        if let Err(rejection) = &result {
             self.refused += 1;
+            *self.seen.rejections.entry(rejection.into()).or_default() += 1;
+            if let Rejection::Refused(refusal) = rejection {
+                *self.seen.refusals.entry(refusal.into()).or_default() += 1;
+            }
             assert!(events.is_empty(), "a refusal has no events");
             assert_eq!(self.state, before, "a refusal changes nothing");
             return result;
         }
+        *self.seen.accepted.entry((&command).into()).or_default() += 1;
         self.state.check().unwrap_or_else(|what| panic!("{what}"));
         if !events.is_empty() {
             self.check_shrink(&command);
@@ -72,9 +109,8 @@ impl World {
         for event in &events {
             self.replay.apply(event);
             self.mirror.note(&self.state, event);
-            let name = format!("{:?}", event.fact);
-            let name = name.split([' ', '(']).next().unwrap_or_default();
-            *self.facts.entry(name.into()).or_default() += 1;
+            *self.seen.facts.entry((&event.fact).into()).or_default() += 1;
+            self.keep_history(&event.fact);
         }
         if self.steps.is_multiple_of(4) {
             let mut again = before;
@@ -88,6 +124,17 @@ impl World {
             self.look();
         }
         Ok(())
+    }
+
+    fn keep_history(&mut self, fact: &Fact) {
+        if let Fact::JobArchived { job } = fact {
+            self.history.insert(job.id, job.clone());
+        } else if let Fact::JobRecalled { job } = fact {
+            self.history.remove(&job.id);
+        } else if let Fact::HistoryPurged { ended_before } = fact {
+            let ended = |job: &Job| job.times.ended.is_some_and(|at| at < *ended_before);
+            self.history.retain(|_, job| !ended(job));
+        }
     }
 
     /// Every queued job says why it waits, and no other does.
@@ -114,7 +161,7 @@ impl World {
                 | waiting::NO_RESOURCE_IN_NODE_GROUP => {
                     // Dear to find out: not each time.
                     let asked = self.steps.is_multiple_of(5);
-                    let fits = asked && random::start(&self.state, job.id).is_some();
+                    let fits = asked && proposals::start(&self.state, job.id).is_some();
                     !held && !fits
                 }
                 waiting::NONE | waiting::JOB_SUBMITTED_EARLIER | waiting::HIGHER_PRIORITY_JOB => {
@@ -142,7 +189,7 @@ impl World {
         let idle = self.mirror.only_arrivals_that_do_not_fit(&self.state);
         let queued = || self.state.queue().filter(|job| !job.is_held());
         let told = |id| self.known.has_job(id);
-        let fits = |id| random::start(&self.state, id).is_some();
+        let fits = |id| proposals::start(&self.state, id).is_some();
         let mut new = queued().map(|job| job.id).filter(|&id| !told(id));
         assert!(!idle || !new.any(fits), "a new job could be started");
         drop(new);
@@ -187,7 +234,7 @@ impl World {
             return parents.iter().any(stands);
         }
         let idle = self.state.nodes().all(|node| node.jobs.is_empty());
-        let choosy = |job: &jobyard_kernel::Job| job.candidates != SetId(0);
+        let choosy = |job: &Job| job.candidates != SetId(0);
         idle && self.state.job(job).is_some_and(choosy)
     }
 
@@ -240,7 +287,7 @@ impl World {
                         graceful: false,
                     });
                 } else if state == JobState::Queued
-                    && let Some(start) = random::start(&self.state, job)
+                    && let Some(start) = proposals::start(&self.state, job)
                 {
                     self.act(Command::Propose(start)).expect("it fits");
                 } else if state == JobState::Queued && self.waits_in_vain(job) {
@@ -253,7 +300,7 @@ impl World {
                     });
                 }
             }
-            for execution in random::runs(&self.state) {
+            for execution in anything::runs(&self.state) {
                 if self.state.run(execution).is_some() {
                     self.end(execution);
                 }
@@ -291,7 +338,7 @@ fn run(seed: u64, world: &mut World) {
         let _ = world.act(Command::AddNode(random::node(number, 2 + n.below(5))));
     }
     for _ in 0..STEPS {
-        let command = random::command(&world.state, world.now, &mut n);
+        let command = anything::command(&world.state, &world.history, world.now, &mut n);
         let again = n.once_in(10).then(|| command.clone());
         let _ = world.act(command);
         // Sent twice, as networks do.
@@ -303,12 +350,18 @@ fn run(seed: u64, world: &mut World) {
     world.drive_to_the_end();
 }
 
+/// What no run comes to, and why.
+const UNREACHED: &[(&str, &str)] = &[(
+    "NoIdsLeft",
+    "that takes 2^32 jobs; `decide` has a test of it",
+)];
+
 #[test]
 fn random_commands_keep_every_promise() {
-    let mut facts: std::collections::BTreeMap<String, u32> = Default::default();
-    let mut reasons: std::collections::BTreeMap<u32, u32> = Default::default();
+    let mut seen = Seen::default();
+    let mut reasons: BTreeMap<u32, u32> = BTreeMap::new();
     let (mut steps, mut refused) = (0, 0);
-    for seed in 0..SEEDS {
+    for seed in 0..SEEDS * u64::from(fuzz::times()) {
         let mut world = World::new();
         let outcome =
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(seed, &mut world)));
@@ -319,59 +372,28 @@ fn random_commands_keep_every_promise() {
         }
         steps += world.steps;
         refused += world.refused;
+        seen.add(world.seen);
         for (code, count) in world.reasons {
             *reasons.entry(code).or_default() += count;
         }
-        for (name, count) in world.facts {
-            *facts.entry(name).or_default() += count;
-        }
     }
     // The runs are worth something only if they reach everything.
-    for name in [
-        "JobAdded",
-        "JobConfigured",
-        "JobSubmitted",
-        "JobValidated",
-        "JobInvalid",
-        "HoldSet",
-        "WaitExplained",
-        "Reserved",
-        "JobStarted",
-        "JobGrown",
-        "CoresReturned",
-        "ShareClosed",
-        "Dispatched",
-        "WorkStarted",
-        "WorkEnded",
-        "StopRequested",
-        "InstancesCanceled",
-        "InstancesFailed",
-        "TaskRequeued",
-        "JobEnding",
-        "SharesFreed",
-        "JobEnded",
-        "JobPurged",
-        "JobModified",
-        "MaximumChanged",
-        "JobDeleted",
-        "TasksAdded",
-        "TaskSubmitted",
-        "TaskConfigured",
-        "TaskModified",
-        "TaskRequested",
-        "TemplateSet",
-        "TemplateRemoved",
-        "ParametersSet",
-        "NodeAdded",
-        "NodeStateChanged",
-        "NodeReachable",
-        "NodeGroupsSet",
-        "ParentFinished",
-        "JobPreempted",
-    ] {
-        let count = facts.get(name).copied().unwrap_or_default();
-        assert!(count >= 20, "{name} happened {count} times: {facts:?}");
+    let all = [
+        ("events", Fact::VARIANTS, &seen.facts, 5),
+        ("commands", Command::VARIANTS, &seen.accepted, 5),
+        ("refusals", Rejection::VARIANTS, &seen.rejections, 1),
+        ("refused proposals", Refusal::VARIANTS, &seen.refusals, 1),
+    ];
+    let mut missing = Vec::new();
+    for (what, names, counts, least) in all {
+        for name in names {
+            let count = counts.get(name).copied().unwrap_or_default();
+            if count < least && !UNREACHED.iter().any(|(known, _)| known == name) {
+                missing.push(format!("{what}: {name}: {count} times"));
+            }
+        }
     }
+    assert!(missing.is_empty(), "hardly or never: {missing:#?}");
     for code in [
         waiting::NONE,
         waiting::NOT_ENOUGH_RESOURCE,

@@ -2,7 +2,10 @@
 
 mod built_in;
 mod cache;
+#[path = "../../../../tests/fuzz.rs"]
+mod cases;
 mod deciding;
+mod fuzz;
 mod loading;
 mod policies;
 mod recovering;

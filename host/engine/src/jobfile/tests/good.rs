@@ -114,6 +114,8 @@ fn job() -> JobSpec {
         requested_nodes: vec!["n1".into(), "n2".into()],
         excluded_nodes: vec!["n3".into(), "n4".into()],
         environment: pairs(&[("Z", "1"), ("A", "x y"), ("N", "4")]),
+        // What it counts is said, and is what it would be anyway.
+        given: vec!["UnitType".into()],
         ..JobSpec::default()
     }
 }
@@ -209,7 +211,8 @@ fn everything_that_hpc_pack_can_say() {
     let file = read(Format::HpcXml, EVERYTHING_XML);
     let expected = JobSpec {
         environment: pairs(&[("Z", "1 & 2"), ("C", "<x>"), ("E", "")]),
-        // Read-only in HPC Pack.
+        custom_properties: pairs(&[("a", "b")]),
+        template: "Default".into(),
         can_grow: true,
         can_shrink: true,
         ..job()
@@ -274,6 +277,7 @@ fn hpc_pack_ways_to_say_nothing() {
     let file = read(Format::HpcXml, text);
     let expected = JobSpec {
         priority: 2_100,
+        given: vec!["Runtime".into()],
         ..JobSpec::default()
     };
     assert_eq!(file.spec, expected);

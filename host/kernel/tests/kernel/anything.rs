@@ -1,0 +1,95 @@
+//! Any command at all for the model runs: orders of people, and what the host, careless nodes and policies might send.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jobyard_kernel::{Command, Ending, Execution, FromNode, Job, JobId, State, TaskId, Timestamp};
+
+use super::numbers::Numbers;
+use super::proposals::proposal;
+use super::random::{any_job, order};
+
+/// Any command at all.
+pub(crate) fn command(
+    state: &State,
+    history: &BTreeMap<JobId, Arc<Job>>,
+    now: Timestamp,
+    n: &mut Numbers,
+) -> Command {
+    match n.below(43) {
+        0..18 => order(state, now, n),
+        18..27 => Command::Propose(proposal(state, now, n)),
+        27..39 => Command::Report(report(state, n)),
+        39 => history_command(state, history, now, n),
+        _ => Command::Tick,
+    }
+}
+
+/// What the host does with jobs that have ended.
+fn history_command(
+    state: &State,
+    history: &BTreeMap<JobId, Arc<Job>>,
+    now: Timestamp,
+    n: &mut Numbers,
+) -> Command {
+    let records: Vec<&Arc<Job>> = history.values().collect();
+    match (n.below(8), n.pick(&records)) {
+        (0, _) => Command::PurgeHistory { ended_before: now },
+        (1..5, Some(&job)) => Command::RecallJob(job.clone()),
+        _ => Command::ArchiveJobs((0..4).map(|_| any_job(state, n)).collect()),
+    }
+}
+
+/// Attempts that are at a node now.
+pub(crate) fn runs(state: &State) -> Vec<Execution> {
+    let mut all = Vec::new();
+    for job in state.jobs() {
+        for (index, task) in job.tasks.iter().enumerate() {
+            all.extend(task.runs.iter().map(|(&instance, run)| Execution {
+                job: job.id,
+                task: TaskId(index as u32 + 1),
+                instance,
+                attempt: run.attempt,
+            }));
+        }
+    }
+    all
+}
+
+/// A report about something that runs, now and then about an attempt that is long gone or never was.
+fn report(state: &State, n: &mut Numbers) -> FromNode {
+    let all = runs(state);
+    let mut execution = n.pick(&all).copied().unwrap_or(Execution {
+        job: JobId(1),
+        task: TaskId(1),
+        instance: 0,
+        attempt: 1,
+    });
+    if n.once_in(12) {
+        execution.attempt = execution.attempt.saturating_sub(1);
+    }
+    if n.once_in(3) {
+        return FromNode::Started { execution };
+    }
+    let stopped = state
+        .run(execution)
+        .is_some_and(|(_, _, run)| run.stop.is_some());
+    let ending = match n.below(10) {
+        0 => Ending::Lost,
+        1 => Ending::Failed {
+            code: n.below(6),
+            text: "no such program".into(),
+        },
+        2 | 3 => Ending::Exited { code: 3 },
+        _ if stopped => Ending::Stopped {
+            code: n.once_in(2).then_some(143),
+        },
+        4 if n.once_in(4) => Ending::Stopped { code: None },
+        _ => Ending::Exited { code: 0 },
+    };
+    FromNode::Ended {
+        execution,
+        ending,
+        output_tail: String::new(),
+    }
+}
