@@ -258,6 +258,7 @@ impl Builder {
             waiters: Waking(waiters.clone()),
             swaps: VecDeque::new(),
             swapping: None,
+            told: None,
         };
         // The loop holds a sender itself, so that it does not end where there is no node.
         let _keeps_open = reports_in;
@@ -320,6 +321,22 @@ fn set_up(
     for (spec, _) in nodes {
         if state.node_by_name(&spec.name).is_none() {
             command(state, Command::AddNode(spec.clone()))?;
+        }
+    }
+    // Nodes of this process are here, those that nobody brings are not; node processes are looked for.
+    let here = |name: &str| {
+        let found = nodes.iter().find(|(spec, _)| spec.name == name);
+        match found.map(|(_, carrier)| carrier) {
+            None => Some(false),
+            Some(Carrier::Here(_)) => Some(true),
+            Some(Carrier::Process(_)) => None,
+        }
+    };
+    let known = state.nodes().map(|node| (node.id, here(&node.spec.name)));
+    let known: Vec<_> = known.collect();
+    for (node, here) in known {
+        if let Some(reachable) = here {
+            command(state, Command::SetNodeReachable { node, reachable })?;
         }
     }
     // Nodes of this process begin with nothing, and who is not there any more has nothing: what ran there when the journal was written is lost.

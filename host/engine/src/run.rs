@@ -6,7 +6,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jobyard_journal::{JournalError, Record};
-use jobyard_kernel::{Command, Event, JobId, NodeId, Rejection, State, ToNode};
+use jobyard_kernel::{
+    Command, Event, JobId, NodeId, Parameter, Parameters, Rejection, State, ToNode,
+};
 use jobyard_node::{LinkEvent, NodeLink};
 use jobyard_plugin::recovery::PolicyChoice;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -77,6 +79,8 @@ pub(crate) struct Loop {
     /// As many as callers that wait.
     pub(crate) swaps: VecDeque<(Box<PolicyChoice>, Reply<()>)>,
     pub(crate) swapping: Option<Reply<()>>,
+    /// The cluster's parameters as the policy knows them, if it does.
+    pub(crate) told: Option<Parameters>,
 }
 
 type Shutdown = (Duration, oneshot::Sender<()>);
@@ -238,7 +242,10 @@ impl Loop {
                 let held = holds.len();
                 format!("connected to its process {process}, which holds {held} pieces of work")
             }
-            LinkEvent::Disconnected { why } => format!("no connection to its process: {why}"),
+            LinkEvent::Disconnected { why } => {
+                self.core.disconnected(node, now);
+                format!("no connection to its process: {why}")
+            }
         };
         let name = self.core.state().node(node).map(|n| n.spec.name.clone());
         let node = name.unwrap_or_default();
@@ -258,16 +265,30 @@ impl Loop {
                 now: now.as_instant(),
                 everything: self.core.everything(now),
                 choice,
+                parameters: self.parameters(),
             }
         } else {
             let Some(changes) = self.core.pass(now) else {
                 return;
             };
-            let now = now.as_instant();
-            Ask::Pass { now, changes }
+            Ask::Pass {
+                now: now.as_instant(),
+                changes,
+                parameters: self.parameters(),
+            }
         };
         // There is room for one, and none is in flight. If its thread has ended, `answers` says so.
         let _ = self.decider.asks.try_send(ask);
+    }
+
+    /// The cluster's parameters, where the policy has not been told as they are.
+    fn parameters(&mut self) -> Option<Vec<(String, String)>> {
+        let parameters = self.core.state().parameters();
+        if self.told.as_ref() == Some(parameters) {
+            return None;
+        }
+        self.told = Some(parameters.clone());
+        Some(Parameter::all(parameters))
     }
 
     fn policy_answered(&mut self, answer: Answer) {

@@ -40,6 +40,8 @@ pub struct NodeView {
     pub name: String,
     /// Online, Draining or Offline.
     pub state: String,
+    /// Whether it was heard of lately; without that it takes no jobs.
+    pub reachable: bool,
     /// Cores that jobs may have.
     pub cores: u32,
     /// Cores that no job holds.
@@ -94,6 +96,7 @@ impl NodeView {
                 NodeState::Online => "Online",
             }
             .into(),
+            reachable: !node.unreachable,
             cores: node.spec.cores,
             free_cores: node.free.len(),
             sockets: node.spec.sockets,

@@ -170,6 +170,7 @@ pub(super) const TASK: Known = Known {
         "GroupId",
         "HasRuntime",
         "IncrementValue",
+        "IsExclusive",
         "IsParametric",
         "IsRerunnable",
         "MaxCores",
@@ -242,11 +243,6 @@ pub(super) const TASK: Known = Known {
         "Version",
     ],
     not_served: &[
-        not_served(
-            "IsExclusive",
-            &["false", "0"],
-            "make the job exclusive (IsExclusive of Job)",
-        ),
         not_served("IsServiceConcluded", &["false", "0"], SOA),
         not_served(
             "RequestedNodeGroup",

@@ -218,6 +218,7 @@ fn task(element: &Element, unit: Unit) -> Result<Task, Fault> {
     spec.min = min.unwrap_or(1);
     in_order(&given, unit, Some(spec.min), Some(spec.max))?;
     spec.rerunnable = given.truth("IsRerunnable")?.unwrap_or(spec.rerunnable);
+    spec.exclusive = given.truth("IsExclusive")?.unwrap_or(spec.exclusive);
     let count = given.number("FailJobOnFailureCount", 0, SWEEP_INSTANCES_MAX)?;
     spec.fail_job_on_failure_count = match given.truth("FailJobOnFailure")? {
         // The count alone means yes; 0 is what an export has for no.

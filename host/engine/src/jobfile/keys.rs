@@ -233,6 +233,9 @@ pub(super) const TASK_KEYS: &[Key<TaskSpec>] = &[
     )),
     key!("after", [], [depends_on], |task| texts(&task.depends_on)),
     key!("runtime", [], [runtime], |task| text(&span(task.runtime))),
+    key!("exclusive", [], [exclusive], |task| Value::Truth(
+        task.exclusive
+    )),
     key!("rerunnable", [], [rerunnable], |task| Value::Truth(
         task.rerunnable
     )),

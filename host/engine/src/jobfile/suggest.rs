@@ -67,7 +67,6 @@ const JOB_KEYS: &[&str] = &[
     "can_shrink",
     "custom_properties",
     "excluded_nodes",
-    "exclusive",
     "fail_dependent_tasks",
     "fail_on_task_failure",
     "hold_until",

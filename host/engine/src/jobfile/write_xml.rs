@@ -182,6 +182,9 @@ fn task(out: &mut String, spec: &TaskSpec, number: usize, unit: Unit) -> Result<
     if let Some(limit) = spec.runtime {
         tag.put("Runtime", &runtime(limit))?;
     }
+    if spec.exclusive {
+        tag.put("IsExclusive", "true")?;
+    }
     if !spec.rerunnable {
         tag.put("IsRerunnable", "false")?;
     }

@@ -4,6 +4,7 @@ mod built_in;
 mod cache;
 #[path = "../../../../tests/fuzz.rs"]
 mod cases;
+mod deciding;
 mod fuzz;
 mod loading;
 mod policies;
