@@ -277,7 +277,7 @@ fn hpc_pack_ways_to_say_nothing() {
     let file = read(Format::HpcXml, text);
     let expected = JobSpec {
         priority: 2_100,
-        given: vec!["Runtime".into()],
+        given: vec!["NodeGroupOp".into(), "Runtime".into()],
         ..JobSpec::default()
     };
     assert_eq!(file.spec, expected);
