@@ -1,6 +1,9 @@
 //! Cluster parameters reach the policy that decides, as they are set.
 
-use jobyard::kernel::{Command, JobState};
+use std::path::Path;
+use std::time::Duration;
+
+use jobyard::kernel::{Command, JobId, JobState};
 use jobyard::{Actor, Engine, JobSpec};
 
 use crate::{ends, named, node, task};
@@ -10,6 +13,16 @@ fn set(name: &str, value: &str) -> Command {
         by: Actor::administrator("root"),
         name: name.into(),
         value: Some(value.into()),
+    }
+}
+
+/// Waits until a job runs and has made a file.
+async fn runs(engine: &Engine, job: JobId, made: &Path) {
+    let mut events = engine.notices();
+    while engine.job_state(job).await.unwrap() != JobState::Running || !made.exists() {
+        // The file alone is no event.
+        let next = tokio::time::timeout(Duration::from_millis(50), events.next());
+        next.await.ok();
     }
 }
 
@@ -33,17 +46,7 @@ async fn what_may_be_preempted_changes_at_once() {
         priority: 3_000,
         ..named("high")
     };
-    let mut events = engine.notices();
-    loop {
-        if engine.job_state(low).await.unwrap() == JobState::Running
-            && folder.path().join("again").exists()
-        {
-            break;
-        }
-        tokio::time::timeout(std::time::Duration::from_millis(50), events.next())
-            .await
-            .ok();
-    }
+    runs(&engine, low, &folder.path().join("again")).await;
     // By grace nothing can be taken of one core: the job waits.
     let high = engine
         .submit(&ann, high_job, vec![task("true")])
@@ -60,7 +63,7 @@ async fn what_may_be_preempted_changes_at_once() {
     assert_eq!(low.requeue_count, 1);
     let stats = engine.stats().await.unwrap();
     assert_eq!(stats.proposals_refused, 0);
-    engine.shutdown(std::time::Duration::from_secs(1)).await;
+    engine.shutdown(Duration::from_secs(1)).await;
 }
 
 /// A setting of the policy's own may ask for less, not for more: else the kernel would refuse it in each pass.
@@ -78,11 +81,12 @@ async fn a_setting_does_not_go_beyond_its_parameter() {
         priority: 1_000,
         ..named("low")
     };
-    let line = "while test ! -e go; do sleep 0.01; done";
+    let line = "touch runs; while test ! -e go; do sleep 0.01; done";
     let low = engine
         .submit(&ann, low_job, vec![task(line)])
         .await
         .unwrap();
+    runs(&engine, low, &folder.path().join("runs")).await;
     let high = engine
         .submit(&ann, named("high"), vec![task("true")])
         .await
@@ -93,5 +97,5 @@ async fn a_setting_does_not_go_beyond_its_parameter() {
     ends(&engine, high, "Finished").await;
     let stats = engine.stats().await.unwrap();
     assert_eq!(stats.proposals_refused, 0);
-    engine.shutdown(std::time::Duration::from_secs(1)).await;
+    engine.shutdown(Duration::from_secs(1)).await;
 }

@@ -334,6 +334,8 @@ sockets = 2
         max: Some(8),
         node_groups: vec!["fast".into(), "old".into()],
         node_group_op: GroupOp::Uniform,
+        // Said, and nothing: there is no maximum.
+        given: ["MaxMemory".to_string()].into(),
         memory_mb_min: Some(2_000),
         cores_per_node_min: Some(4),
         cores_per_node_max: Some(16),
