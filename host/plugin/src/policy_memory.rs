@@ -15,6 +15,9 @@ const HUGE_PAGE_BYTES: usize = 2 << 20;
 /// A growth of more than this is not brought at once: a guest may ask for a hundred megabytes and never touch them.
 const POPULATED_BYTES_MAX: usize = 2 * HUGE_PAGE_BYTES;
 
+/// What is brought of the memory that a guest begins with.
+const BEGINNING_BYTES: usize = 256 << 10;
+
 /// What wasmtime calls.
 pub(crate) struct Creator;
 
@@ -55,8 +58,10 @@ unsafe impl MemoryCreator for Creator {
             capacity,
         };
         memory.advise(0..capacity, Advice::LinuxHugepage);
-        // Most of what a guest begins with is its stack, of which it uses little.
         memory.use_first(minimum).ok_or_else(refused)?;
+        // A guest begins with a stack, of which it uses the end, and its data.
+        let used = minimum.saturating_sub(BEGINNING_BYTES)..minimum;
+        memory.advise(used, Advice::LinuxPopulateWrite);
         Ok(Box::new(memory))
     }
 }
