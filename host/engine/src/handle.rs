@@ -476,6 +476,7 @@ fn may_end(fact: &Fact, id: JobId) -> bool {
         fact,
         Fact::JobEnded { .. }
             | Fact::JobInvalid { .. }
+            | Fact::JobRejected { .. }
             | Fact::JobPurged { .. }
             | Fact::JobDeleted { .. }
     );

@@ -100,7 +100,12 @@ impl Oracle {
             && match &job.phase {
                 Phase::Ending(closing) => closing.release,
                 Phase::Running => true,
-                Phase::Configuring | Phase::Submitted | Phase::Queued | Phase::Ended(_) => false,
+                Phase::Configuring
+                | Phase::Submitted
+                | Phase::External(_)
+                | Phase::Validating
+                | Phase::Queued
+                | Phase::Ended(_) => false,
             };
         let there = self
             .state

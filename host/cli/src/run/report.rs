@@ -86,7 +86,7 @@ impl Times {
                 self.phase = "ending, ";
                 self.ends = closing.then != Then::Queued;
             }
-            Fact::JobInvalid { .. } => self.ended = true,
+            Fact::JobInvalid { .. } | Fact::JobRejected { .. } => self.ended = true,
             Fact::JobEnded { .. } => {
                 self.ended = self.ends;
                 self.ended_at = Some(at);

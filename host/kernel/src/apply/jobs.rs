@@ -52,6 +52,7 @@ impl State {
             tasks,
             shares: Default::default(),
             giving_back: None,
+            activation: None,
             backfilled: false,
             waiting: None,
             reservation: None,
@@ -104,6 +105,7 @@ impl State {
     }
 
     pub(super) fn job_validated(&mut self, id: JobId, min: u32, max: u32) {
+        self.set_activation(id, None);
         self.choose_candidates(id);
         self.forget_parents(id);
         let parents = self.unfinished_parents(&self.jobs[&id].spec);
@@ -133,6 +135,9 @@ impl State {
     }
 
     pub(super) fn job_modified(&mut self, id: JobId, spec: &Arc<JobSpec>) {
+        if self.jobs[&id].spec.hold_until != spec.hold_until {
+            self.set_activation(id, None);
+        }
         self.with_timers(id, |job| {
             if job.spec.hold_until != spec.hold_until {
                 job.hold_until = spec.hold_until;
@@ -213,8 +218,7 @@ impl State {
     }
 
     pub(super) fn job_started(&mut self, at: Timestamp, id: JobId, grants: &[Grant]) {
-        let own = QueueKey::of(self.job_mut(id));
-        let backfilled = self.reserved.first().is_some_and(|first| *first < own);
+        let backfilled = self.is_ahead_of_a_promise(&self.jobs[&id]);
         self.enter_phase(id, Phase::Running, |job| {
             job.backfilled = backfilled;
             job.times.started = Some(at);
@@ -309,11 +313,42 @@ impl State {
         if phase != Phase::Running {
             self.job_mut(id).giving_back = None;
         }
+        let old = &self.job(id).expect("the event's job is there").phase;
+        let stays = match (old, &phase) {
+            (Phase::Queued, Phase::Queued) | (Phase::Running, Phase::Running) => true,
+            (_, _) => false,
+        };
+        let screening = match old {
+            Phase::External(screening) => Some(screening.clone()),
+            Phase::Configuring
+            | Phase::Submitted
+            | Phase::Validating
+            | Phase::Queued
+            | Phase::Running
+            | Phase::Ending(_)
+            | Phase::Ended(_) => None,
+        };
+        if !stays {
+            self.set_activation(id, None);
+        }
+        if let Some(screening) = screening {
+            self.questions.remove(&screening.question);
+            match &phase {
+                Phase::External(_) | Phase::Validating => {}
+                Phase::Configuring
+                | Phase::Submitted
+                | Phase::Queued
+                | Phase::Running
+                | Phase::Ending(_)
+                | Phase::Ended(_) => self.revert(id, screening),
+            }
+        }
         let job = self.jobs.get_mut(&id).expect("the event's job is there");
         let was_queued = job.phase == Phase::Queued;
         if was_queued {
             self.queue.remove(&QueueKey::of(job));
             self.reserved.remove(&QueueKey::of(job));
+            self.blockers.remove(&QueueKey::of(job));
         }
         for timer in job_timers(job, &self.parameters) {
             self.timers.remove(&timer);
@@ -325,6 +360,12 @@ impl State {
             if job.reservation.is_some() {
                 self.reserved.insert(QueueKey::of(job));
             }
+            if job.activation.as_ref().is_some_and(|a| a.blocks) {
+                self.blockers.insert(QueueKey::of(job));
+            }
+        }
+        if let Phase::External(screening) = &job.phase {
+            self.questions.insert(screening.question, id);
         }
         self.timers.extend(job_timers(job, &self.parameters));
     }
