@@ -328,34 +328,28 @@ impl State {
 }
 
 /// The timers that a job has in its present phase.
-pub(crate) fn job_timers(job: &Job, parameters: &Parameters) -> Vec<(Timestamp, Timer)> {
-    let mut timers = Vec::new();
-    match &job.phase {
-        Phase::Running => {
-            timers.extend(job_runtime(job));
-            timers.extend(job.hold_until.map(|at| (at, Timer::Hold(job.id))));
-            timers.extend(activation(job));
-        }
-        Phase::Queued => {
-            timers.extend(job.hold_until.map(|at| (at, Timer::Hold(job.id))));
-            timers.extend(activation(job));
-        }
+pub(crate) fn job_timers(
+    job: &Job,
+    parameters: &Parameters,
+) -> impl Iterator<Item = (Timestamp, Timer)> + use<> {
+    let hold = || job.hold_until.map(|at| (at, Timer::Hold(job.id)));
+    let timers = match &job.phase {
+        Phase::Running => [job_runtime(job), hold(), activation(job)],
+        Phase::Queued => [None, hold(), activation(job)],
         Phase::Ended(_) => {
-            timers.extend(
-                job.times
-                    .ended
-                    .map(|at| (at + parameters.ttl_completed_jobs, Timer::Purge(job.id))),
-            );
+            let ended = job.times.ended;
+            let gone = ended.map(|at| at + parameters.ttl_completed_jobs);
+            [None, None, gone.map(|at| (at, Timer::Purge(job.id)))]
         }
         // Ended gracefully: the limit holds for what may still run.
-        Phase::Ending(closing) if closing.grace.is_none() => timers.extend(job_runtime(job)),
+        Phase::Ending(closing) if closing.grace.is_none() => [job_runtime(job), None, None],
         Phase::Configuring
         | Phase::Submitted
         | Phase::External(_)
         | Phase::Validating
-        | Phase::Ending(_) => {}
-    }
-    timers
+        | Phase::Ending(_) => [None, None, None],
+    };
+    timers.into_iter().flatten()
 }
 
 fn activation(job: &Job) -> Option<(Timestamp, Timer)> {

@@ -180,7 +180,8 @@ impl State {
         } else {
             name
         };
-        let set = self.templates.get(&name.to_lowercase());
+        let known = (!self.templates.is_empty()).then_some(&self.templates);
+        let set = known.and_then(|templates| templates.get(&name.to_lowercase()));
         set.map(AsRef::as_ref).or_else(|| {
             name.eq_ignore_ascii_case(DEFAULT_TEMPLATE)
                 .then_some(&EMPTY)

@@ -4,6 +4,35 @@ use crate::filter::{Activation, Deferral, Revert, Screening, Stage};
 use crate::{Grant, HeldBy, Job, JobId, JobKind, Phase, QueueKey, State, Timer, Timestamp};
 
 impl State {
+    /// What a job that moves into another phase leaves of its filters: what was withheld for it is free, and submission filters that
+    /// had passed it are to take that back, unless all have.
+    pub(super) fn leave_filters(&mut self, id: JobId, phase: &Phase) {
+        let job = self.job(id).expect("the event's job is there");
+        let stays = match (&job.phase, phase) {
+            (Phase::Queued, Phase::Queued) | (Phase::Running, Phase::Running) => true,
+            (_, _) => false,
+        };
+        let goes_on = match phase {
+            Phase::External(_) | Phase::Validating => true,
+            Phase::Configuring
+            | Phase::Submitted
+            | Phase::Queued
+            | Phase::Running
+            | Phase::Ending(_)
+            | Phase::Ended(_) => false,
+        };
+        if let Phase::External(screening) = &job.phase {
+            let screening = screening.clone();
+            self.questions.remove(&screening.question);
+            if !goes_on {
+                self.revert(id, screening);
+            }
+        }
+        if !stays {
+            self.set_activation(id, None);
+        }
+    }
+
     fn next_question(&mut self) -> u64 {
         self.last_question += 1;
         self.last_question
@@ -32,7 +61,7 @@ impl State {
     }
 
     /// The filters that had passed a job which goes no further are to take that back, the last first.
-    pub(super) fn revert(&mut self, job: JobId, screening: Screening) {
+    fn revert(&mut self, job: JobId, screening: Screening) {
         let passed = screening.filters.into_iter().zip(screening.passed);
         let passed: Vec<_> = passed.collect();
         for (filter, spec) in passed.into_iter().rev() {
@@ -173,6 +202,11 @@ impl State {
 }
 
 impl Job {
+    /// Whether its submission filters are being asked.
+    pub(crate) fn is_screened(&self) -> bool {
+        matches!(self.phase, Phase::External(_))
+    }
+
     /// Whether something of a node is withheld for it until its activation filters have answered.
     pub(crate) fn withholds(&self, node: crate::NodeId) -> bool {
         let mut grants = self.activation.iter().flat_map(|a| a.grants.iter());

@@ -107,13 +107,12 @@ impl State {
     pub(super) fn job_validated(&mut self, id: JobId, min: u32, max: u32) {
         self.set_activation(id, None);
         self.choose_candidates(id);
-        self.forget_parents(id);
         let parents = self.unfinished_parents(&self.jobs[&id].spec);
         for parent in &parents {
             self.children.entry(*parent).or_default().insert(id);
         }
-        self.job_mut(id).open_parents = parents;
         self.enter_phase(id, Phase::Queued, |job| {
+            job.open_parents = parents;
             (job.min, job.max) = (min, max);
             job.waiting = None;
             job.reservation = None;
@@ -294,61 +293,33 @@ impl State {
         });
     }
 
-    fn forget_parents(&mut self, id: JobId) {
-        for parent in std::mem::take(&mut self.job_mut(id).open_parents) {
-            forget_child(&mut self.children, parent, id);
-        }
-    }
-
     pub(super) fn parent_finished(&mut self, id: JobId, parent: JobId) {
         self.job_mut(id).open_parents.remove(&parent);
         forget_child(&mut self.children, parent, id);
     }
 
-    /// Moves a job into another phase, keeping queue and timers in step.
+    /// Moves a job into another phase, keeping queue, timers and the parents that it waits for in step.
     pub(super) fn enter_phase(&mut self, id: JobId, phase: Phase, change: impl FnOnce(&mut Job)) {
+        let mut job = self.jobs.get_mut(&id).expect("the event's job is there");
+        if job.activation.is_some() || job.is_screened() {
+            self.leave_filters(id, &phase);
+            job = self.jobs.get_mut(&id).expect("the event's job is there");
+        }
         if phase != Phase::Queued {
-            self.forget_parents(id);
-        }
-        if phase != Phase::Running {
-            self.job_mut(id).giving_back = None;
-        }
-        let old = &self.job(id).expect("the event's job is there").phase;
-        let stays = match (old, &phase) {
-            (Phase::Queued, Phase::Queued) | (Phase::Running, Phase::Running) => true,
-            (_, _) => false,
-        };
-        let screening = match old {
-            Phase::External(screening) => Some(screening.clone()),
-            Phase::Configuring
-            | Phase::Submitted
-            | Phase::Validating
-            | Phase::Queued
-            | Phase::Running
-            | Phase::Ending(_)
-            | Phase::Ended(_) => None,
-        };
-        if !stays {
-            self.set_activation(id, None);
-        }
-        if let Some(screening) = screening {
-            self.questions.remove(&screening.question);
-            match &phase {
-                Phase::External(_) | Phase::Validating => {}
-                Phase::Configuring
-                | Phase::Submitted
-                | Phase::Queued
-                | Phase::Running
-                | Phase::Ending(_)
-                | Phase::Ended(_) => self.revert(id, screening),
+            for parent in std::mem::take(&mut job.open_parents) {
+                forget_child(&mut self.children, parent, id);
             }
         }
-        let job = self.jobs.get_mut(&id).expect("the event's job is there");
-        let was_queued = job.phase == Phase::Queued;
-        if was_queued {
-            self.queue.remove(&QueueKey::of(job));
-            self.reserved.remove(&QueueKey::of(job));
-            self.blockers.remove(&QueueKey::of(job));
+        if phase != Phase::Running {
+            job.giving_back = None;
+        }
+        if job.phase == Phase::Queued {
+            let key = QueueKey::of(job);
+            self.queue.remove(&key);
+            self.blockers.remove(&key);
+            if job.reservation.is_some() {
+                self.reserved.remove(&key);
+            }
         }
         for timer in job_timers(job, &self.parameters) {
             self.timers.remove(&timer);
@@ -356,12 +327,13 @@ impl State {
         job.phase = phase;
         change(job);
         if job.phase == Phase::Queued {
-            self.queue.insert(QueueKey::of(job));
+            let key = QueueKey::of(job);
+            self.queue.insert(key);
             if job.reservation.is_some() {
-                self.reserved.insert(QueueKey::of(job));
+                self.reserved.insert(key);
             }
             if job.activation.as_ref().is_some_and(|a| a.blocks) {
-                self.blockers.insert(QueueKey::of(job));
+                self.blockers.insert(key);
             }
         }
         if let Phase::External(screening) = &job.phase {

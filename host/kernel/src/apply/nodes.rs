@@ -98,7 +98,7 @@ impl State {
     /// Gives a job the set of what it says of nodes.
     pub(super) fn choose_candidates(&mut self, id: JobId) {
         self.drop_candidates(id);
-        let selector = Selector::of(&self.job_mut(id).spec);
+        let selector = Selector::of(&self.jobs[&id].spec);
         if selector.is_anything() {
             return;
         }
@@ -126,6 +126,9 @@ impl State {
     }
 
     pub(super) fn drop_candidates(&mut self, id: JobId) {
+        if self.jobs[&id].candidates == SetId(0) {
+            return;
+        }
         let set = std::mem::take(&mut self.job_mut(id).candidates);
         if let Some(entry) = self.sets.get_mut(&set) {
             entry.users -= 1;

@@ -36,7 +36,7 @@ pub fn check_form(spec: &JobSpec, tasks: &[impl AsRef<TaskSpec>]) -> Result<(), 
         spec.min.unwrap_or(1),
         spec.max.unwrap_or(spec.min.unwrap_or(1).max(1)),
     );
-    check_min_max("the job", min, max)?;
+    check_min_max(&"the job", min, max)?;
     if spec.runtime == Some(crate::Span::ZERO) {
         return Err(Invalid::ZeroRuntime);
     }
@@ -145,7 +145,7 @@ pub(super) fn check_task(job: &JobSpec, number: u32, task: &TaskSpec) -> Result<
             return Err(Invalid::Nul { what: what(part) });
         }
     }
-    check_min_max(&format!("task {number}"), task.min, task.max)?;
+    check_min_max(&format_args!("task {number}"), task.min, task.max)?;
     check_environment(&task.environment)?;
     if let TaskKind::Sweep {
         start,
@@ -275,11 +275,11 @@ fn check_custom(properties: &[(String, String)]) -> Result<(), Invalid> {
     Ok(())
 }
 
-fn check_min_max(what: &str, min: u32, max: u32) -> Result<(), Invalid> {
+fn check_min_max(what: &dyn std::fmt::Display, min: u32, max: u32) -> Result<(), Invalid> {
     match min >= 1 && min <= max && max <= UNITS_MAX {
         true => Ok(()),
         false => Err(Invalid::MinMax {
-            what: what.into(),
+            what: what.to_string(),
             min,
             max,
         }),

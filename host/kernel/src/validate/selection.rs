@@ -84,12 +84,20 @@ pub(super) fn check_feasible(state: &State, spec: &JobSpec, min: u32) -> Result<
         let nodes = state.nodes().filter(|n| n.state != NodeState::Offline);
         nodes.filter(|n| selector.allows(&n.spec))
     };
+    // Whether it is enough is known after a few nodes, for most jobs; how much there is is asked when it is not.
+    let enough = |of: &dyn Fn(&NodeSpec) -> bool| {
+        let mut wanted = min;
+        nodes().filter(|n| of(&n.spec)).any(|n| {
+            wanted = wanted.saturating_sub(unit.of_node(&n.spec));
+            wanted == 0
+        })
+    };
     let sum = |of: &dyn Fn(&NodeSpec) -> bool| -> u64 {
         let units = |n: &crate::Node| u64::from(unit.of_node(&n.spec));
         nodes().filter(|n| of(&n.spec)).map(units).sum()
     };
-    let units = sum(&|_| true);
-    if u64::from(min) > units {
+    if !enough(&|_| true) {
+        let units = sum(&|_| true);
         let nodes = match nodes().count() {
             1 => "node".to_string(),
             count => format!("{count} nodes"),
@@ -101,20 +109,22 @@ pub(super) fn check_feasible(state: &State, spec: &JobSpec, min: u32) -> Result<
             nodes,
         });
     }
-    let largest = nodes().map(|n| unit.of_node(&n.spec)).max().unwrap_or(0);
-    if spec.single_node && min > largest {
+    if spec.single_node && !nodes().any(|n| unit.of_node(&n.spec) >= min) {
+        let largest = nodes().map(|n| unit.of_node(&n.spec)).max().unwrap_or(0);
         return Err(Invalid::NoNodeLargeEnough { unit, min, largest });
     }
-    let in_group = |group: &String| sum(&|spec| spec.groups.contains(group));
-    match selector.uniform_groups() {
-        Some(groups) => match groups.iter().map(in_group).max().unwrap_or(0) {
-            largest if u64::from(min) > largest => {
-                Err(Invalid::NoGroupLargeEnough { unit, min, largest })
-            }
-            _ => Ok(()),
-        },
-        None => Ok(()),
+    if let Some(groups) = selector.uniform_groups() {
+        let is_in = |spec: &NodeSpec, group| spec.groups.contains(group);
+        if !groups
+            .iter()
+            .any(|group| enough(&|spec| is_in(spec, group)))
+        {
+            let sizes = groups.iter().map(|group| sum(&|spec| is_in(spec, group)));
+            let largest = sizes.max().unwrap_or(0);
+            return Err(Invalid::NoGroupLargeEnough { unit, min, largest });
+        }
     }
+    Ok(())
 }
 
 /// Names shown in an error.

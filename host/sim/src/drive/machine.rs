@@ -6,8 +6,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jobyard_kernel::{
-    Actor, Changes, Command, Decision, Ending, Event, Execution, Fact, FromNode, JobId, JobSpec,
-    Mirror, NodeId, NodeSpec, Parameters, Rejection, Span, State, TaskSpec, Timestamp, step,
+    Actor, Changes, Command, Decision, Ending, Event, Execution, Fact, FromNode, JobSpec, Mirror,
+    NodeId, NodeSpec, Parameters, Rejection, Span, State, TaskSpec, Timestamp, step,
 };
 
 use super::SimError;
@@ -79,10 +79,9 @@ impl Machine {
             .map_or(0, |node| node.usable_cores())
     }
 
-    /// Adds and submits the job of that index: each once, in ascending order.
+    /// Adds and submits the next job of the trace.
     pub(super) fn submit(
         &mut self,
-        index: usize,
         job: &TraceJob,
         limit_us: u64,
         now: u64,
@@ -108,14 +107,7 @@ impl Machine {
         });
         let (by, spec, tasks) = (self.owner.clone(), Arc::new(spec), vec![task.clone()]);
         // The kernel numbers jobs from 1 in the order in which they are added.
-        let added = JobId(index as u32 + 1);
-        self.order("a job", &Command::AddJob { by, spec, tasks }, now)?;
-        let by = self.owner.clone();
-        self.order(
-            "to queue a job",
-            &Command::SubmitJob { by, job: added },
-            now,
-        )
+        self.order("a job", &Command::QueueJob { by, spec, tasks }, now)
     }
 
     /// Reports that the job's work has ended by itself, with exit code 0: the job finishes.
@@ -181,7 +173,7 @@ impl Machine {
 
 #[cfg(test)]
 mod tests {
-    use jobyard_kernel::Share;
+    use jobyard_kernel::{JobId, Share};
 
     use super::*;
 
@@ -207,8 +199,8 @@ mod tests {
     #[test]
     fn a_job_goes_through_the_kernel_and_is_forgotten() {
         let mut machine = Machine::new(8).expect("a machine");
-        machine.submit(0, &job(5), 10, 0).expect("a good job");
-        machine.submit(1, &job(4), 10, 0).expect("a good job");
+        machine.submit(&job(5), 10, 0).expect("a good job");
+        machine.submit(&job(4), 10, 0).expect("a good job");
         assert_eq!((machine.procs(), machine.free_procs()), (8, 8));
         assert_eq!(start(&mut machine, 0, 5).expect("it fits"), Some(0));
         assert_eq!(machine.free_procs(), 3);
@@ -231,7 +223,7 @@ mod tests {
     fn the_largest_trace_fits() {
         let procs = crate::swf::PROCS_MAX;
         let mut machine = Machine::new(procs).expect("a machine");
-        machine.submit(0, &job(procs), 10, 0).expect("a good job");
+        machine.submit(&job(procs), 10, 0).expect("a good job");
         assert_eq!(start(&mut machine, 0, procs).expect("it fits"), Some(0));
         machine.end(0, 6).expect("it runs");
         assert_eq!(machine.free_procs(), procs);

@@ -240,8 +240,7 @@ impl<'a> Driver<'a> {
             .get(self.next_job)
             .filter(|job| job.submit_us == now)
         {
-            self.machine
-                .submit(self.next_job, job, self.estimate.of(job), now)?;
+            self.machine.submit(job, self.estimate.of(job), now)?;
             self.next_job += 1;
             if self.arrivals == Arrivals::All || job.procs <= self.machine.free_procs() {
                 self.pass(now)?;
