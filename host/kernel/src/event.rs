@@ -76,7 +76,9 @@ pub enum Again {
 }
 
 /// What happened. The order within one job is its history.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Serialize, Deserialize, strum::IntoStaticStr, strum::VariantNames,
+)]
 pub enum Fact {
     /// The cluster's parameters were set.
     ParametersSet(Parameters),

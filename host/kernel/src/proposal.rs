@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Why a proposal was refused. The others of its plan stand.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
 #[expect(missing_docs, reason = "each message says what its case means")]
 pub enum Refusal {
     #[error("there is no job {job}")]

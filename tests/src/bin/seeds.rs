@@ -1,4 +1,5 @@
-//! Runs the seeded simulation of the whole host: `seeds --count N [--from S]`. Ends with `N seeds, M failed`.
+//! Runs the seeded simulation of the whole host: `seeds --count N [--from S] [--coverage]`. Ends with `N seeds, M failed`; before
+//! that, with `--coverage`, how often each kind of event, command and refusal was seen.
 
 use std::process::ExitCode;
 
@@ -8,15 +9,19 @@ use jobyard_tests::seeds;
 const SHOWN: usize = 3;
 
 fn main() -> ExitCode {
-    let (mut count, mut from) = (1_000, 0);
+    let (mut count, mut from, mut coverage) = (1_000, 0, false);
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
+        if word == "--coverage" {
+            coverage = true;
+            continue;
+        }
         let number = words.next().and_then(|number| number.parse::<u64>().ok());
         match (word.as_str(), number) {
             ("--count", Some(number)) => count = number,
             ("--from", Some(number)) => from = number,
             _ => {
-                eprintln!("{word}: usage: seeds [--count N] [--from SEED]");
+                eprintln!("{word}: usage: seeds [--count N] [--from SEED] [--coverage]");
                 return ExitCode::from(2);
             }
         }
@@ -30,6 +35,7 @@ fn main() -> ExitCode {
                 sum.crashes += summary.crashes;
                 sum.attempts += summary.attempts;
                 sum.acknowledged += summary.acknowledged;
+                sum.coverage.add(&summary.coverage);
             }
             Err(failure) => {
                 failed += 1;
@@ -38,6 +44,9 @@ fn main() -> ExitCode {
                 }
             }
         }
+    }
+    if coverage {
+        print!("{}", sum.coverage);
     }
     println!(
         "{} events, {} crashes of the host, {} attempts, {} commands acknowledged",

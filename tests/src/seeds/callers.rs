@@ -1,159 +1,146 @@
-//! What people ask for.
+//! What people ask for: anything (`random.rs` of the kernel's tests); in the end, what helps all jobs to their end. And what a host
+//! makes of it that mistakes one thing for another.
 
 use std::sync::Arc;
 
 use jobyard_kernel::{
-    Actor, Command, Job, JobId, JobSpec, JobState, Manner, NodeId, NodeState, Span, State, TaskId,
-    TaskKind, TaskSpec, Timestamp,
+    Actor, Command, GroupOp, Job, JobId, JobSpec, JobState, Manner, NodeSpec, NodeState,
+    Parameters, SetId, Span, State, TaskKind, TaskSpec, Timestamp, Unit,
 };
 
 use super::numbers::Numbers;
-
-/// Live jobs at the most.
-const JOBS_MAX: usize = 10;
+use super::{Bug, random};
 
 /// A command, sensible for the most part.
 pub(super) fn command(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
-    let by = Actor::administrator("root");
-    let message = "because".to_owned();
-    let live = state.jobs().filter(|job| !job.state().is_ended()).count();
-    match n.below(20) {
-        0..7 if live < JOBS_MAX => add(n),
-        0..11 => match job(state, n, |job| job.state() == JobState::Configuring) {
-            Some(job) => Command::SubmitJob { by, job },
-            None if live < JOBS_MAX => add(n),
-            None => Command::Tick,
+    match n.once_in(60) {
+        true => Command::PurgeHistory {
+            ended_before: now - Span::from_secs(u64::from(n.below(30))),
         },
-        11 => {
-            let Some(job) = job(state, n, |job| !job.state().is_ended()) else {
-                return Command::Tick;
-            };
-            let how = [Manner::Graceful, Manner::Normal, Manner::Forced];
-            let how = n.pick(&how).unwrap_or(Manner::Normal);
-            Command::CancelJob {
-                by,
-                job,
-                message,
-                how,
+        false => random::order(state, now, n),
+    }
+}
+
+/// Something that is wanted of a job of history, which is live again by now.
+pub(super) fn about_an_old_job(job: JobId, n: &mut Numbers) -> Command {
+    let by = root();
+    match n.below(3) {
+        0 => Command::CloneJob { by, job },
+        1 => Command::ConfigureJob { by, job },
+        _ => Command::RequeueJob { by, job },
+    }
+}
+
+/// A cluster in which every job that is not choosy about nodes can run.
+pub(super) fn set_right(state: &State) -> Vec<Command> {
+    let parameters = Parameters {
+        ttl_completed_jobs: Span::from_secs(1_000_000),
+        ..Parameters::default()
+    };
+    let mut commands = vec![Command::SetParameters(parameters)];
+    commands.extend((1..=2).map(|number| {
+        Command::AddNode(NodeSpec {
+            name: format!("large{number}"),
+            cores: 40,
+            sockets: 10,
+            gpus: 40,
+            memory_mb: 8_192,
+            groups: vec!["odd".into(), "even".into()],
+        })
+    }));
+    commands.extend(state.nodes().map(|node| Command::SetNodeState {
+        by: root(),
+        node: node.id,
+        state: NodeState::Online,
+    }));
+    commands
+}
+
+/// What people do about jobs that do not come to their end by themselves. `late`: those that are choosy have waited long enough.
+pub(super) fn see_to_it(state: &State, late: bool) -> Vec<Command> {
+    let live = state.jobs().filter(|job| !job.state().is_ended());
+    live.filter_map(|job| see_to_job(state, job, late))
+        .collect()
+}
+
+fn see_to_job(state: &State, job: &Job, late: bool) -> Option<Command> {
+    let by = root();
+    let id = job.id;
+    if job.is_held() && job.state() != JobState::Configuring {
+        let until = None;
+        return Some(Command::HoldJob { by, job: id, until });
+    }
+    let counts = job.counts;
+    let serves = job.tasks.iter().any(|t| t.spec.kind == TaskKind::Service);
+    let idles = counts.running == 0 && (counts.queued == 0 || counts.configuring > 0);
+    let open = serves || idles || job.spec.run_until_canceled;
+    if job.state() == JobState::Running && open {
+        return Some(Command::FinishJob {
+            by,
+            job: id,
+            message: "enough".into(),
+            graceful: false,
+        });
+    }
+    let choosy = job.candidates != SetId(0) || job.spec.unit != Unit::Core;
+    let in_vain = job.open_parents().iter().any(|&parent| {
+        let state = state.job(parent).map(Job::state);
+        state.is_none_or(|state| state.is_ended() || state == JobState::Configuring)
+    });
+    (job.state() == JobState::Queued && (in_vain || (choosy && late))).then(|| Command::CancelJob {
+        by,
+        job: id,
+        message: "it waits in vain".into(),
+        how: Manner::Normal,
+    })
+}
+
+fn root() -> Actor {
+    Actor::administrator("root")
+}
+
+/// What a host with that bug takes a command for.
+pub(super) fn mistaken(mut command: Command, bug: Option<Bug>) -> Command {
+    if let Command::AddJob { spec, tasks, .. } | Command::QueueJob { spec, tasks, .. } =
+        &mut command
+    {
+        mistaken_job(Arc::make_mut(spec), bug);
+        if bug == Some(Bug::ReleaseIsForgotten) {
+            tasks.retain(|task| task.kind != TaskKind::NodeRelease);
+        }
+        for task in tasks {
+            if bug == Some(Bug::ServiceIsATask) && task.kind == TaskKind::Service {
+                *task = Arc::new(TaskSpec {
+                    kind: TaskKind::Basic,
+                    ..(**task).clone()
+                });
             }
         }
-        12 => match job(state, n, |job| job.state() == JobState::Running) {
-            Some(job) => Command::FinishJob {
-                by,
-                job,
-                message,
-                graceful: n.once_in(3),
-            },
-            None => Command::Tick,
-        },
-        13 | 14 => match job(state, n, |job| {
-            let state = job.state();
-            matches!(
-                state,
-                JobState::Running | JobState::Failed | JobState::Canceled
-            )
-        }) {
-            Some(job) => Command::RequeueJob { by, job },
-            None => Command::Tick,
-        },
-        15 => match job(state, n, |job| !job.state().is_ended()) {
-            Some(job) => Command::HoldJob {
-                by,
-                job,
-                until: (!n.once_in(3)).then(|| now + n.millis(20_000)),
-            },
-            None => Command::Tick,
-        },
-        16 | 17 => match job(state, n, |job| job.state() == JobState::Running) {
-            Some(job) => task_command(by, job, n),
-            None => Command::Tick,
-        },
-        _ => {
-            let nodes: Vec<NodeId> = state.nodes().map(|node| node.id).collect();
-            let states = [NodeState::Offline, NodeState::Draining, NodeState::Online];
-            match (n.pick(&nodes), n.pick(&states)) {
-                (Some(node), Some(state)) => Command::SetNodeState { by, node, state },
-                _ => Command::Tick,
-            }
-        }
+    } else if let Command::ModifyJob { spec, .. } = &mut command {
+        mistaken_job(Arc::make_mut(spec), bug);
+    } else if let Command::HoldJob { until, .. } = &mut command
+        && bug == Some(Bug::HoldIsForgotten)
+    {
+        *until = None;
+    } else if let Command::SetNodeState { state, .. } = &mut command
+        && bug == Some(Bug::DrainingIsForgotten)
+    {
+        *state = NodeState::Online;
     }
+    command
 }
 
-fn task_command(by: Actor, job: JobId, n: &mut Numbers) -> Command {
-    let task = TaskId(1 + n.below(3) as u32);
-    let instance = n.once_in(2).then(|| n.below(4) as u32);
-    if n.once_in(2) {
-        Command::RequeueTask {
-            by,
-            job,
-            task,
-            instance,
-        }
-    } else {
-        Command::CancelTask {
-            by,
-            job,
-            task,
-            instance,
-            message: String::new(),
-            forced: n.once_in(2),
-        }
+fn mistaken_job(spec: &mut JobSpec, bug: Option<Bug>) {
+    if bug == Some(Bug::GroupOperatorsAreSwapped) && !spec.node_groups.is_empty() {
+        spec.node_group_op = match spec.node_group_op {
+            GroupOp::Intersect => GroupOp::Union,
+            GroupOp::Uniform | GroupOp::Union => GroupOp::Intersect,
+        };
     }
-}
-
-fn job(state: &State, n: &mut Numbers, is: impl Fn(&Job) -> bool) -> Option<JobId> {
-    let jobs: Vec<JobId> = state
-        .jobs()
-        .filter(|job| is(job))
-        .map(|job| job.id)
-        .collect();
-    n.pick(&jobs)
-}
-
-fn add(n: &mut Numbers) -> Command {
-    let mut tasks: Vec<TaskSpec> = (0..1 + n.below(3)).map(|_| task(n)).collect();
-    for kind in [TaskKind::NodePrepare, TaskKind::NodeRelease] {
-        if n.once_in(3) {
-            tasks.push(TaskSpec {
-                kind,
-                command_line: "treat".into(),
-                ..TaskSpec::default()
-            });
-        }
+    if bug == Some(Bug::ParentsAreForgotten) {
+        spec.parent_jobs.clear();
     }
-    let min = 1 + n.below(4) as u32;
-    let spec = JobSpec {
-        priority: [1_000, 2_000, 4_000][n.below(3) as usize],
-        min: Some(min),
-        max: Some(min + n.below(4) as u32),
-        exclusive: n.once_in(8),
-        fail_on_task_failure: n.once_in(6),
-        task_retry_limit: n.below(3) as u32,
-        runtime: n.once_in(2).then(|| Span::from_secs(10 + n.below(60))),
-        ..JobSpec::default()
-    };
-    Command::AddJob {
-        by: Actor::administrator("root"),
-        spec: Arc::new(spec),
-        tasks: tasks.into_iter().map(Arc::new).collect(),
-    }
-}
-
-fn task(n: &mut Numbers) -> TaskSpec {
-    let kind = match n.below(2) {
-        0 => TaskKind::Basic,
-        _ => TaskKind::Sweep {
-            start: 1,
-            end: 1 + n.below(6) as u32,
-            increment: 1,
-        },
-    };
-    TaskSpec {
-        name: ["", "a", "b"][n.below(3) as usize].into(),
-        kind,
-        command_line: "work".into(),
-        runtime: n.once_in(4).then(|| Span::from_secs(5)),
-        rerunnable: !n.once_in(4),
-        ..TaskSpec::default()
+    if bug == Some(Bug::ExcludedNodesAreForgotten) {
+        spec.excluded_nodes.clear();
     }
 }

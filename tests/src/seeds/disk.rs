@@ -1,9 +1,10 @@
 //! What survives a crash: the events of the journal, and a snapshot now and then.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use jobyard_kernel::{Event, State};
+use jobyard_journal::Record;
+use jobyard_kernel::{Event, Fact, Job, JobId, State};
 
 use super::Bug;
 use super::numbers::Numbers;
@@ -17,10 +18,13 @@ pub(super) struct Disk {
     writing: VecDeque<Arc<[Event]>>,
     /// Of the state after so many batches.
     snapshot: Option<(usize, Box<State>)>,
+    /// By all that was handed over.
+    handed_over: State,
 }
 
 impl Disk {
     pub(super) fn write(&mut self, batch: Arc<[Event]>) {
+        batch.iter().for_each(|event| self.handed_over.apply(event));
         self.writing.push_back(batch);
     }
 
@@ -43,7 +47,7 @@ impl Disk {
     }
 
     /// How many events there are when all writes are done.
-    pub(super) fn handed_over(&self) -> u64 {
+    pub(super) fn events_handed_over(&self) -> u64 {
         let writing = self.writing.iter().map(|batch| batch.len() as u64);
         self.events() + writing.sum::<u64>()
     }
@@ -65,7 +69,7 @@ impl Disk {
 
     /// The host is gone: what of the writes under way is there, nobody knows before it is read.
     pub(super) fn crash(&mut self, n: &mut Numbers, bug: Option<Bug>) {
-        for _ in 0..n.below(self.writing.len() as u64 + 1) {
+        for _ in 0..n.below(self.writing.len() as u32 + 1) {
             self.done();
         }
         self.writing.clear();
@@ -79,23 +83,44 @@ impl Disk {
     }
 
     /// The state by the snapshot and what came after it, and by all events from the beginning.
-    pub(super) fn recover(&self) -> (State, State) {
+    pub(super) fn recover(&mut self) -> (State, State) {
         let (from, state) = match &self.snapshot {
             Some((from, state)) if *from <= self.batches.len() => (*from, (**state).clone()),
             Some(_) | None => (0, State::new()),
         };
+        self.handed_over = replay(State::new(), &self.batches);
         (
             replay(state, &self.batches[from..]),
-            replay(State::new(), &self.batches),
+            self.handed_over.clone(),
         )
     }
 
     /// The state after everything that was handed over.
-    pub(super) fn as_handed_over(&self) -> State {
-        let state = replay(State::new(), &self.batches);
-        self.writing.iter().fold(state, |state, batch| {
-            replay(state, std::slice::from_ref(batch))
-        })
+    pub(super) fn state(&self) -> &State {
+        &self.handed_over
+    }
+
+    /// What history has durably: jobs that have left the live state, each with the number of the event.
+    pub(super) fn history(&self, bug: Option<Bug>) -> BTreeMap<JobId, Record> {
+        let mut records: BTreeMap<JobId, Record> = BTreeMap::new();
+        let mut oldest: BTreeMap<JobId, Arc<Job>> = BTreeMap::new();
+        let events = self.batches.iter().flat_map(|batch| batch.iter());
+        for (archived, event) in (1..).zip(events) {
+            if let Fact::JobArchived { job } = &event.fact {
+                let first = oldest.entry(job.id).or_insert_with(|| job.clone());
+                let job = match bug {
+                    Some(Bug::HistoryIsOutOfDate) => first.clone(),
+                    Some(_) | None => job.clone(),
+                };
+                records.insert(job.id, Record { job, archived });
+            } else if let Fact::JobRecalled { job } = &event.fact {
+                records.remove(&job.id);
+            } else if let Fact::HistoryPurged { ended_before } = &event.fact {
+                let ended = |job: &Job| job.times.ended.is_some_and(|at| at < *ended_before);
+                records.retain(|_, record| !ended(&record.job));
+            }
+        }
+        records
     }
 }
 

@@ -9,12 +9,18 @@
 //! [`Bug`] breaks the host in one of the ways that this must find; a test sees to it that it does.
 
 mod callers;
+mod coverage;
 mod disk;
 mod node;
+#[path = "../../../host/kernel/tests/kernel/numbers.rs"]
 mod numbers;
 mod oracle;
+mod promises;
+#[path = "../../../host/kernel/tests/kernel/random.rs"]
+mod random;
 mod world;
 
+pub use coverage::{Counts, Coverage, UNREACHED};
 pub use world::{Failure, Summary};
 
 /// Something wrong with the host, put in on purpose.
@@ -44,6 +50,26 @@ pub enum Bug {
     NodeForgetsStops,
     /// A node does not report again what nobody has confirmed.
     NodeReportsOnce,
+    /// It is not heard what the process of a node still holds when it was killed and is back.
+    NobodyAsksWhatIsHeld,
+    /// History gives back what it kept of a job the first time.
+    HistoryIsOutOfDate,
+    /// Jobs that want nodes of all their groups get nodes of any, and the other way round.
+    GroupOperatorsAreSwapped,
+    /// Jobs do not wait for others.
+    ParentsAreForgotten,
+    /// Jobs get nodes that they excluded.
+    ExcludedNodesAreForgotten,
+    /// A service ends its job as an ordinary task does.
+    ServiceIsATask,
+    /// Nodes are given back without being released.
+    ReleaseIsForgotten,
+    /// A held job starts.
+    HoldIsForgotten,
+    /// A node that is drained or taken offline takes jobs.
+    DrainingIsForgotten,
+    /// A task that was stopped for another job counts as finished.
+    PreemptedTasksAreDone,
 }
 
 /// All of them.
@@ -60,6 +86,16 @@ pub const BUGS: &[Bug] = &[
     Bug::NodeBeginsAgain,
     Bug::NodeForgetsStops,
     Bug::NodeReportsOnce,
+    Bug::NobodyAsksWhatIsHeld,
+    Bug::HistoryIsOutOfDate,
+    Bug::GroupOperatorsAreSwapped,
+    Bug::ParentsAreForgotten,
+    Bug::ExcludedNodesAreForgotten,
+    Bug::ServiceIsATask,
+    Bug::ReleaseIsForgotten,
+    Bug::HoldIsForgotten,
+    Bug::DrainingIsForgotten,
+    Bug::PreemptedTasksAreDone,
 ];
 
 /// Runs one seed.
@@ -84,13 +120,21 @@ pub fn run(seed: u64, bug: Option<Bug>) -> Result<Summary, Failure> {
 mod tests {
     use super::*;
 
+    /// The runs are worth something only if they come across everything.
     #[test]
-    fn three_hundred_seeds_hold() {
+    fn three_hundred_seeds_hold_and_reach_everything() {
+        let mut coverage = Coverage::default();
         for seed in 0..300 {
-            if let Err(failure) = run(seed, None) {
-                panic!("{failure}");
+            match run(seed, None) {
+                Ok(summary) => coverage.add(&summary.coverage),
+                Err(failure) => panic!("{failure}"),
             }
         }
+        let known = |name| UNREACHED.iter().any(|&(known, _)| known == name);
+        let rows = coverage.rows();
+        let missing = rows.iter().filter(|row| row.2 == 0 && !known(row.1));
+        let missing: Vec<_> = missing.collect();
+        assert!(missing.is_empty(), "never seen: {missing:#?}\n{coverage}");
     }
 
     #[test]

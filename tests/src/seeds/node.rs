@@ -113,6 +113,17 @@ impl Node {
             .collect()
     }
 
+    /// The same, and its successor does not even know what there was: everything that it had, which is gone.
+    pub(super) fn forget_everything(&mut self) -> Vec<Execution> {
+        self.forgotten.clear();
+        std::mem::take(&mut self.attempts).into_keys().collect()
+    }
+
+    /// What it has: what runs, and what has ended and was not forgotten.
+    pub(super) fn holds(&self) -> Vec<Execution> {
+        self.attempts.keys().copied().collect()
+    }
+
     /// What nobody has confirmed, again.
     pub(super) fn unconfirmed(&self) -> Vec<FromNode> {
         let ended = self.attempts.iter().filter_map(|(&execution, attempt)| {

@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jobyard_kernel::{
-    Assignment, Command, Event, Execution, Fact, JobId, JobState, Manner, NodeId, NodeState, Phase,
-    State, TaskKind, ToNode, WorkKind,
+    Assignment, Command, Ending, Event, Execution, Fact, FromNode, JobId, JobState, Manner, NodeId,
+    NodeState, Phase, Span, State, TaskKind, ToNode, WorkKind,
 };
+
+use super::promises::Promises;
 
 /// An answer on its way to a caller.
 #[derive(Debug, Clone)]
@@ -33,6 +35,7 @@ pub(super) struct Oracle {
     cores: BTreeMap<(String, u32), Execution>,
     /// Nodes where something of a job began, and whether its release was dispatched since.
     touched: BTreeMap<(JobId, NodeId), bool>,
+    promises: Promises,
 }
 
 type Check = Result<(), String>;
@@ -42,6 +45,7 @@ impl Oracle {
     pub(super) fn durable(&mut self, events: &[Event]) -> Check {
         for event in events {
             self.note(event)?;
+            self.promises.durable(&self.state, event)?;
             let job = event.fact.job();
             let before = job.and_then(|job| self.state.job(job)).map(|j| j.state());
             self.state.apply(event);
@@ -96,7 +100,10 @@ impl Oracle {
         let Some(job) = self.state.job(id) else {
             return Ok(());
         };
-        let wanted = job.node_task(TaskKind::NodeRelease).is_some()
+        let has_one =
+            job.node_task(TaskKind::NodeRelease).is_some() || self.promises.wants_release(id);
+        let wanted = has_one
+            && self.state.parameters().node_release_timeout > Span::ZERO
             && match &job.phase {
                 Phase::Ending(closing) => closing.release,
                 Phase::Running => true,
@@ -128,6 +135,9 @@ impl Oracle {
             };
             self.answered += at + some.len();
         }
+        let later = &self.durable[self.answered..];
+        self.promises
+            .answered(&answer.command, &answer.events, later);
         // What runs may run to its end after a graceful one, also what is just on its way.
         if let Command::CancelJob { job, how, .. } = answer.command
             && how != Manner::Graceful
@@ -138,6 +148,11 @@ impl Oracle {
             }
         }
         Ok(())
+    }
+
+    /// A caller asks for this.
+    pub(super) fn asked(&mut self, command: &Command) {
+        self.promises.asked(command);
     }
 
     /// A host came back with this state.
@@ -164,7 +179,10 @@ impl Oracle {
                 }
             }
             ToNode::Stop { execution, .. } => {
-                if !self.stops.contains(execution) {
+                // What a node still has although it is over, or its end is on its way to the journal, may be stopped at any time.
+                let over =
+                    self.state.run(*execution).is_none() || self.promises.has_ended(*execution);
+                if !self.stops.contains(execution) && !over {
                     return Err(format!("{execution} was stopped before that was durable"));
                 }
             }
@@ -220,6 +238,23 @@ impl Oracle {
     /// An attempt has ended on its node.
     pub(super) fn ends(&mut self, execution: Execution) {
         self.cores.retain(|_, holder| *holder != execution);
+    }
+
+    /// A node says so.
+    pub(super) fn reported(&mut self, report: &FromNode) {
+        if let FromNode::Ended {
+            execution, ending, ..
+        } = report
+        {
+            self.promises.ended(*execution, ending.clone());
+        }
+    }
+
+    /// The process of a node was killed, and nothing is known any more of what it had. What nobody was told of may begin again.
+    pub(super) fn gone(&mut self, execution: Execution) {
+        self.ends(execution);
+        self.promises.ended(execution, Ending::Lost);
+        self.begun.remove(&execution);
     }
 
     /// The last durable event that the oracle has seen.

@@ -4,26 +4,32 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::LazyLock;
 
+use jobyard::Notice;
 use jobyard::builtin;
 use jobyard::core::{Core, Decided, Effect};
+use jobyard_journal::Record;
 use jobyard_kernel::{
-    Changes, Command, Decision, Ending, Execution, FromNode, JobState, Mirror, NodeId, NodeSpec,
-    NodeState, Plan, Share, Span, State, Timestamp, ToNode,
+    Changes, Command, Decision, Ending, Execution, FromNode, JobState, Mirror, NodeId, Plan, Share,
+    Span, State, StopCause, Timestamp, ToNode,
 };
 use jobyard_plugin::recovery::{PassOutcome, PolicyChoice, PolicySlot};
 use jobyard_plugin::{Limits, Plugin, PluginHost, World as PluginWorld};
 
-use super::Bug;
-use super::callers;
+use super::coverage::Coverage;
 use super::disk::Disk;
 use super::node::{Attempt, Deed, Node};
 use super::numbers::Numbers;
 use super::oracle::{Answer, Oracle};
+use super::{Bug, callers, random};
 
 /// Things that happen while there are faults.
 const STEPS: u32 = 1_500;
 /// Things that may happen afterwards, until all is quiet.
 const QUIET_STEPS: u32 = 20_000;
+/// Ended jobs that stay in the live state.
+const ENDED_LIVE_MAX: usize = 8;
+/// How long jobs that want certain nodes may wait for them when there are no more faults.
+const CHOOSY_WAIT_SECONDS: u64 = 300;
 /// Lines of the trace that are kept.
 const TRACE_MAX: usize = 40;
 const BEGIN: Timestamp = Timestamp(1_000_000_000_000_000);
@@ -35,7 +41,7 @@ static POLICY: LazyLock<Plugin> = LazyLock::new(|| {
 });
 
 /// What a run came to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Events of the journal.
     pub events: u64,
@@ -45,6 +51,8 @@ pub struct Summary {
     pub attempts: u32,
     /// Commands that were acknowledged.
     pub acknowledged: u32,
+    /// What it came across.
+    pub coverage: Coverage,
 }
 
 /// What did not hold.
@@ -76,7 +84,7 @@ impl fmt::Display for Failure {
 #[derive(Debug)]
 enum Coming {
     ToNode(NodeId, ToNode),
-    FromNode(FromNode),
+    FromNode(NodeId, FromNode),
     /// The oldest write of that life of the host is done, or has failed.
     Written(u32),
     Decided(u32, Box<PassOutcome>),
@@ -84,7 +92,11 @@ enum Coming {
     Caller,
     HostBack,
     NodeCrash,
+    /// The successor of a node's process says what it has.
+    NodeConnects(NodeId),
     HostCrash,
+    /// People see to what does not end by itself.
+    Caretaker,
     /// Nodes say again what nobody has confirmed.
     NodesRepeat,
 }
@@ -101,6 +113,9 @@ pub(super) struct World {
     now: Timestamp,
     step: u32,
     faults: bool,
+    /// When the faults stopped.
+    calm_since: Timestamp,
+    settings: Vec<(String, String)>,
     /// Which life of the host this is.
     life: u32,
     host: Option<Host>,
@@ -117,13 +132,17 @@ type Check = Result<(), String>;
 
 impl World {
     pub(super) fn new(seed: u64, bug: Option<Bug>) -> Self {
+        let mut n = Numbers::new(seed);
+        let preemption = ["none", "graceful", "immediate"][n.below(3) as usize];
         World {
             seed,
             bug,
-            n: Numbers::new(seed),
+            n,
             now: BEGIN,
             step: 0,
             faults: true,
+            calm_since: BEGIN,
+            settings: vec![("preemption".into(), preemption.into())],
             life: 0,
             host: None,
             disk: Disk::default(),
@@ -140,6 +159,10 @@ impl World {
         match self.go() {
             Ok(()) => {
                 self.summary.events = self.oracle.events();
+                for event in self.disk.after(0) {
+                    let events = &mut self.summary.coverage.events;
+                    *events.entry((&event.fact).into()).or_default() += 1;
+                }
                 Ok(self.summary)
             }
             Err(reason) => Err(Failure {
@@ -201,7 +224,7 @@ impl World {
         self.log(|| format!("{coming:?}"));
         match coming {
             Coming::ToNode(node, message) => self.arrive(node, message)?,
-            Coming::FromNode(report) => self.report(report),
+            Coming::FromNode(_, report) => self.report(report),
             Coming::Written(life) if life == self.life => self.written()?,
             Coming::Decided(life, outcome) if life == self.life => self.decided(*outcome),
             Coming::Written(_) | Coming::Decided(..) => {}
@@ -213,28 +236,34 @@ impl World {
             }
             Coming::Caller => self.caller(),
             Coming::HostBack => self.start_host()?,
+            Coming::NodeConnects(node) => self.connects(node),
+            Coming::Caretaker => self.caretaker(),
             Coming::NodeCrash => {
                 if self.faults {
                     let ids: Vec<NodeId> = self.nodes.keys().copied().collect();
-                    if let Some(id) = self.n.pick(&ids) {
+                    if let Some(&id) = self.n.pick(&ids) {
                         self.crash_node(id)?;
                     }
-                    let after = self.n.millis(60_000);
+                    let after = self.millis(60_000);
                     self.later(after, Coming::NodeCrash);
                 }
             }
             Coming::HostCrash => {
                 if self.faults {
                     self.crash_host();
-                    let after = self.n.millis(15_000);
+                    let after = self.millis(15_000);
                     self.later(after, Coming::HostCrash);
                 }
             }
             Coming::NodesRepeat => {
-                let unconfirmed = self.nodes.values().flat_map(Node::unconfirmed);
-                let all: Vec<FromNode> = unconfirmed.collect();
+                let of = |(&id, node): (&NodeId, &Node)| (id, node.unconfirmed());
+                let all: Vec<(NodeId, Vec<FromNode>)> = self.nodes.iter().map(of).collect();
                 if self.bug != Some(Bug::NodeReportsOnce) {
-                    all.into_iter().for_each(|report| self.post_report(report));
+                    for (id, reports) in all {
+                        reports
+                            .into_iter()
+                            .for_each(|report| self.post_report(id, report));
+                    }
                 }
                 self.later(Span::from_secs(7), Coming::NodesRepeat);
             }
@@ -261,27 +290,35 @@ impl World {
         let choice = || PolicyChoice {
             plugin: POLICY.clone(),
             limits: Limits::for_world(PluginWorld::SchedulingPolicy),
-            settings: Vec::new(),
+            settings: self.settings.clone(),
         };
         let slot = PolicySlot::new(choice(), choice()).map_err(|error| error.to_string())?;
-        let mut core = Core::new(state, self.disk.events(), "backfill".into(), self.now);
+        let mut core = Core::new(state, self.disk.events(), "backfill".into(), self.now)
+            .ended_live(ENDED_LIVE_MAX);
         if self.bug == Some(Bug::NothingIsSentAgain) {
             core.effects();
         }
         self.host = Some(Host { core, slot });
+        let nodes: Vec<NodeId> = self.nodes.keys().copied().collect();
+        nodes.into_iter().for_each(|node| self.connects(node));
         self.effects()
     }
 
+    /// A node's process and the host have found each other, for the first time or again.
+    fn connects(&mut self, node: NodeId) {
+        if let (Some(host), Some(process)) = (&mut self.host, self.nodes.get(&node))
+            && self.bug != Some(Bug::NobodyAsksWhatIsHeld)
+        {
+            host.core.connected(node, &process.holds(), self.now);
+            if self.bug == Some(Bug::NothingIsSentAgain) {
+                host.core.effects();
+            }
+        }
+    }
+
     fn add_nodes(&mut self) -> Check {
-        for number in 1..=2 + self.n.below(3) as u32 {
-            let spec = NodeSpec {
-                name: format!("n{number}"),
-                cores: 1 + self.n.below(6) as u32,
-                sockets: 1,
-                gpus: 0,
-                memory_mb: 1_024,
-                groups: Vec::new(),
-            };
+        for number in 1..=2 + self.n.below(3) {
+            let spec = random::node(number, 1 + self.n.below(6));
             self.command(Command::AddNode(spec));
             self.nodes.insert(NodeId(number), Node::default());
         }
@@ -313,22 +350,14 @@ impl World {
         if let Some(batch) = host.core.batch() {
             self.disk.write(batch.clone());
             if self.bug == Some(Bug::AnswersBeforeDurable) {
-                let count = self.disk.handed_over();
+                let count = self.disk.events_handed_over();
                 host.core.durable(count);
             }
-            if self.n.once_in(10) {
-                self.compare_states()?;
-            }
-            let (life, after) = (self.life, self.n.millis(20));
+            self.compare_states()?;
+            let (life, after) = (self.life, self.millis(20));
             self.later(after, Coming::Written(life));
         }
-        self.effects()?;
-        if let Some(host) = &self.host
-            && self.n.once_in(8)
-        {
-            host.core.state().check()?;
-        }
-        Ok(())
+        self.effects()
     }
 
     fn written(&mut self) -> Check {
@@ -366,6 +395,8 @@ impl World {
                 Effect::Answer(answer) => {
                     self.oracle.answered(&answer)?;
                     self.summary.acknowledged += 1;
+                    let commands = &mut self.summary.coverage.commands;
+                    *commands.entry((&answer.command).into()).or_default() += 1;
                 }
                 Effect::Send(node, message) => {
                     self.oracle.sent(&message)?;
@@ -376,6 +407,10 @@ impl World {
                     for node in nodes {
                         self.post(node, ToNode::Forget(execution));
                     }
+                }
+                Effect::Notice(Notice::ProposalRefused(refusal)) => {
+                    let refusals = &mut self.summary.coverage.refusals;
+                    *refusals.entry((&refusal).into()).or_default() += 1;
                 }
                 Effect::Notice(_) => {}
             }
@@ -394,7 +429,7 @@ impl World {
             self.summary.crashes += 1;
             self.life += 1;
             self.disk.crash(&mut self.n, self.bug);
-            let after = self.n.millis(3_000);
+            let after = self.millis(3_000);
             self.later(after, Coming::HostBack);
         }
     }
@@ -402,11 +437,19 @@ impl World {
     fn command(&mut self, command: Command) {
         let now = self.now;
         let Some(host) = &mut self.host else { return };
-        if let Ok(events) = host.core.command(&command, now) {
-            let events = events.to_vec();
-            let log = format!("accepted: {command:?}");
-            host.core.answer(Answer { command, events });
-            self.log(|| log);
+        self.oracle.asked(&command);
+        let taken = callers::mistaken(command.clone(), self.bug);
+        match host.core.command(&taken, now) {
+            Ok(events) => {
+                let events = events.to_vec();
+                let log = format!("accepted: {command:?}");
+                host.core.answer(Answer { command, events });
+                self.log(|| log);
+            }
+            Err(rejection) => {
+                let rejections = &mut self.summary.coverage.rejections;
+                *rejections.entry((&rejection).into()).or_default() += 1;
+            }
         }
     }
 
@@ -414,12 +457,37 @@ impl World {
         if !self.faults {
             return;
         }
-        if let Some(host) = &self.host {
+        if self.n.once_in(8) {
+            self.recall();
+        } else if let Some(host) = &self.host {
             let command = callers::command(host.core.state(), self.now, &mut self.n);
             self.command(command);
         }
-        let after = self.n.millis(800);
+        let after = self.millis(800);
         self.later(after, Coming::Caller);
+    }
+
+    /// Somebody wants something of a job that has left the live state.
+    fn recall(&mut self) {
+        let records: Vec<Record> = self.disk.history(self.bug).into_values().collect();
+        let record = self.n.pick(&records).cloned();
+        let (Some(host), Some(record)) = (&mut self.host, record) else {
+            return;
+        };
+        let job = record.job.id;
+        if host.core.recall(record, self.now) == Ok(true) {
+            let command = callers::about_an_old_job(job, &mut self.n);
+            self.command(command);
+        }
+    }
+
+    fn caretaker(&mut self) {
+        let Some(host) = &self.host else { return };
+        let late = self.now.since(self.calm_since) > Span::from_secs(CHOOSY_WAIT_SECONDS);
+        for command in callers::see_to_it(host.core.state(), late) {
+            self.command(command);
+        }
+        self.later(Span::from_secs(5), Coming::Caretaker);
     }
 
     // ---- the policy ----
@@ -440,7 +508,7 @@ impl World {
         } else if self.faults && self.n.once_in(10) {
             nonsense(&mut outcome.plan, &mut self.n);
         }
-        let (life, after) = (self.life, self.n.millis(30));
+        let (life, after) = (self.life, self.millis(30));
         self.later(after, Coming::Decided(life, Box::new(outcome)));
     }
 
@@ -462,15 +530,15 @@ impl World {
         }
     }
 
-    fn post_report(&mut self, report: FromNode) {
+    fn post_report(&mut self, node: NodeId, report: FromNode) {
         for after in self.deliveries() {
-            self.later(after, Coming::FromNode(report.clone()));
+            self.later(after, Coming::FromNode(node, report.clone()));
         }
     }
 
     /// When a message arrives, and whether: lost, once, twice, late.
     fn deliveries(&mut self) -> Vec<Span> {
-        let (soon, late) = (self.n.millis(40), self.n.millis(40_000));
+        let (soon, late) = (self.millis(40), self.millis(40_000));
         match self.n.below(20) {
             0 if self.faults => Vec::new(),
             1 if self.faults => vec![soon, late],
@@ -490,10 +558,13 @@ impl World {
     fn deeds(&mut self, id: NodeId, deeds: Vec<Deed>) -> Check {
         for deed in deeds {
             match deed {
-                Deed::Report(report) => self.post_report(report),
+                Deed::Report(report) => {
+                    self.oracle.reported(&report);
+                    self.post_report(id, report);
+                }
                 Deed::Begin(execution) => self.begin(id, execution)?,
                 Deed::StopWithin(execution, grace_ms) => {
-                    let after = self.n.millis(grace_ms.min(20_000) + 1);
+                    let after = self.millis(grace_ms.min(20_000) as u32 + 1);
                     let ending = Ending::Stopped { code: Some(130) };
                     self.later(after, Coming::WorkEnds(id, execution, ending));
                 }
@@ -509,13 +580,35 @@ impl World {
             self.oracle.begins(id, assignment, live)?;
         }
         let code = i32::from(self.n.once_in(6));
-        let (ending, after) = (Ending::Exited { code }, self.n.millis(9_000));
+        let (ending, after) = (Ending::Exited { code }, self.millis(9_000));
         self.later(after, Coming::WorkEnds(id, execution, ending));
         Ok(())
     }
 
     fn crash_node(&mut self, id: NodeId) -> Check {
         let node = self.nodes.entry(id).or_default();
+        if self.n.once_in(2) {
+            let gone = node.forget_everything();
+            gone.into_iter()
+                .for_each(|execution| self.oracle.gone(execution));
+            // Its connection is gone too, with all that was on its way.
+            self.coming.retain(|_, coming| match coming {
+                Coming::ToNode(node, _) | Coming::FromNode(node, _) => *node != id,
+                Coming::Written(_)
+                | Coming::Decided(..)
+                | Coming::WorkEnds(..)
+                | Coming::Caller
+                | Coming::HostBack
+                | Coming::NodeCrash
+                | Coming::NodeConnects(_)
+                | Coming::HostCrash
+                | Coming::Caretaker
+                | Coming::NodesRepeat => true,
+            });
+            let after = self.millis(3_000);
+            self.later(after, Coming::NodeConnects(id));
+            return Ok(());
+        }
         let live: Vec<Execution> = node.live().collect();
         let deeds = node.crash();
         live.into_iter()
@@ -544,6 +637,17 @@ impl World {
         {
             execution.attempt = run.attempt;
         }
+        if self.bug == Some(Bug::PreemptedTasksAreDone)
+            && let FromNode::Ended {
+                execution, ending, ..
+            } = &mut report
+            && let Some((_, _, run)) = host.core.state().run(*execution)
+            && run
+                .stop
+                .is_some_and(|stop| stop.cause == StopCause::Preempted)
+        {
+            *ending = Ending::Exited { code: 0 };
+        }
         let ended = match &report {
             FromNode::Ended { execution, .. } => Some(*execution),
             FromNode::Started { .. } => None,
@@ -564,15 +668,14 @@ impl World {
     fn calm_down(&mut self) -> Check {
         self.log(|| "the faults stop".into());
         self.faults = false;
+        self.calm_since = self.now;
         self.start_host()?;
-        let nodes: Vec<NodeId> = self.nodes.keys().copied().collect();
-        for node in nodes {
-            self.command(Command::SetNodeState {
-                by: jobyard_kernel::Actor::administrator("root"),
-                node,
-                state: NodeState::Online,
-            });
+        if let Some(host) = &self.host {
+            for command in callers::set_right(host.core.state()) {
+                self.command(command);
+            }
         }
+        self.later(Span::from_secs(1), Coming::Caretaker);
         self.turn()
     }
 
@@ -590,14 +693,19 @@ impl World {
         let Some(host) = &self.host else {
             return Ok(());
         };
-        let state = self.disk.as_handed_over();
-        if state != *host.core.state() {
+        host.core.state().check()?;
+        let state = self.disk.state();
+        if state != host.core.state() {
             return Err("the live state is not what the events say".into());
         }
-        if Mirror::new().take(&state) != Mirror::new().take(host.core.state()) {
+        if Mirror::new().take(state) != Mirror::new().take(host.core.state()) {
             return Err("a policy would be told something else after a restart".into());
         }
         Ok(())
+    }
+
+    fn millis(&mut self, below: u32) -> Span {
+        Span::from_millis(1 + u64::from(self.n.below(below)))
     }
 
     fn log(&mut self, line: impl FnOnce() -> String) {
@@ -625,18 +733,18 @@ fn nonsense(plan: &mut Plan, n: &mut Numbers) {
     plan.decisions.extend(doubled);
     for _ in 0..n.below(4) {
         let shares = (0..n.below(3)).map(|_| Share {
-            node: NodeId(n.below(6) as u32),
-            cores: n.below(5) as u32,
+            node: NodeId(n.below(6)),
+            cores: n.below(5),
             gpus: 0,
         });
         let shares = shares.collect();
-        let job = jobyard_kernel::JobId(n.below(30) as u32);
+        let job = jobyard_kernel::JobId(n.below(30));
         plan.decisions.push(match n.below(4) {
             0 => Decision::Grow { job, shares },
             1 => Decision::Shrink { job, shares },
             2 => Decision::Preempt {
                 job,
-                how: n.below(4) as u32,
+                how: n.below(4),
                 cores: 1,
             },
             _ => Decision::Start { job, shares },

@@ -8,6 +8,8 @@ mod torn;
 mod upkeep;
 mod yard;
 
+#[path = "../../../kernel/tests/kernel/anything.rs"]
+mod anything;
 #[path = "../../../kernel/tests/kernel/numbers.rs"]
 mod numbers;
 #[path = "../../../kernel/tests/kernel/random.rs"]

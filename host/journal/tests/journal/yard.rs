@@ -7,7 +7,7 @@ use jobyard_journal::Journal;
 use jobyard_kernel::{Command, Event, Fact, Job, JobId, State, Timestamp, step};
 
 use crate::numbers::Numbers;
-use crate::random;
+use crate::{anything, random};
 
 /// Jobs that have left the live state.
 pub(crate) type History = BTreeMap<JobId, Arc<Job>>;
@@ -76,7 +76,7 @@ impl Yard {
             2 if self.numbers.once_in(8) => Command::PurgeHistory {
                 ended_before: Timestamp(self.now.0 - 400_000_000),
             },
-            _ => random::command(&self.state, self.now, &mut self.numbers),
+            _ => anything::command(&self.state, &self.history, self.now, &mut self.numbers),
         }
     }
 

@@ -26,7 +26,7 @@ pub enum Manner {
 }
 
 /// A request to change the state. Imperative; what comes of it are events.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, strum::IntoStaticStr, strum::VariantNames)]
 pub enum Command {
     /// Set all of the cluster's parameters. The host's own, at its start: nobody is asked for.
     SetParameters(Parameters),

@@ -7,7 +7,7 @@ use crate::{
 /// Why a command was refused. Nothing changed.
 ///
 /// As `&'static str` it is its code, the name of the case: programs rely on it, so a case is not renamed.
-#[derive(Debug, Clone, PartialEq, thiserror::Error, strum::IntoStaticStr)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error, strum::IntoStaticStr, strum::VariantNames)]
 pub enum Rejection {
     /// There is no such job.
     #[error("there is no job {0}")]

@@ -1,5 +1,6 @@
 //! Tests of the kernel through its public face: scenario files, tables of refusals, seeded model runs, scale.
 
+mod anything;
 mod archive;
 mod mirror;
 mod model;

@@ -1,32 +1,34 @@
-//! Random commands for the model runs: sensible ones, nonsense, and what careless nodes and policies might send.
+//! Random orders of people: sensible ones and nonsense. What policies and nodes send is in `anything.rs`. For the model runs, the
+//! journal's tests, and the seeded simulation of the whole host in `tests/src/seeds`, which take these files by their paths.
 
 use std::sync::Arc;
 
 use jobyard_kernel::{
-    Actor, Command, Decision, Ending, Execution, FromNode, GroupOp, Job, JobId, JobKind, JobSpec,
-    JobState, Manner, Node, NodeId, NodeProperty, NodeSpec, NodeState, OrderBy, Parameters,
-    PreemptionType, Role, Roles, Rule, Share, Span, State, TaskId, TaskKind, TaskSpec, Template,
-    Timestamp, Unit, Value,
+    Actor, Command, GroupOp, JobId, JobKind, JobSpec, JobState, Manner, NodeId, NodeProperty,
+    NodeSpec, NodeState, OrderBy, Parameters, PreemptionType, Role, Roles, Rule, Span, State,
+    TaskId, TaskKind, TaskSpec, Template, Timestamp, Unit, Value,
 };
 
-use crate::numbers::Numbers;
+use super::numbers::Numbers;
 
-/// Any command at all.
-pub(crate) fn command(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
-    match n.below(43) {
-        0..5 if state.jobs().filter(|j| !j.state().is_ended()).count() < 12 => add_job(state, n),
+/// Jobs that have not ended, at the most.
+const LIVE_MAX: usize = 12;
+
+/// What a person, or the host for one, may ask for.
+pub(crate) fn order(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
+    match n.below(21) {
+        0..5 if state.jobs().filter(|j| !j.state().is_ended()).count() < LIVE_MAX => {
+            add_job(state, now, n)
+        }
         0..7 => Command::SubmitJob {
             by: actor(n),
             job: job_in(state, n, JobState::Configuring),
         },
-        7..17 => Command::Propose(proposal(state, now, n)),
-        17..29 => Command::Report(report(state, n)),
-        29..33 => task_command(state, n),
-        33..36 => job_command(state, now, n),
-        36..40 => edit_command(state, now, n),
-        40 if n.once_in(2) => cluster_command(n),
-        40 => node_command(state, n),
-        _ => Command::Tick,
+        7..11 => task_command(state, n),
+        11..14 => job_command(state, now, n),
+        14..20 => edit_command(state, now, n),
+        20 if n.once_in(2) => cluster_command(n),
+        _ => node_command(state, n),
     }
 }
 
@@ -42,7 +44,7 @@ fn actor(n: &mut Numbers) -> Actor {
 }
 
 /// The name of a job: one in this state if there is one, now and then of none.
-fn job_in(state: &State, n: &mut Numbers, wanted: JobState) -> JobId {
+pub(crate) fn job_in(state: &State, n: &mut Numbers, wanted: JobState) -> JobId {
     let ids: Vec<JobId> = state
         .jobs()
         .filter(|job| job.state() == wanted)
@@ -54,12 +56,12 @@ fn job_in(state: &State, n: &mut Numbers, wanted: JobState) -> JobId {
     }
 }
 
-fn any_job(state: &State, n: &mut Numbers) -> JobId {
+pub(crate) fn any_job(state: &State, n: &mut Numbers) -> JobId {
     let ids: Vec<JobId> = state.jobs().map(|job| job.id).collect();
     n.pick(&ids).copied().unwrap_or(JobId(7))
 }
 
-fn add_job(state: &State, n: &mut Numbers) -> Command {
+fn add_job(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
     let mut tasks = Vec::new();
     if n.once_in(8) {
         tasks.push(Arc::new(TaskSpec {
@@ -120,7 +122,7 @@ fn add_job(state: &State, n: &mut Numbers) -> Command {
             .then(|| Span::from_secs(10 + u64::from(n.below(30)))),
         hold_until: n
             .once_in(10)
-            .then(|| Timestamp(u64::from(n.below(90)) * 1_000_000)),
+            .then(|| now + Span::from_secs(u64::from(n.below(90)))),
         requested_nodes: names(n),
         excluded_nodes: names(n),
         unit: [Unit::Socket, Unit::Node, Unit::Gpu, Unit::Core][n.below(10).min(3) as usize],
@@ -133,6 +135,7 @@ fn add_job(state: &State, n: &mut Numbers) -> Command {
             true => (0..=n.below(2)).map(|_| any_job(state, n)).collect(),
             false => Vec::new(),
         },
+        licences: ["", "mesh:2"][usize::from(n.once_in(10))].into(),
         memory_mb_min: n.once_in(10).then_some(2_048),
         cores_per_node_max: n.once_in(10).then_some(4),
         order_by: match n.once_in(6) {
@@ -185,7 +188,7 @@ fn task(n: &mut Numbers) -> TaskSpec {
 
 fn job_command(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
     let by = actor(n);
-    let message = "because".to_string();
+    let message = "because".repeat(if n.once_in(20) { 50 } else { 1 });
     let any = [JobState::Running, JobState::Queued, JobState::Canceling];
     let wanted = any[n.below(3) as usize];
     match n.below(7) {
@@ -284,7 +287,7 @@ fn edit_command(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
                 0 => spec.priority = 1_000 + n.below(3) * 1_000,
                 1 => spec.runtime = Some(Span::from_secs(20)),
                 2..6 => {
-                    let names = (0..n.below(2)).map(|_| format!("n{}", 1 + n.below(3)));
+                    let names = (0..n.below(4)).map(|_| format!("n{}", 1 + n.below(3)));
                     spec.excluded_nodes = names.collect();
                 }
                 6 => spec.run_until_canceled = n.once_in(2),
@@ -336,11 +339,16 @@ fn task_command(state: &State, n: &mut Numbers) -> Command {
 fn cluster_command(n: &mut Numbers) -> Command {
     let by = actor(n);
     let name = ["Default", "small", "spare", "spare"][n.below(4) as usize].to_string();
-    match n.below(4) {
+    match n.below(5) {
         0 => Command::RemoveTemplate { by, name },
+        4 => Command::SetEnvironment {
+            by,
+            name: ["SITE", "LANG", "no name="][n.below(3) as usize].into(),
+            value: n.once_in(2).then(|| "here".into()),
+        },
         1 => Command::SetParameter {
             by,
-            name: "TASKRETRYCOUNT".into(),
+            name: ["TASKRETRYCOUNT", "unheard of"][usize::from(n.once_in(8))].into(),
             value: n.once_in(2).then(|| n.below(4).to_string()),
         },
         _ => {
@@ -371,6 +379,7 @@ fn cluster_command(n: &mut Numbers) -> Command {
                 name,
                 rules: vec![rule],
                 node_release: n.once_in(3).then_some(release),
+                users: n.once_in(4).then(|| vec!["bob".into()]),
                 ..Template::default()
             };
             Command::SetTemplate {
@@ -389,7 +398,11 @@ fn node_command(state: &State, n: &mut Numbers) -> Command {
             ttl_completed_jobs: Span::from_secs(u64::from(n.below(3)) * 30),
             job_retry_count: n.below(4),
             disable_resource_validation: n.once_in(3),
-            preemption: PreemptionType::Immediate,
+            preemption: match n.below(6) {
+                0 => PreemptionType::None,
+                1 => PreemptionType::Graceful,
+                _ => PreemptionType::Immediate,
+            },
             automatic_growth: !n.once_in(8),
             automatic_shrink: !n.once_in(8),
             task_retry_count: n.below(4),
@@ -398,7 +411,7 @@ fn node_command(state: &State, n: &mut Numbers) -> Command {
         1 => Command::AddNode(node(1 + n.below(5), 1 + n.below(6))),
         2 | 3 => Command::SetNodeGroups {
             by: actor(n),
-            node: n.pick(&nodes).copied().unwrap_or(NodeId(9)),
+            node: some_node(&nodes, n),
             groups: [&[][..], &["odd"], &["even"], &["odd", "even"]][n.below(4) as usize]
                 .iter()
                 .map(ToString::to_string)
@@ -406,13 +419,21 @@ fn node_command(state: &State, n: &mut Numbers) -> Command {
         },
         _ => Command::SetNodeState {
             by: actor(n),
-            node: n.pick(&nodes).copied().unwrap_or(NodeId(9)),
+            node: some_node(&nodes, n),
             state: match n.below(4) {
                 0 => NodeState::Offline,
                 1 => NodeState::Draining,
                 _ => NodeState::Online,
             },
         },
+    }
+}
+
+/// One that is there, now and then one that never was.
+fn some_node(nodes: &[NodeId], n: &mut Numbers) -> NodeId {
+    match n.pick(nodes) {
+        Some(&node) if !n.once_in(20) => node,
+        _ => NodeId(99),
     }
 }
 
@@ -425,206 +446,5 @@ pub(crate) fn node(number: u32, cores: u32) -> NodeSpec {
         gpus: number % 3,
         memory_mb: 1_024 * u64::from(number),
         groups: vec![["even", "odd"][(number % 2) as usize].to_string()],
-    }
-}
-
-/// Mostly what a policy would propose, sometimes anything.
-fn proposal(state: &State, now: Timestamp, n: &mut Numbers) -> Decision {
-    let shares = |n: &mut Numbers| -> Vec<Share> {
-        (0..n.below(3))
-            .map(|_| Share {
-                node: NodeId(n.below(5)),
-                cores: n.below(4),
-                gpus: n.below(2),
-            })
-            .collect()
-    };
-    let queued = job_in(state, n, JobState::Queued);
-    let running = job_in(state, n, JobState::Running);
-    match n.below(12) {
-        0..5 => start(state, queued).unwrap_or(Decision::Start {
-            job: queued,
-            shares: shares(n),
-        }),
-        5 => Decision::Start {
-            job: any_job(state, n),
-            shares: shares(n),
-        },
-        6 => Decision::Grow {
-            job: running,
-            shares: more(state, running),
-        },
-        7 => Decision::Grow {
-            job: running,
-            shares: shares(n),
-        },
-        8 | 9 => Decision::Shrink {
-            job: running,
-            shares: held(state.job(running), n),
-        },
-        10 => match n.below(3) {
-            0 => Decision::Preempt {
-                job: running,
-                how: [0, 0, 2, 2, 2, 1, 1, 3][n.below(8) as usize],
-                cores: n.below(4),
-            },
-            1 => Decision::Reserve {
-                job: queued,
-                at: [now.as_instant() + 5e6, 0.0, f64::NAN, f64::INFINITY][n.below(4) as usize],
-                shares: shares(n),
-            },
-            _ => Decision::Wait {
-                job: queued,
-                reason: n.below(3),
-                text: "full".into(),
-            },
-        },
-        _ => Decision::Shrink {
-            job: running,
-            shares: shares(n),
-        },
-    }
-}
-
-/// One unit more, on the first node that has one.
-fn more(state: &State, id: JobId) -> Vec<Share> {
-    let Some(job) = state.job(id) else {
-        return Vec::new();
-    };
-    let usable = |node: &&Node| state.free_units(job, node) > 0 && state.is_candidate(job, node.id);
-    let one = |node: &Node| units(job, node, 1);
-    state.nodes().find(usable).map(one).into_iter().collect()
-}
-
-/// So many units of a node for a job.
-fn units(job: &Job, node: &Node, units: u32) -> Share {
-    let spec = &node.spec;
-    let (cores, gpus) = match job.spec.unit {
-        Unit::Core => (units, 0),
-        Unit::Socket => (
-            (units * spec.cores.div_ceil(spec.sockets)).min(node.free.len()),
-            0,
-        ),
-        Unit::Node => (spec.cores, spec.gpus),
-        Unit::Gpu => (units, units),
-    };
-    Share {
-        node: node.id,
-        cores,
-        gpus,
-    }
-}
-
-fn held(job: Option<&Job>, n: &mut Numbers) -> Vec<Share> {
-    let shares: Vec<Share> = job.map_or_else(Vec::new, |job| {
-        job.shares
-            .iter()
-            .map(|(&node, share)| Share {
-                node,
-                cores: share.cores.len(),
-                gpus: share.gpus.len(),
-            })
-            .collect()
-    });
-    n.pick(&shares)
-        .map(|share| {
-            let cores = 1 + n.below(share.cores);
-            Share {
-                cores,
-                gpus: share.gpus.min(cores),
-                ..*share
-            }
-        })
-        .into_iter()
-        .collect()
-}
-
-/// A start that fits, for a job that could start now: nodes in order, as much of each as is free.
-pub(crate) fn start(state: &State, id: JobId) -> Option<Decision> {
-    let job = state
-        .job(id)
-        .filter(|job| job.state() == JobState::Queued && job.may_start())?;
-    let set = state.sets().find(|(id, _)| *id == job.candidates);
-    let groups = set.and_then(|(_, set)| set.selector.uniform_groups());
-    match groups {
-        None => start_on(state, job, &|_| true),
-        Some(groups) => groups
-            .iter()
-            .find_map(|group| start_on(state, job, &|node| node.spec.groups.contains(group))),
-    }
-}
-
-fn start_on(state: &State, job: &Job, allowed: &dyn Fn(&Node) -> bool) -> Option<Decision> {
-    let (mut shares, mut got) = (Vec::new(), 0);
-    for node in state.nodes().filter(|node| allowed(node)) {
-        let usable = node.state == NodeState::Online && state.is_candidate(job, node.id);
-        let fits = state.free_units(job, node).min(job.max - got);
-        if !usable || fits == 0 || (job.spec.single_node && fits < job.min) {
-            continue;
-        }
-        got += fits;
-        shares.push(units(job, node, fits));
-        if job.spec.single_node {
-            break;
-        }
-    }
-    let job_id = job.id;
-    (got >= job.min).then_some(Decision::Start {
-        job: job_id,
-        shares,
-    })
-}
-
-/// Attempts that are at a node now.
-pub(crate) fn runs(state: &State) -> Vec<Execution> {
-    let mut all = Vec::new();
-    for job in state.jobs() {
-        for (index, task) in job.tasks.iter().enumerate() {
-            all.extend(task.runs.iter().map(|(&instance, run)| Execution {
-                job: job.id,
-                task: TaskId(index as u32 + 1),
-                instance,
-                attempt: run.attempt,
-            }));
-        }
-    }
-    all
-}
-
-/// A report about something that runs, now and then about an attempt that is long gone or never was.
-fn report(state: &State, n: &mut Numbers) -> FromNode {
-    let all = runs(state);
-    let mut execution = n.pick(&all).copied().unwrap_or(Execution {
-        job: JobId(1),
-        task: TaskId(1),
-        instance: 0,
-        attempt: 1,
-    });
-    if n.once_in(12) {
-        execution.attempt = execution.attempt.saturating_sub(1);
-    }
-    if n.once_in(3) {
-        return FromNode::Started { execution };
-    }
-    let stopped = state
-        .run(execution)
-        .is_some_and(|(_, _, run)| run.stop.is_some());
-    let ending = match n.below(10) {
-        0 => Ending::Lost,
-        1 => Ending::Failed {
-            code: n.below(6),
-            text: "no such program".into(),
-        },
-        2 | 3 => Ending::Exited { code: 3 },
-        _ if stopped => Ending::Stopped {
-            code: n.once_in(2).then_some(143),
-        },
-        4 if n.once_in(4) => Ending::Stopped { code: None },
-        _ => Ending::Exited { code: 0 },
-    };
-    FromNode::Ended {
-        execution,
-        ending,
-        output_tail: String::new(),
     }
 }
