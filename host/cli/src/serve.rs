@@ -96,6 +96,10 @@ fn watch(mut notices: Notices) -> JoinHandle<String> {
         loop {
             match notices.next().await {
                 Some(Ok(Notice::PolicyFault(fault))) => log.say(fault),
+                Some(Ok(Notice::FilterFault(fault))) => log.say(fault),
+                Some(Ok(Notice::FilterLog { filter, line })) => {
+                    log.say(format_args!("filter {filter}: {line}"));
+                }
                 Some(Ok(Notice::PolicySwitched(switched))) => log.say(switched),
                 Some(Ok(Notice::ProposalRefused(refusal))) => {
                     log.say(format_args!(

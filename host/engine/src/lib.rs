@@ -48,6 +48,7 @@
 //! process down. With `Builder::data` nothing that was acknowledged is lost; with the journal in memory that ends with the process.
 
 mod archive;
+mod asking;
 mod builder;
 pub mod builtin;
 mod clock;

@@ -24,9 +24,9 @@ pub fn follow(state: &State, job: JobId, facts: &mut Vec<Fact>) {
         // Nothing before a filter has answered.
         Phase::Configuring | Phase::External(_) => {}
         Phase::Submitted | Phase::Validating => {
-            let filters = match job.phase {
-                Phase::Submitted => state.submission_filters(&job.spec),
-                _ => Vec::new(),
+            let filters = match job.phase == Phase::Submitted {
+                true => state.submission_filters(&job.spec),
+                false => Vec::new(),
             };
             if !filters.is_empty() {
                 return facts.push(Fact::ScreeningBegun {

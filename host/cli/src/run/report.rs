@@ -98,6 +98,14 @@ impl Times {
             | Fact::NodeStateChanged { .. }
             | Fact::NodeGroupsSet { .. }
             | Fact::ParentFinished { .. }
+            | Fact::ScreeningBegun { .. }
+            | Fact::FilterPassed { .. }
+            | Fact::RevertEnded { .. }
+            | Fact::ActivationBegun { .. }
+            | Fact::ActivationAsked { .. }
+            | Fact::ActivationDeferred { .. }
+            | Fact::ActivationDue { .. }
+            | Fact::ActivationDropped { .. }
             | Fact::JobPreempted { .. }
             | Fact::JobConfigured { .. }
             | Fact::JobSubmitted { .. }

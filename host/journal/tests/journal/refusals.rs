@@ -134,7 +134,7 @@ fn a_full_disk_is_no_place_for_snapshots() {
             ..TaskSpec::default()
         };
         let add = Command::AddJob {
-            by: Actor::user("ann"),
+            by: Actor::administrator("root"),
             spec: JobSpec::default().into(),
             tasks: vec![task.into()],
         };

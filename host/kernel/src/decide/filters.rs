@@ -171,27 +171,17 @@ fn passed(state: &State, job: &Job, activation: &Activation) -> Fact {
         Stage::Asked { filter, .. } => filter,
         Stage::Kept { .. } | Stage::Waiting { .. } | Stage::Held => 0,
     };
-    let (job_id, grants) = (job.id, activation.grants.clone());
-    match job.phase {
-        _ if !still_fits(state, job, activation) => Fact::ActivationDropped { job: job_id },
-        _ if (at as usize + 1) < activation.filters.len() => Fact::ActivationAsked {
-            job: job_id,
-            filter: at + 1,
-        },
-        Phase::Running => Fact::JobGrown {
-            job: job_id,
-            grants,
-        },
-        Phase::Configuring
-        | Phase::Submitted
-        | Phase::External(_)
-        | Phase::Validating
-        | Phase::Queued
-        | Phase::Ending(_)
-        | Phase::Ended(_) => Fact::JobStarted {
-            job: job_id,
-            grants,
-        },
+    let (id, grants) = (job.id, activation.grants.clone());
+    if !still_fits(state, job, activation) {
+        return Fact::ActivationDropped { job: id };
+    }
+    if (at as usize + 1) < activation.filters.len() {
+        let filter = at + 1;
+        return Fact::ActivationAsked { job: id, filter };
+    }
+    match job.phase == Phase::Running {
+        true => Fact::JobGrown { job: id, grants },
+        false => Fact::JobStarted { job: id, grants },
     }
 }
 
@@ -206,11 +196,9 @@ fn still_fits(state: &State, job: &Job, activation: &Activation) -> bool {
     };
     let nodes: BTreeSet<_> = activation.grants.iter().map(|grant| grant.node).collect();
     let units = state.units_held(job) + state.units_of_grants(job, &activation.grants);
-    let allowed = match job.phase {
-        Phase::Running => {
-            !job.is_draining() && state.parameters.automatic_growth && job.spec.can_grow
-        }
-        _ => job.may_start() && state.held_up_by(job).is_none(),
+    let allowed = match job.phase == Phase::Running {
+        true => !job.is_draining() && state.parameters.automatic_growth && job.spec.can_grow,
+        false => job.may_start() && state.held_up_by(job).is_none(),
     };
     allowed
         && nodes.iter().all(|&node| usable(node))

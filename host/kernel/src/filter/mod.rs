@@ -15,7 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::FILTERS_MAX;
-use crate::{Grant, Job, JobId, JobKind, JobSpec, Phase, State, Timestamp};
+use crate::{Grant, Job, JobId, JobKind, JobSpec, Phase, Span, State, Timestamp};
 
 pub(crate) use change::changed;
 pub use change::{BadChange, Change};
@@ -235,6 +235,8 @@ pub struct Question {
     pub job: Described,
     /// What is asked.
     pub asks: Asks,
+    /// How long it may take to answer.
+    pub within: Span,
 }
 
 /// What is asked about a job.
@@ -327,6 +329,12 @@ impl State {
         reverts.chain(open)
     }
 
+    /// The job that an open question is about.
+    pub fn asked_about(&self, question: u64) -> Option<JobId> {
+        let reverted = self.reverts.get(&question).map(|revert| revert.job);
+        reverted.or_else(|| self.questions.get(&question).copied())
+    }
+
     /// A question with all that its filter is shown; none when it is not open any more.
     pub fn question(&self, number: u64, wants: &Wants) -> Option<Question> {
         if let Some(revert) = self.reverts.get(&number) {
@@ -335,15 +343,20 @@ impl State {
                 filter: revert.filter.clone(),
                 job: Described::reverted(revert),
                 asks: Asks::Revert,
+                within: self.parameters.submission_filter_timeout,
             });
         }
         let job = self.job(*self.questions.get(&number)?)?;
-        let (filter, asks) = match (&job.phase, &job.activation) {
-            (Phase::External(screening), _) => (screening.filter(), Asks::Submission),
+        let (filter, asks, within) = match (&job.phase, &job.activation) {
+            (Phase::External(screening), _) => {
+                let within = self.parameters.submission_filter_timeout;
+                (screening.filter(), Asks::Submission, within)
+            }
             (_, Some(activation)) => {
                 let filter = activation.asked()?;
                 let candidate = self.candidate(job, activation, filter, wants);
-                (filter, Asks::Activation(candidate))
+                let within = self.parameters.activation_filter_timeout;
+                (filter, Asks::Activation(candidate), within)
             }
             (_, None) => return None,
         };
@@ -352,6 +365,7 @@ impl State {
             filter: filter.into(),
             job: Described::of(self, job, wants.tasks),
             asks,
+            within,
         })
     }
 

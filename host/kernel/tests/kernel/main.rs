@@ -2,6 +2,7 @@
 
 mod anything;
 mod archive;
+mod filters;
 mod mirror;
 mod model;
 mod numbers;

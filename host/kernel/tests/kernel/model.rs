@@ -12,11 +12,12 @@ use jobyard_kernel::{
 use strum::VariantNames;
 
 use crate::anything;
+use crate::filters;
 use crate::mirror::Known;
 use crate::numbers::Numbers;
 use crate::random;
 
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 400;
 const STEPS: u32 = 300;
 /// Commands shown when a run fails.
 const SHOWN: usize = 12;
@@ -158,7 +159,8 @@ impl World {
     /// A pass of the policy: it is told what changed. If that is said to be new jobs that do not fit, none of them does.
     fn look(&mut self) {
         let idle = self.mirror.only_arrivals_that_do_not_fit(&self.state);
-        let queued = || self.state.queue().filter(|job| !job.is_held());
+        let open = |job: &&Job| job.activation.as_ref().is_none_or(|a| a.is_open());
+        let queued = || self.state.queue().filter(|job| !job.is_held()).filter(open);
         let told = |id| self.known.has_job(id);
         let fits = |id| anything::start(&self.state, id).is_some();
         let mut new = queued().map(|job| job.id).filter(|&id| !told(id));
@@ -229,7 +231,26 @@ impl World {
             let (by, state) = (Actor::administrator("root"), NodeState::Online);
             let _ = self.act(Command::SetNodeState { by, node, state });
         }
+        // What filters keep waiting is proposed again.
+        let (queued, until) = (self.state.queue(), Some(self.now + Span::from_secs(1)));
+        let kept: Vec<JobId> = queued
+            .filter(|job| job.activation.is_some())
+            .map(|job| job.id)
+            .collect();
+        for job in kept {
+            let by = Actor::administrator("root");
+            let _ = self.act(Command::HoldJob { by, job, until });
+        }
         for _ in 0..10_000 {
+            let open: Vec<_> = self
+                .state
+                .questions()
+                .map(|(n, _, kind)| (n, kind))
+                .collect();
+            for (question, kind) in open {
+                let answer = filters::yes_to(kind);
+                let _ = self.act(Command::FilterAnswer { question, answer });
+            }
             let live: Vec<_> = self
                 .state
                 .jobs()
@@ -282,6 +303,7 @@ impl World {
             .collect();
         assert!(open.is_empty(), "these never end: {open:#?}");
         assert_eq!(self.state.owed().count(), 0, "nothing is owed");
+        assert_eq!(self.state.questions().count(), 0, "nothing is asked");
         for node in self.state.nodes() {
             assert_eq!(
                 node.free.len(),
