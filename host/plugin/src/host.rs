@@ -17,6 +17,7 @@ use crate::limits::{
     WORK_MEMORY_RESERVATION_BYTES, WORK_STACK_BYTES,
 };
 use crate::policy::PolicyState;
+use crate::policy_memory;
 use crate::ticker::Ticker;
 use crate::work::WorkState;
 use crate::work::spare::{Creator, Spares};
@@ -239,7 +240,10 @@ fn config() -> Config {
 /// Few instances that live long and compute: the address space that makes loads cheap, and no fibers.
 fn policy_side() -> wasmtime::Result<Side<PolicyState>> {
     let mut config = config();
-    config.max_wasm_stack(POLICY_STACK_BYTES);
+    config
+        .max_wasm_stack(POLICY_STACK_BYTES)
+        .memory_init_cow(false)
+        .with_host_memory(Arc::new(policy_memory::Creator));
     let engine = Engine::new(&config)?;
     let mut linker = Linker::new(&engine);
     policy::SchedulingPolicy::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;

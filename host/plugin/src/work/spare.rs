@@ -17,13 +17,12 @@
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::ptr::NonNull;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
 use wasmtime::{LinearMemory, MemoryCreator, MemoryType, StackCreator, StackMemory};
 
 use crate::limits::WORK_MEMORY_GROWTH_BYTES;
+use crate::mapping::{Mapping, whole_pages};
 
 /// A memory with more touched pages than this (1 MiB of 4 KiB each) is not kept: to clear it would cost more than to map another.
 const TOUCHED_PAGES_MAX: usize = 256;
@@ -47,18 +46,6 @@ struct Shelf {
     kept: Mutex<Vec<Mapping>>,
     kept_max: usize,
 }
-
-/// A part of the address space, of which a part can be used. Unmapped when dropped.
-struct Mapping {
-    base: NonNull<u8>,
-    bytes: usize,
-    usable: Range<usize>,
-}
-
-// SAFETY: a mapping belongs to one owner, and is used through it only.
-unsafe impl Send for Mapping {}
-// SAFETY: through a shared reference nothing but its place can be seen.
-unsafe impl Sync for Mapping {}
 
 /// A guest's memory.
 struct GuestMemory {
@@ -274,51 +261,6 @@ impl Shelf {
 }
 
 impl Mapping {
-    /// Address space of which nothing can be used yet; `bytes` are whole pages.
-    fn new(bytes: usize) -> Option<Mapping> {
-        // SAFETY: an anonymous mapping at a place that the system chooses touches nothing that is there.
-        let base = unsafe {
-            rustix::mm::mmap_anonymous(
-                std::ptr::null_mut(),
-                bytes,
-                ProtFlags::empty(),
-                MapFlags::PRIVATE,
-            )
-        };
-        Some(Mapping {
-            base: NonNull::new(base.ok()?.cast())?,
-            bytes,
-            usable: 0..0,
-        })
-    }
-
-    /// Makes at least the first `bytes` usable.
-    fn use_first(&mut self, bytes: usize) -> Option<()> {
-        let end = whole_pages(bytes)?;
-        if end > self.usable.end {
-            self.make_usable(self.usable.end..end)?;
-            self.usable.start = 0;
-        }
-        Some(())
-    }
-
-    /// Makes a part usable that follows what is, or the first.
-    fn make_usable(&mut self, part: Range<usize>) -> Option<()> {
-        assert!(
-            part.end <= self.bytes,
-            "{part:?} of a mapping of {}",
-            self.bytes
-        );
-        let access = MprotectFlags::READ | MprotectFlags::WRITE;
-        // SAFETY: the part lies in this mapping, where nobody relies on its being unusable.
-        unsafe {
-            let start = self.base.as_ptr().add(part.start);
-            rustix::mm::mprotect(start.cast(), part.len(), access).ok()?;
-        }
-        self.usable = part;
-        Some(())
-    }
-
     /// Makes all of it zero. False when it is not worth keeping.
     fn clear(&mut self) -> bool {
         match self.touched_pages() {
@@ -333,13 +275,6 @@ impl Mapping {
             }
             None => self.give_back(),
         }
-    }
-
-    /// Gives the usable pages back to the system, which makes new ones of zeros when they are needed.
-    fn give_back(&mut self) -> bool {
-        let (start, bytes) = (self.base.as_ptr(), self.usable.end);
-        // SAFETY: nobody else has this mapping, and what is in it is not needed any more.
-        unsafe { rustix::mm::madvise(start.cast(), bytes, Advice::LinuxDontNeed).is_ok() }
     }
 
     /// Which of the usable pages were ever touched since they were mapped; none when the system does not say.
@@ -359,18 +294,6 @@ impl Mapping {
                 .collect(),
         )
     }
-}
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        // SAFETY: the mapping is this one's, and goes with it.
-        let unmapped = unsafe { rustix::mm::munmap(self.base.as_ptr().cast(), self.bytes) };
-        debug_assert!(unmapped.is_ok());
-    }
-}
-
-fn whole_pages(bytes: usize) -> Option<usize> {
-    bytes.checked_next_multiple_of(rustix::param::page_size())
 }
 
 #[cfg(test)]
