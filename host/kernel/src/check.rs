@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::depend::relink;
 use crate::filter::Stage;
 use crate::{
-    CoreSet, Counts, Grant, Job, JobKind, Outcome, Phase, QueueKey, SetId, SharePhase, State,
-    TaskKind, Then, Unit,
+    CoreSet, Counts, Grant, Job, JobKind, Outcome, Phase, QueueKey, Selector, SetId, SharePhase,
+    State, TaskKind, Then, Unit,
 };
 
 type Check = Result<(), String>;
@@ -141,6 +141,12 @@ impl State {
             &job.open_parents,
             &parents.unwrap_or_default(),
         )?;
+        let chooses = matches!(job.phase, Phase::Queued | Phase::Running);
+        let wanted = Some(Selector::of(&job.spec)).filter(|s| chooses && !s.is_anything());
+        let chosen = self.sets.get(&job.candidates).map(|set| &*set.selector);
+        ensure(!chooses || chosen == wanted.as_ref(), || {
+            format!("wants nodes by {wanted:?}, its candidates are by {chosen:?}")
+        })?;
         check_phase(job)?;
         check_activation(job)?;
         check_tasks(job)?;
@@ -154,7 +160,9 @@ impl State {
                 | SharePhase::Released => true,
                 SharePhase::Added | SharePhase::Ready => false,
             };
-            let leaves = leaves || job.phase != Phase::Running;
+            // A command job stays on the nodes that it was started on.
+            let stays = job.phase != Phase::Running || job.spec.kind == JobKind::Command;
+            let leaves = leaves || stays;
             ensure(leaves || self.is_candidate(job, node), || {
                 format!("holds node {node}, which is not a candidate")
             })?;

@@ -1,10 +1,12 @@
 //! The whole host under a seed: the engine's own core in virtual time, with a journal, nodes, a network and policies that fail.
 //!
-//! One seed is one run: the same seed gives the same run on every machine. Callers add, submit, cancel, finish, hold and requeue jobs
-//! all the time; messages are lost, doubled and late; nodes lose their work; passes of the policy (the real component) fail and
-//! come back with nonsense; writes fail; the host dies between any two of decide, commit, answer and dispatch, and
-//! goes on from what the journal has. After each step `oracle.rs` checks what must hold. Then the faults stop, and everything
-//! that was submitted must come to an end.
+//! One seed is one run: the same seed gives the same run on every machine. Callers ask for anything that there is (`random.rs` of the
+//! kernel's tests) all the time; messages are lost, doubled and late; processes of nodes are killed, and their successors know what was
+//! lost or nothing at all; ended jobs leave for history and come back; passes of the policy (the real component) fail and come back with
+//! nonsense; writes fail; the host dies between any two of decide, commit, answer and dispatch, and goes on from what the journal has.
+//! After each step `oracle.rs` checks what must hold, and `promises.rs` that what became of jobs, tasks and nodes is what callers were
+//! told and nodes have said. Then the faults stop, people see to jobs that do not end by themselves, and everything that was submitted
+//! must come to an end. [`Coverage`] says what the runs came across.
 //!
 //! [`Bug`] breaks the host in one of the ways that this must find; a test sees to it that it does.
 
@@ -18,6 +20,8 @@ mod node;
 mod numbers;
 mod oracle;
 mod promises;
+#[path = "../../../host/kernel/tests/kernel/proposals.rs"]
+mod proposals;
 #[path = "../../../host/kernel/tests/kernel/random.rs"]
 mod random;
 mod world;
@@ -154,7 +158,7 @@ mod tests {
     }
 
     /// How many seeds it may take until a bug is found.
-    const PATIENCE: u64 = 100;
+    const PATIENCE: u64 = 300;
 
     #[test]
     fn each_bug_is_found() {

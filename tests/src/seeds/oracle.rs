@@ -106,7 +106,8 @@ impl Oracle {
             && self.state.parameters().node_release_timeout > Span::ZERO
             && match &job.phase {
                 Phase::Ending(closing) => closing.release,
-                Phase::Running => true,
+                // Immediate preemption runs no release tasks (reference 8.3).
+                Phase::Running => job.giving_back.is_none_or(|giving| giving.release),
                 Phase::Configuring
                 | Phase::Submitted
                 | Phase::External(_)

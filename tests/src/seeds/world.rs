@@ -10,8 +10,8 @@ use jobyard::core::{Core, Decided, Effect};
 use jobyard_journal::Record;
 use jobyard_kernel::filter::{Asks, FilterAnswer, QuestionKind, Wants};
 use jobyard_kernel::{
-    Changes, Command, Decision, Ending, Execution, FromNode, Job, JobState, Mirror, NodeId, Plan,
-    Share, Span, State, StopCause, Timestamp, ToNode,
+    Changes, Command, Ending, Execution, FromNode, Job, JobState, Mirror, NodeId, Plan, Span,
+    State, StopCause, Timestamp, ToNode,
 };
 use jobyard_plugin::recovery::{PassOutcome, PolicyChoice, PolicySlot};
 use jobyard_plugin::{Limits, Plugin, PluginHost, World as PluginWorld};
@@ -21,7 +21,7 @@ use super::disk::Disk;
 use super::node::{Attempt, Deed, Node};
 use super::numbers::Numbers;
 use super::oracle::{Answer, Oracle};
-use super::{Bug, callers, filters, random};
+use super::{Bug, callers, filters, proposals, random};
 
 /// Things that happen while there are faults.
 const STEPS: u32 = 1_500;
@@ -506,8 +506,8 @@ impl World {
     fn pass(&mut self, changes: Changes) {
         let Some(host) = &mut self.host else { return };
         let mut outcome = host.slot.schedule(self.now.as_instant(), changes);
-        if self.faults && self.n.once_in(25) {
-            // It trapped: the plan is lost, and so is what the instance knew.
+        if self.n.once_in(25) {
+            // It trapped, as it may at any time: the plan is lost, and so is what the instance knew.
             let choice = host.slot.active().clone();
             if let Ok(slot) = PolicySlot::new(choice.clone(), choice) {
                 host.slot = slot;
@@ -517,7 +517,7 @@ impl World {
                 ..PassOutcome::default()
             };
         } else if self.faults && self.n.once_in(10) {
-            nonsense(&mut outcome.plan, &mut self.n);
+            nonsense(&mut outcome.plan, host.core.state(), self.now, &mut self.n);
         }
         let (life, after) = (self.life, self.millis(30));
         self.later(after, Coming::Decided(life, Box::new(outcome)));
@@ -803,26 +803,9 @@ fn stuck(state: &State) -> String {
 }
 
 /// A policy that doubles what it said and makes the rest up.
-fn nonsense(plan: &mut Plan, n: &mut Numbers) {
+fn nonsense(plan: &mut Plan, state: &State, now: Timestamp, n: &mut Numbers) {
     let doubled = plan.decisions.clone();
     plan.decisions.extend(doubled);
-    for _ in 0..n.below(4) {
-        let shares = (0..n.below(3)).map(|_| Share {
-            node: NodeId(n.below(6)),
-            cores: n.below(5),
-            gpus: 0,
-        });
-        let shares = shares.collect();
-        let job = jobyard_kernel::JobId(n.below(30));
-        plan.decisions.push(match n.below(4) {
-            0 => Decision::Grow { job, shares },
-            1 => Decision::Shrink { job, shares },
-            2 => Decision::Preempt {
-                job,
-                how: n.below(4),
-                cores: 1,
-            },
-            _ => Decision::Start { job, shares },
-        });
-    }
+    let more = (0..n.below(4)).map(|_| proposals::proposal(state, now, n));
+    plan.decisions.extend(more.collect::<Vec<_>>());
 }

@@ -15,5 +15,7 @@ mod anything;
 mod filters;
 #[path = "../../../kernel/tests/kernel/numbers.rs"]
 mod numbers;
+#[path = "../../../kernel/tests/kernel/proposals.rs"]
+mod proposals;
 #[path = "../../../kernel/tests/kernel/random.rs"]
 mod random;

@@ -144,9 +144,17 @@ impl State {
             job.spec = spec.clone();
             relink(job);
         });
-        // Nodes that it may not use any more leave it. In the queue it is validated again.
-        if self.jobs[&id].phase == Phase::Running {
-            self.choose_candidates(id);
+        // Nodes that it may not use any more leave it, now or for when it is queued again. In the queue it is validated again.
+        match self.jobs[&id].phase {
+            Phase::Running => self.choose_candidates(id),
+            Phase::Ending(closing) if closing.then == Then::Queued => self.choose_candidates(id),
+            Phase::Configuring
+            | Phase::Submitted
+            | Phase::External(_)
+            | Phase::Validating
+            | Phase::Queued
+            | Phase::Ending(_)
+            | Phase::Ended(_) => {}
         }
     }
 

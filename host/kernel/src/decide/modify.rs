@@ -173,6 +173,9 @@ pub(super) fn modify_job(state: &State, by: &Actor, job: &Job, spec: &Arc<JobSpe
             facts.extend(leave_excluded(state, job, &spec)?);
         }
         // Its nodes are on their way back already; excluded ones count when it is queued again.
+        Phase::Ending(closing) if closing.then == Then::Queued => {
+            validate::check_any_job(state, &spec, &tasks)?;
+        }
         Phase::Configuring
         | Phase::Submitted
         | Phase::External(_)

@@ -8,11 +8,11 @@ use super::numbers::Numbers;
 /// Other filters than before, or none.
 pub(crate) fn programs(n: &mut Numbers) -> Command {
     let programs = ["SubmissionFilterProgram", "ActivationFilterProgram"];
-    let names = ["", "a", "a,b", "b,gone"];
+    let names = ["", "", "", "a", "a,b", "b,gone"];
     Command::SetParameter {
         by: Actor::administrator("root"),
         name: programs[n.below(2) as usize].into(),
-        value: Some(names[n.below(4) as usize].into()),
+        value: Some(names[n.below(6) as usize].into()),
     }
 }
 

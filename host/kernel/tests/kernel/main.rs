@@ -6,6 +6,7 @@ mod filters;
 mod mirror;
 mod model;
 mod numbers;
+mod proposals;
 mod random;
 mod refusals;
 mod roles;

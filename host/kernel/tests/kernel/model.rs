@@ -15,7 +15,7 @@ use crate::anything;
 use crate::filters;
 use crate::mirror::Known;
 use crate::numbers::Numbers;
-use crate::random;
+use crate::{proposals, random};
 
 const SEEDS: u64 = 400;
 const STEPS: u32 = 300;
@@ -162,7 +162,7 @@ impl World {
         let open = |job: &&Job| job.activation.as_ref().is_none_or(|a| a.is_open());
         let queued = || self.state.queue().filter(|job| !job.is_held()).filter(open);
         let told = |id| self.known.has_job(id);
-        let fits = |id| anything::start(&self.state, id).is_some();
+        let fits = |id| proposals::start(&self.state, id).is_some();
         let mut new = queued().map(|job| job.id).filter(|&id| !told(id));
         assert!(!idle || !new.any(fits), "a new job could be started");
         drop(new);
@@ -277,7 +277,7 @@ impl World {
                         graceful: false,
                     });
                 } else if state == JobState::Queued
-                    && let Some(start) = anything::start(&self.state, job)
+                    && let Some(start) = proposals::start(&self.state, job)
                 {
                     self.act(Command::Propose(start)).expect("it fits");
                 } else if state == JobState::Queued && self.waits_in_vain(job) {

@@ -1,4 +1,4 @@
-//! Random orders of people: sensible ones and nonsense. What policies and nodes send is in `anything.rs`. For the model runs, the
+//! Random orders of people: sensible ones and nonsense. What policies and nodes send is in `proposals.rs` and `anything.rs`. For the model runs, the
 //! journal's tests, and the seeded simulation of the whole host in `tests/src/seeds`, which take these files by their paths.
 
 use std::sync::Arc;

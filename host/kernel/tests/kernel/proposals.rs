@@ -1,0 +1,173 @@
+//! Random proposals of a policy: what fits, what nearly fits, and nonsense.
+
+use jobyard_kernel::{
+    Decision, Job, JobId, JobState, Node, NodeId, NodeState, Share, State, Timestamp, Unit,
+};
+
+use super::numbers::Numbers;
+use super::random::{any_job, job_in};
+
+/// Mostly what a policy would propose, sometimes anything.
+pub(crate) fn proposal(state: &State, now: Timestamp, n: &mut Numbers) -> Decision {
+    let shares = |n: &mut Numbers| -> Vec<Share> {
+        (0..n.below(3))
+            .map(|_| Share {
+                node: NodeId(n.below(5)),
+                cores: n.below(4),
+                gpus: n.below(2),
+            })
+            .collect()
+    };
+    let queued = job_in(state, n, JobState::Queued);
+    let running = job_in(state, n, JobState::Running);
+    match n.below(12) {
+        0..5 => start(state, queued).unwrap_or(Decision::Start {
+            job: queued,
+            shares: shares(n),
+        }),
+        5 if n.once_in(2) => carelessly(state, queued, n).unwrap_or(Decision::Start {
+            job: any_job(state, n),
+            shares: shares(n),
+        }),
+        5 => Decision::Start {
+            job: any_job(state, n),
+            shares: shares(n),
+        },
+        6 => Decision::Grow {
+            job: running,
+            shares: more(state, running),
+        },
+        7 => Decision::Grow {
+            job: running,
+            shares: shares(n),
+        },
+        8 | 9 => Decision::Shrink {
+            job: running,
+            shares: held(state.job(running), n),
+        },
+        10 => match n.below(4) {
+            0 | 1 => Decision::Preempt {
+                job: running,
+                how: [0, 0, 2, 2, 2, 1, 1, 3][n.below(8) as usize],
+                cores: n.below(4),
+            },
+            2 => Decision::Reserve {
+                job: queued,
+                at: [now.as_instant() + 5e6, 0.0, f64::NAN, f64::INFINITY][n.below(4) as usize],
+                shares: shares(n),
+            },
+            _ => Decision::Wait {
+                job: queued,
+                reason: n.below(3),
+                text: "full".repeat(if n.once_in(8) { 300 } else { 1 }),
+            },
+        },
+        _ => Decision::Shrink {
+            job: running,
+            shares: shares(n),
+        },
+    }
+}
+
+/// A start that would fit, but for what policies do not look at: a node named twice, groups that are not to be mixed.
+fn carelessly(state: &State, id: JobId, n: &mut Numbers) -> Option<Decision> {
+    let job = state
+        .job(id)
+        .filter(|job| job.may_start() && n.once_in(2))?;
+    let mut decision = start_on(state, job, &|_| true)?;
+    if let Decision::Start { shares, .. } = &mut decision
+        && n.once_in(4)
+    {
+        shares.extend_from_within(..shares.len().min(1));
+    }
+    Some(decision)
+}
+
+/// One unit more, on the first node that has one.
+fn more(state: &State, id: JobId) -> Vec<Share> {
+    let Some(job) = state.job(id) else {
+        return Vec::new();
+    };
+    let usable = |node: &&Node| state.free_units(job, node) > 0 && state.is_candidate(job, node.id);
+    let one = |node: &Node| units(job, node, 1);
+    state.nodes().find(usable).map(one).into_iter().collect()
+}
+
+/// So many units of a node for a job.
+fn units(job: &Job, node: &Node, units: u32) -> Share {
+    let spec = &node.spec;
+    let (cores, gpus) = match job.spec.unit {
+        Unit::Core => (units, 0),
+        Unit::Socket => (
+            (units * spec.cores.div_ceil(spec.sockets)).min(node.free.len()),
+            0,
+        ),
+        Unit::Node => (spec.cores, spec.gpus),
+        Unit::Gpu => (units, units),
+    };
+    Share {
+        node: node.id,
+        cores,
+        gpus,
+    }
+}
+
+fn held(job: Option<&Job>, n: &mut Numbers) -> Vec<Share> {
+    let shares: Vec<Share> = job.map_or_else(Vec::new, |job| {
+        job.shares
+            .iter()
+            .map(|(&node, share)| Share {
+                node,
+                cores: share.cores.len(),
+                gpus: share.gpus.len(),
+            })
+            .collect()
+    });
+    n.pick(&shares)
+        .map(|share| {
+            let cores = 1 + n.below(share.cores);
+            Share {
+                cores,
+                gpus: share.gpus.min(cores),
+                ..*share
+            }
+        })
+        .into_iter()
+        .collect()
+}
+
+/// A start that fits, for a job that could start now: nodes in order, as much of each as is free.
+pub(crate) fn start(state: &State, id: JobId) -> Option<Decision> {
+    let job = state
+        .job(id)
+        .filter(|job| job.state() == JobState::Queued && job.may_start())?;
+    let set = state.sets().find(|(id, _)| *id == job.candidates);
+    let groups = set.and_then(|(_, set)| set.selector.uniform_groups());
+    match groups {
+        None => start_on(state, job, &|_| true),
+        Some(groups) => groups
+            .iter()
+            .find_map(|group| start_on(state, job, &|node| node.spec.groups.contains(group))),
+    }
+}
+
+fn start_on(state: &State, job: &Job, allowed: &dyn Fn(&Node) -> bool) -> Option<Decision> {
+    let (mut shares, mut got) = (Vec::new(), 0);
+    for node in state.nodes().filter(|node| allowed(node)) {
+        let usable = node.state == NodeState::Online && state.is_candidate(job, node.id);
+        let fits = state.free_units(job, node).min(job.max - got);
+        if !usable || fits == 0 || (job.spec.single_node && fits < job.min) {
+            continue;
+        }
+        got += fits;
+        shares.push(units(job, node, fits));
+        if job.spec.single_node {
+            break;
+        }
+    }
+    let job_id = job.id;
+    (got >= job.min).then_some(Decision::Start {
+        job: job_id,
+        shares,
+    })
+}
