@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use crate::args::{Common, Serve};
 use crate::failure::Failure;
-use crate::{folders, policy};
+use crate::{filters, folders, policy};
 
 pub(crate) fn main(args: Serve, common: &Common) -> Result<ExitCode, Failure> {
     let path = folders::data(args.data.data.as_deref()).ok_or_else(|| {
@@ -84,6 +84,9 @@ async fn open_engine(
         .node_process(node.spec, process);
     for (name, value) in &args.policy.settings {
         builder = builder.setting(name, value);
+    }
+    for filter in filters::choose(&args.filters)? {
+        builder = builder.filter(filter.name, filter.bytes, filter.settings);
     }
     let engine = builder.build().await.map_err(Failure::input)?;
     Ok((engine, name))

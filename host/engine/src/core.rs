@@ -433,6 +433,11 @@ impl<A> Core<A> {
         self.answered(question, answer, now);
     }
 
+    /// Counts a filter's fault; what it means for the job comes as its answer.
+    pub fn filter_failed(&mut self) {
+        self.stats.filter_faults += 1;
+    }
+
     fn answered(&mut self, question: u64, answer: FilterAnswer, now: Timestamp) {
         let command = Command::FilterAnswer { question, answer };
         if self.command(&command, now).is_err() {
