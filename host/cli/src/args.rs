@@ -98,10 +98,10 @@ pub(crate) struct FilterArgs {
     /// A job filter for all jobs: a built-in one by name (filter-licences), or the file of a component, which gives it its name; may be given again:
     /// they are asked in this order
     #[arg(long = "filter", value_name = "NAME|FILE.wasm")]
-    pub(crate) files: Vec<PathBuf>,
+    pub(crate) filters: Vec<PathBuf>,
     /// A setting of a filter; may be given again
     #[arg(long = "filter-set", value_name = "FILTER.NAME=VALUE", value_parser = setting)]
-    pub(crate) settings: Vec<(String, String)>,
+    pub(crate) filter_settings: Vec<(String, String)>,
 }
 
 /// `jobyard journal`.

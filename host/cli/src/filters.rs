@@ -18,7 +18,7 @@ pub(crate) struct Chosen {
 /// The filters in the order given, each with its settings.
 pub(crate) fn choose(args: &FilterArgs) -> Result<Vec<Chosen>, Failure> {
     let mut all: Vec<Chosen> = Vec::new();
-    for file in &args.files {
+    for file in &args.filters {
         let built_in = file.to_str().and_then(builtin::filter);
         let name = built_in.map_or_else(|| name_of(file), |one| one.name.into());
         if all.iter().any(|other| other.name == name) {
@@ -37,7 +37,7 @@ pub(crate) fn choose(args: &FilterArgs) -> Result<Vec<Chosen>, Failure> {
         });
     }
     let names: Vec<String> = all.iter().map(|filter| filter.name.clone()).collect();
-    for (full, value) in &args.settings {
+    for (full, value) in &args.filter_settings {
         let of = |filter: &Chosen| {
             let rest = full.strip_prefix(filter.name.as_str())?.strip_prefix('.')?;
             Some(rest.to_string())

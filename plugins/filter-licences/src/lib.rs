@@ -35,8 +35,7 @@ impl ActivationFilter for Licences {
                 "hold-seconds" => {
                     let seconds = value.parse().ok().filter(|&seconds| seconds > 0);
                     let right = "a number of seconds from 1";
-                    new.hold_seconds =
-                        Some(seconds.ok_or_else(|| refusal(name, value, right))?);
+                    new.hold_seconds = Some(seconds.ok_or_else(|| refusal(name, value, right))?);
                 }
                 _ => return Err(unknown(name, &["licences", "hold-seconds"])),
             }
@@ -60,7 +59,13 @@ impl ActivationFilter for Licences {
                 (parse(text).unwrap_or_default(), holder.units)
             })
             .collect();
-        match shortage(&self.totals, &wanted, candidate.units, candidate.growing, &held) {
+        match shortage(
+            &self.totals,
+            &wanted,
+            candidate.units,
+            candidate.growing,
+            &held,
+        ) {
             None => answer(START, ""),
             Some(Short::ForEver(text)) => answer(FAIL, text),
             Some(Short::Now(text)) => match self.hold_seconds {
@@ -123,7 +128,9 @@ mod tests {
     fn a_job_starts_when_its_licences_are_free() {
         let filter = filter(&[("licences", "a:3,b:1")]).unwrap();
         let code = |wanted, units, held: &[_]| {
-            filter.check(0.0, &candidate(wanted, units, false, held)).code
+            filter
+                .check(0.0, &candidate(wanted, units, false, held))
+                .code
         };
         assert_eq!(code("", 1, &[]), START);
         assert_eq!(code("a:3", 1, &[]), START);
@@ -140,7 +147,9 @@ mod tests {
     fn a_job_that_grows_needs_more_only_of_what_it_counts_by_units() {
         let filter = filter(&[("licences", "a:3")]).unwrap();
         let code = |wanted, units, held: &[_]| {
-            filter.check(0.0, &candidate(wanted, units, true, held)).code
+            filter
+                .check(0.0, &candidate(wanted, units, true, held))
+                .code
         };
         assert_eq!(code("a:3", 5, &[("a:3", 1)]), START);
         assert_eq!(code("a:*", 2, &[("a:*", 1)]), START);

@@ -23,7 +23,10 @@ pub enum Short {
 /// # Errors
 /// Which part is not of that form.
 pub fn parse(text: &str) -> Result<Vec<Licence>, String> {
-    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let parts = text
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
     let licence = |part: &str| {
         let wrong = || format!("`{part}` is not like feature:2 or feature:*");
         let (feature, count) = part.split_once(':').ok_or_else(wrong)?;
@@ -55,12 +58,17 @@ pub fn shortage(
         };
         let mut known = totals.iter().filter(|(name, _)| name == feature);
         let total = known.next().map_or(0, |(_, total)| *total);
-        let used: u64 = held.iter().map(|(all, units)| of(all, *units, feature)).sum();
+        let used: u64 = held
+            .iter()
+            .map(|(all, units)| of(all, *units, feature))
+            .sum();
         if more == 0 || used + more <= total {
             return None;
         }
         Some(match more > total {
-            true => Short::ForEver(format!("needs {more} licences of {feature}, there are {total}")),
+            true => Short::ForEver(format!(
+                "needs {more} licences of {feature}, there are {total}"
+            )),
             false => Short::Now(format!(
                 "needs {more} licences of {feature}, {used} of {total} are in use"
             )),

@@ -2,6 +2,8 @@
 
 mod built_in;
 mod cache;
+mod filter_wat;
+mod filters;
 mod loading;
 mod policies;
 mod recovering;
