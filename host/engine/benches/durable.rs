@@ -38,25 +38,35 @@ fn median(times: &mut [f64]) -> f64 {
     times[times.len() / 2]
 }
 
-/// Milliseconds of a write of 512 bytes and its fsync: at the end of a file that grows, as a plain log would, and in place.
-fn fsync(folder: &Path, grows: bool) -> f64 {
-    let path = folder.join("fsync");
-    let mut file = File::create(&path).expect("a file can be made");
-    let mut times = Vec::new();
-    for _ in 0..LONE {
-        if !grows {
-            std::io::Seek::rewind(&mut file).expect("it can be rewound");
-        }
-        let start = Instant::now();
-        file.write_all(&[7; 512]).expect("it can be written");
-        file.sync_data().expect("it can be synced");
-        times.push(start.elapsed().as_secs_f64() * 1e3);
-    }
-    std::fs::remove_file(path).expect("it can be removed");
-    median(&mut times[5..])
+/// A file that is written and synced as a plain log would be.
+struct Log {
+    file: File,
+    /// At the end of a file that grows; else in place.
+    grows: bool,
+    times: Vec<f64>,
 }
 
-async fn lone(engine: &Engine) -> f64 {
+impl Log {
+    fn new(folder: &Path, grows: bool) -> Self {
+        let file = File::create(folder.join(format!("fsync-{grows}")));
+        let (file, times) = (file.expect("a file can be made"), Vec::new());
+        Log { file, grows, times }
+    }
+
+    /// Milliseconds of a write of 512 bytes and its fsync.
+    fn sync(&mut self) {
+        if !self.grows {
+            std::io::Seek::rewind(&mut self.file).expect("it can be rewound");
+        }
+        let start = Instant::now();
+        self.file.write_all(&[7; 512]).expect("it can be written");
+        self.file.sync_data().expect("it can be synced");
+        self.times.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+}
+
+/// Milliseconds of submits by one caller, in turns with a plain fsync of each kind.
+async fn lone(engine: &Engine, logs: &mut [Log; 2]) -> f64 {
     let ann = Actor::user("ann");
     let mut times = Vec::new();
     for number in 0..LONE {
@@ -64,6 +74,7 @@ async fn lone(engine: &Engine) -> f64 {
         let start = Instant::now();
         engine.submit(&ann, spec, tasks).await.expect("it is taken");
         times.push(start.elapsed().as_secs_f64() * 1e3);
+        logs.iter_mut().for_each(Log::sync);
     }
     median(&mut times[5..])
 }
@@ -110,17 +121,27 @@ fn main() {
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).expect("a folder can be made");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
-    let (mut grows, mut in_place, mut ones, mut manies) = (vec![], vec![], vec![], vec![]);
-    runtime.block_on(async {
+    let rounds = async {
+        let mut logs = [Log::new(&folder, true), Log::new(&folder, false)];
+        let (mut ones, mut manies) = (vec![], vec![]);
         for round in 0..ROUNDS {
-            grows.push(fsync(&folder, true));
-            in_place.push(fsync(&folder, false));
             let engine = engine(folder.join(format!("data-{round}"))).await;
             manies.push(many(&engine).await);
-            ones.push(lone(&engine).await);
+            // As a task of the runtime, which callers mostly are.
+            let task = engine.clone();
+            let turns = tokio::spawn(async move {
+                let one = lone(&task, &mut logs).await;
+                (one, logs)
+            });
+            let (one, back) = turns.await.expect("it does not panic");
+            ones.push(one);
+            logs = back;
             engine.shutdown(Duration::from_secs(5)).await;
         }
-    });
+        (logs, ones, manies)
+    };
+    let (logs, mut ones, mut manies) = runtime.block_on(rounds);
+    let [mut grows, mut in_place] = logs.map(|log| log.times);
     let (grows, in_place) = (median(&mut grows), median(&mut in_place));
     let (one, many) = (median(&mut ones), median(&mut manies));
     println!("one fsync: {grows:.3} ms at the end of a file, {in_place:.3} ms in place");

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use jobyard_journal::{JournalError, Record, Sequence};
+use jobyard_journal::{JournalError, Record};
 use jobyard_kernel::{Command, Event, NodeId, Rejection, State, ToNode};
 use jobyard_node::{LinkEvent, NodeLink};
 use jobyard_plugin::Answered;
@@ -14,7 +14,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::{Instant as Alarm, sleep_until};
 
 use crate::clock::Clock;
-use crate::commit::{Committer, Write};
+use crate::commit::{Committer, Durable, Gone};
 use crate::core::{Core, Effect};
 use crate::filters::{Filters, Said};
 use crate::pass::{Answer, Ask, Decider};
@@ -79,7 +79,7 @@ type Shutdown = (Duration, oneshot::Sender<()>);
 enum Woken {
     Request(Option<Request>),
     Report(Option<(NodeId, LinkEvent)>),
-    Durable(Option<Result<Sequence, JournalError>>),
+    Durable(Option<Durable>),
     Policy(Option<Answer>),
     Filter(Option<Said>),
     Room(NodeId, mpsc::OwnedPermit<ToNode>),
@@ -90,15 +90,10 @@ impl Loop {
     /// Runs until it is told to stop, its last handle is gone, or the journal fails.
     pub(crate) async fn run(mut self) {
         let mut shutdown = None;
-        self.ask_filters();
-        if self.commit().await.is_err() {
-            return self.journal_gone().await;
-        }
-        self.carry_out();
+        // What a crash left open is asked before anything comes in.
+        let mut woken = Woken::Time;
         loop {
-            self.ask_policy();
-            let alarm = Alarm::now() + self.clock.until(self.core.alarm());
-            match self.wait(alarm).await {
+            match woken {
                 Woken::Request(None) => return,
                 Woken::Request(Some(request)) => self.requests(request, &mut shutdown),
                 Woken::Report(None) => return,
@@ -113,8 +108,10 @@ impl Loop {
             }
             self.core.tick(self.clock.now());
             self.ask_filters();
-            if self.commit().await.is_err() {
-                return self.journal_gone().await;
+            match self.commit().await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return self.journal_failed(&error).await,
+                Err(Gone) => return self.journal_gone().await,
             }
             self.carry_out();
             if let Some((grace, done)) = shutdown.take() {
@@ -122,6 +119,9 @@ impl Loop {
                 let _ = done.send(());
                 return;
             }
+            self.ask_policy();
+            let alarm = Alarm::now() + self.clock.until(self.core.alarm());
+            woken = self.wait(alarm).await;
         }
     }
 
@@ -140,7 +140,7 @@ impl Loop {
         tokio::select! {
             // Durable first: answers and dispatches wait for nothing else.
             biased;
-            durable = self.committer.durable.recv() => Woken::Durable(durable),
+            durable = self.committer.durable() => Woken::Durable(durable),
             answer = self.decider.answers.recv() => Woken::Policy(answer),
             said = self.filters.replies.recv() => Woken::Filter(said),
             (id, permit) = room => Woken::Room(id, permit),
@@ -297,17 +297,20 @@ impl Loop {
 
     // ---- what goes out ----
 
-    /// Hands what has been decided to the journal. Waits only when the journal is far behind.
-    async fn commit(&mut self) -> Result<(), ()> {
-        let writes = &self.committer.writes;
+    /// Gives the journal what has been decided. Waits for a fast disk, and when the journal is far behind.
+    async fn commit(&mut self) -> Result<Result<(), JournalError>, Gone> {
+        let idle = self.core.is_durable();
         if let Some(events) = self.core.batch() {
-            writes.send(Write::Events(events)).await.map_err(drop)?;
+            match self.committer.append(events, idle).await? {
+                Some(Ok(last)) => self.core.durable(last),
+                Some(Err(error)) => return Ok(Err(error)),
+                None => {}
+            }
         }
         if let Some((at, state)) = self.core.snapshot() {
-            let snapshot = Write::Snapshot(at, state);
-            writes.send(snapshot).await.map_err(drop)?;
+            self.committer.snapshot(at, state).await?;
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     fn carry_out(&mut self) {
@@ -365,11 +368,13 @@ impl Loop {
                 }
             }
         }
-        if self.commit().await.is_err() {
-            return self.journal_gone().await;
+        match self.commit().await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return self.journal_failed(&error).await,
+            Err(Gone) => return self.journal_gone().await,
         }
         while !self.core.is_durable() {
-            match self.committer.durable.recv().await {
+            match self.committer.durable().await {
                 Some(Ok(last)) => self.core.durable(last),
                 Some(Err(error)) => return self.journal_failed(&error).await,
                 None => return,
@@ -381,7 +386,7 @@ impl Loop {
 
     /// The journal takes nothing more: its last word says why.
     async fn journal_gone(mut self) {
-        while let Some(word) = self.committer.durable.recv().await {
+        while let Some(word) = self.committer.durable().await {
             match word {
                 Ok(last) => self.core.durable(last),
                 Err(error) => return self.journal_failed(&error).await,

@@ -26,8 +26,8 @@ pub struct Mirror {
     sets_moved: bool,
     /// Sets that had ever gone when `sets` was last compared with the state's.
     gone_sets: u32,
-    /// Jobs that have just been queued, as long as nothing else has changed.
-    arrivals: Vec<JobId>,
+    /// The least that one of the jobs wants which have just been queued; of use as long as nothing else has changed.
+    least_arrival: Option<u64>,
     /// Nodes of which something is withheld for a job until its activation filters have answered, as was told.
     withheld: BTreeMap<JobId, Vec<NodeId>>,
     other: bool,
@@ -76,8 +76,9 @@ impl Mirror {
             | Fact::StopRequested { .. }
             | Fact::TaskRequested { .. }
             | Fact::JobDeleted { .. } => {}
-            Fact::JobValidated { job, .. } => {
-                self.arrivals.push(*job);
+            Fact::JobValidated { job, min, .. } => {
+                let least = self.least_arrival.unwrap_or(u64::MAX);
+                self.least_arrival = Some(least.min(u64::from(*min)));
                 self.jobs.push((*job, Changed::All));
             }
             Fact::NodeAdded { node, .. } => {
@@ -173,13 +174,14 @@ impl Mirror {
         if self.other || self.sets_moved || !self.told {
             return false;
         }
-        let free: u64 = state
-            .nodes()
-            .filter(|n| is_usable(n))
-            .map(|n| u64::from(n.usable_cores()))
-            .sum();
-        let min = |id: &JobId| state.job(*id).map_or(0, |job| u64::from(job.min));
-        self.arrivals.iter().all(|job| min(job) > free)
+        let Some(mut wanted) = self.least_arrival else {
+            return true;
+        };
+        let mut usable = state.nodes().filter(|n| is_usable(n));
+        !usable.any(|node| {
+            wanted = wanted.saturating_sub(u64::from(node.usable_cores()));
+            wanted == 0
+        })
     }
 
     /// What the instance does not know yet. Afterwards it is held to know it.
@@ -225,7 +227,7 @@ impl Mirror {
         }
         jobs.clear();
         self.jobs = jobs;
-        self.arrivals.clear();
+        self.least_arrival = None;
         self.other = false;
         let gone_sets = state.gone_sets();
         if std::mem::replace(&mut self.gone_sets, gone_sets) != gone_sets {
