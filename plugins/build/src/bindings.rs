@@ -128,5 +128,10 @@ fn module_text(root: &Path, module: &str, world: &str) -> Result<String> {
     let Some((_, contents)) = files.iter().next() else {
         bail!("the generator wrote nothing")
     };
-    Ok(String::from_utf8(contents.to_vec())?)
+    let text = String::from_utf8(contents.to_vec())?;
+    // Two worlds export the same interface, and macros have one name space.
+    Ok(match module.ends_with("_filter") {
+        true => text.replace("__export_", &format!("__export_{module}_")),
+        false => text,
+    })
 }

@@ -7,6 +7,7 @@ mod filters;
 mod loading;
 mod policies;
 mod recovering;
+mod released;
 mod wat;
 mod working;
 

@@ -213,7 +213,7 @@ pub mod exports {
                 }
                 #[doc(hidden)]
                 #[macro_export]
-                macro_rules! __export_jobyard_plugin_filter_0_1_0_cabi {
+                macro_rules! __export_activation_filter_jobyard_plugin_filter_0_1_0_cabi {
                     ($ty:ident with_types_in $($path_to_types:tt)*) => {
                         const _ : () = { #[unsafe (export_name =
                         "jobyard:plugin/filter@0.1.0#configure")] unsafe extern "C" fn
@@ -227,7 +227,7 @@ pub mod exports {
                     };
                 }
                 #[doc(hidden)]
-                pub use __export_jobyard_plugin_filter_0_1_0_cabi;
+                pub use __export_activation_filter_jobyard_plugin_filter_0_1_0_cabi;
                 #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
                 #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
                 struct _RetArea(
@@ -547,7 +547,7 @@ pub mod exports {
                 }
                 #[doc(hidden)]
                 #[macro_export]
-                macro_rules! __export_jobyard_plugin_activation_0_1_0_cabi {
+                macro_rules! __export_activation_filter_jobyard_plugin_activation_0_1_0_cabi {
                     ($ty:ident with_types_in $($path_to_types:tt)*) => {
                         const _ : () = { #[unsafe (export_name =
                         "jobyard:plugin/activation@0.1.0#check")] unsafe extern "C" fn
@@ -564,7 +564,7 @@ pub mod exports {
                     };
                 }
                 #[doc(hidden)]
-                pub use __export_jobyard_plugin_activation_0_1_0_cabi;
+                pub use __export_activation_filter_jobyard_plugin_activation_0_1_0_cabi;
                 #[repr(align(8))]
                 struct _RetArea(
                     [::core::mem::MaybeUninit<
@@ -713,17 +713,17 @@ mod _rt {
 #[allow(unused_macros)]
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __export_activation_filter_impl {
+macro_rules! __export_activation_filter_activation_filter_impl {
     ($ty:ident) => {
         jobyard_plugin_sdk::bindings::activation_filter::export_activation_filter!($ty
         with_types_in jobyard_plugin_sdk::bindings::activation_filter);
     };
     ($ty:ident with_types_in $($path_to_types_root:tt)*) => {
         $($path_to_types_root)*::
-        exports::jobyard::plugin::filter::__export_jobyard_plugin_filter_0_1_0_cabi!($ty
+        exports::jobyard::plugin::filter::__export_activation_filter_jobyard_plugin_filter_0_1_0_cabi!($ty
         with_types_in $($path_to_types_root)*:: exports::jobyard::plugin::filter);
         $($path_to_types_root)*::
-        exports::jobyard::plugin::activation::__export_jobyard_plugin_activation_0_1_0_cabi!($ty
+        exports::jobyard::plugin::activation::__export_activation_filter_jobyard_plugin_activation_0_1_0_cabi!($ty
         with_types_in $($path_to_types_root)*:: exports::jobyard::plugin::activation);
         const _ : () = { #[rustfmt::skip] #[cfg(target_arch = "wasm32")] #[unsafe
         (link_section =
@@ -753,7 +753,7 @@ cessed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
     };
 }
 #[doc(inline)]
-pub use __export_activation_filter_impl as export_activation_filter;
+pub use __export_activation_filter_activation_filter_impl as export_activation_filter;
 #[rustfmt::skip]
 #[cfg(target_arch = "wasm32")]
 #[unsafe(

@@ -213,7 +213,7 @@ pub mod exports {
                 }
                 #[doc(hidden)]
                 #[macro_export]
-                macro_rules! __export_jobyard_plugin_filter_0_1_0_cabi {
+                macro_rules! __export_job_filter_jobyard_plugin_filter_0_1_0_cabi {
                     ($ty:ident with_types_in $($path_to_types:tt)*) => {
                         const _ : () = { #[unsafe (export_name =
                         "jobyard:plugin/filter@0.1.0#configure")] unsafe extern "C" fn
@@ -227,7 +227,7 @@ pub mod exports {
                     };
                 }
                 #[doc(hidden)]
-                pub use __export_jobyard_plugin_filter_0_1_0_cabi;
+                pub use __export_job_filter_jobyard_plugin_filter_0_1_0_cabi;
                 #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
                 #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
                 struct _RetArea(
@@ -678,7 +678,7 @@ pub mod exports {
                 }
                 #[doc(hidden)]
                 #[macro_export]
-                macro_rules! __export_jobyard_plugin_submission_0_1_0_cabi {
+                macro_rules! __export_job_filter_jobyard_plugin_submission_0_1_0_cabi {
                     ($ty:ident with_types_in $($path_to_types:tt)*) => {
                         const _ : () = { #[unsafe (export_name =
                         "jobyard:plugin/submission@0.1.0#check")] unsafe extern "C" fn
@@ -698,7 +698,7 @@ pub mod exports {
                     };
                 }
                 #[doc(hidden)]
-                pub use __export_jobyard_plugin_submission_0_1_0_cabi;
+                pub use __export_job_filter_jobyard_plugin_submission_0_1_0_cabi;
                 #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
                 #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
                 struct _RetArea(
@@ -1018,7 +1018,7 @@ pub mod exports {
                 }
                 #[doc(hidden)]
                 #[macro_export]
-                macro_rules! __export_jobyard_plugin_activation_0_1_0_cabi {
+                macro_rules! __export_job_filter_jobyard_plugin_activation_0_1_0_cabi {
                     ($ty:ident with_types_in $($path_to_types:tt)*) => {
                         const _ : () = { #[unsafe (export_name =
                         "jobyard:plugin/activation@0.1.0#check")] unsafe extern "C" fn
@@ -1035,7 +1035,7 @@ pub mod exports {
                     };
                 }
                 #[doc(hidden)]
-                pub use __export_jobyard_plugin_activation_0_1_0_cabi;
+                pub use __export_job_filter_jobyard_plugin_activation_0_1_0_cabi;
                 #[repr(align(8))]
                 struct _RetArea(
                     [::core::mem::MaybeUninit<
@@ -1184,20 +1184,20 @@ mod _rt {
 #[allow(unused_macros)]
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __export_job_filter_impl {
+macro_rules! __export_job_filter_job_filter_impl {
     ($ty:ident) => {
         jobyard_plugin_sdk::bindings::job_filter::export_job_filter!($ty with_types_in
         jobyard_plugin_sdk::bindings::job_filter);
     };
     ($ty:ident with_types_in $($path_to_types_root:tt)*) => {
         $($path_to_types_root)*::
-        exports::jobyard::plugin::filter::__export_jobyard_plugin_filter_0_1_0_cabi!($ty
+        exports::jobyard::plugin::filter::__export_job_filter_jobyard_plugin_filter_0_1_0_cabi!($ty
         with_types_in $($path_to_types_root)*:: exports::jobyard::plugin::filter);
         $($path_to_types_root)*::
-        exports::jobyard::plugin::submission::__export_jobyard_plugin_submission_0_1_0_cabi!($ty
+        exports::jobyard::plugin::submission::__export_job_filter_jobyard_plugin_submission_0_1_0_cabi!($ty
         with_types_in $($path_to_types_root)*:: exports::jobyard::plugin::submission);
         $($path_to_types_root)*::
-        exports::jobyard::plugin::activation::__export_jobyard_plugin_activation_0_1_0_cabi!($ty
+        exports::jobyard::plugin::activation::__export_job_filter_jobyard_plugin_activation_0_1_0_cabi!($ty
         with_types_in $($path_to_types_root)*:: exports::jobyard::plugin::activation);
         const _ : () = { #[rustfmt::skip] #[cfg(target_arch = "wasm32")] #[unsafe
         (link_section =
@@ -1233,7 +1233,7 @@ lugin/job-filter@0.1.0\x04\0\x0b\x10\x01\0\x0ajob-filter\x03\0\0\0G\x09producers
     };
 }
 #[doc(inline)]
-pub use __export_job_filter_impl as export_job_filter;
+pub use __export_job_filter_job_filter_impl as export_job_filter;
 #[rustfmt::skip]
 #[cfg(target_arch = "wasm32")]
 #[unsafe(

@@ -213,7 +213,7 @@ pub mod exports {
                 }
                 #[doc(hidden)]
                 #[macro_export]
-                macro_rules! __export_jobyard_plugin_filter_0_1_0_cabi {
+                macro_rules! __export_submission_filter_jobyard_plugin_filter_0_1_0_cabi {
                     ($ty:ident with_types_in $($path_to_types:tt)*) => {
                         const _ : () = { #[unsafe (export_name =
                         "jobyard:plugin/filter@0.1.0#configure")] unsafe extern "C" fn
@@ -227,7 +227,7 @@ pub mod exports {
                     };
                 }
                 #[doc(hidden)]
-                pub use __export_jobyard_plugin_filter_0_1_0_cabi;
+                pub use __export_submission_filter_jobyard_plugin_filter_0_1_0_cabi;
                 #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
                 #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
                 struct _RetArea(
@@ -678,7 +678,7 @@ pub mod exports {
                 }
                 #[doc(hidden)]
                 #[macro_export]
-                macro_rules! __export_jobyard_plugin_submission_0_1_0_cabi {
+                macro_rules! __export_submission_filter_jobyard_plugin_submission_0_1_0_cabi {
                     ($ty:ident with_types_in $($path_to_types:tt)*) => {
                         const _ : () = { #[unsafe (export_name =
                         "jobyard:plugin/submission@0.1.0#check")] unsafe extern "C" fn
@@ -698,7 +698,7 @@ pub mod exports {
                     };
                 }
                 #[doc(hidden)]
-                pub use __export_jobyard_plugin_submission_0_1_0_cabi;
+                pub use __export_submission_filter_jobyard_plugin_submission_0_1_0_cabi;
                 #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
                 #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
                 struct _RetArea(
@@ -820,17 +820,17 @@ mod _rt {
 #[allow(unused_macros)]
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __export_submission_filter_impl {
+macro_rules! __export_submission_filter_submission_filter_impl {
     ($ty:ident) => {
         jobyard_plugin_sdk::bindings::submission_filter::export_submission_filter!($ty
         with_types_in jobyard_plugin_sdk::bindings::submission_filter);
     };
     ($ty:ident with_types_in $($path_to_types_root:tt)*) => {
         $($path_to_types_root)*::
-        exports::jobyard::plugin::filter::__export_jobyard_plugin_filter_0_1_0_cabi!($ty
+        exports::jobyard::plugin::filter::__export_submission_filter_jobyard_plugin_filter_0_1_0_cabi!($ty
         with_types_in $($path_to_types_root)*:: exports::jobyard::plugin::filter);
         $($path_to_types_root)*::
-        exports::jobyard::plugin::submission::__export_jobyard_plugin_submission_0_1_0_cabi!($ty
+        exports::jobyard::plugin::submission::__export_submission_filter_jobyard_plugin_submission_0_1_0_cabi!($ty
         with_types_in $($path_to_types_root)*:: exports::jobyard::plugin::submission);
         const _ : () = { #[rustfmt::skip] #[cfg(target_arch = "wasm32")] #[unsafe
         (link_section =
@@ -860,7 +860,7 @@ ugin/submission-filter@0.1.0\x04\0\x0b\x17\x01\0\x11submission-filter\x03\0\0\0G
     };
 }
 #[doc(inline)]
-pub use __export_submission_filter_impl as export_submission_filter;
+pub use __export_submission_filter_submission_filter_impl as export_submission_filter;
 #[rustfmt::skip]
 #[cfg(target_arch = "wasm32")]
 #[unsafe(
