@@ -287,6 +287,7 @@ impl Builder {
                 .filters(filters.wants()),
             clock,
             requests,
+            crowded: false,
             reports,
             committer: Committer::start(journal, notices.clone())?,
             decider: Decider::start(slot)?,

@@ -39,6 +39,8 @@ pub enum Effect<A> {
     Forget(Execution),
     /// Tell those who listen.
     Notice(Notice),
+    /// Tell those who listen that these are durable.
+    Happened(Arc<[Event]>),
 }
 
 /// The attempts that a node has been sent and that have not ended, and whether it said that they were started.
@@ -205,20 +207,6 @@ impl<A> Core<A> {
         let from = self.events.len();
         step(&mut self.state, command, now, &mut self.events)?;
         self.note(from);
-        Ok(&self.events[from..])
-    }
-
-    /// Adds a job and submits it, for one batch. A job that is refused when it is submitted stays as it was added.
-    ///
-    /// # Errors
-    /// A refusal of the one or the other.
-    pub fn submit(&mut self, add: &Command, now: Timestamp) -> Result<&[Event], Rejection> {
-        let from = self.events.len();
-        let added = self.command(add, now)?.iter().find_map(|e| e.fact.job());
-        if let (Command::AddJob { by, .. }, Some(job)) = (add, added) {
-            let by = by.clone();
-            self.command(&Command::SubmitJob { by, job }, now)?;
-        }
         Ok(&self.events[from..])
     }
 
@@ -497,9 +485,8 @@ impl<A> Core<A> {
                     let stops = executions.iter().copied();
                     stops.for_each(|execution| self.tell(execution, Kind::Stop));
                 }
-                let notice = Notice::Event(Arc::new(event.clone()));
-                self.effects.push(Effect::Notice(notice));
             }
+            self.effects.push(Effect::Happened(batch.events));
             self.release(batch.answers, batch.forget);
         }
     }

@@ -199,16 +199,15 @@ impl Engine {
         spec: JobSpec,
         tasks: Vec<TaskSpec>,
     ) -> Result<JobId, EngineError> {
-        let add = Box::new(Command::AddJob {
+        let queue = Box::new(Command::QueueJob {
             by: by.clone(),
             spec: Arc::new(spec),
             tasks: tasks.into_iter().map(Arc::new).collect(),
         });
         let (reply, answer) = oneshot::channel();
-        let sent = self.requests.send(Request::Submit(add, reply)).await;
+        let sent = self.requests.send(Request::Submit(queue, reply)).await;
         sent.map_err(|_| self.stopped())?;
-        let events = answer.await.map_err(|_| self.stopped())??;
-        let added = events.iter().find_map(|event| event.fact.job());
+        let added = answer.await.map_err(|_| self.stopped())??;
         added.ok_or_else(|| self.stopped())
     }
 

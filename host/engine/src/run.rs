@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jobyard_journal::{JournalError, Record};
-use jobyard_kernel::{Command, Event, NodeId, Rejection, State, ToNode};
+use jobyard_kernel::{Command, Event, JobId, NodeId, Rejection, State, ToNode};
 use jobyard_node::{LinkEvent, NodeLink};
 use jobyard_plugin::Answered;
 use jobyard_plugin::recovery::PolicyChoice;
@@ -25,8 +25,7 @@ const BATCH_MAX: usize = 1_024;
 /// Messages that wait for one node.
 pub(crate) const NODE_MESSAGES_MAX: usize = 1_024;
 
-type SwapReply = oneshot::Sender<Result<(), EngineError>>;
-type Reply = oneshot::Sender<Result<Vec<Event>, EngineError>>;
+type Reply<T> = oneshot::Sender<Result<T, EngineError>>;
 /// Looks at once; what it returns gives the answer.
 type Look = Box<dyn FnOnce(&State, &Stats) -> Answering + Send>;
 /// Called when what it answers is durable, or with the reason why it will not be.
@@ -35,15 +34,15 @@ pub(crate) type Answering = Box<dyn FnOnce(Result<(), &EngineError>) + Send>;
 /// What a handle asks of the loop.
 pub(crate) enum Request {
     /// Carry these out one after the other; each has its own answer.
-    Commands(Vec<(Command, Reply)>),
+    Commands(Vec<(Command, Reply<Vec<Event>>)>),
     /// Look at the state; the answer waits until what it shows is durable.
     Look(Look),
-    /// Add a job and submit it: one commit for both.
-    Submit(Box<Command>, Reply),
+    /// Queue a job; the answer is its id.
+    Submit(Box<Command>, Reply<Option<JobId>>),
     /// Make a job of history live; the answer is false when the record is out of date.
     Recall(Record, oneshot::Sender<Result<bool, EngineError>>),
     /// Put another policy in place.
-    Swap(Box<PolicyChoice>, SwapReply),
+    Swap(Box<PolicyChoice>, Reply<()>),
     /// Stop.
     Shutdown(Duration, oneshot::Sender<()>),
 }
@@ -60,6 +59,8 @@ pub(crate) struct Loop {
     pub(crate) core: Core<Answering>,
     pub(crate) clock: Clock,
     pub(crate) requests: mpsc::Receiver<Request>,
+    /// The last batch was of several requests.
+    pub(crate) crowded: bool,
     pub(crate) reports: mpsc::Receiver<(NodeId, LinkEvent)>,
     pub(crate) committer: Committer,
     pub(crate) decider: Decider,
@@ -70,8 +71,8 @@ pub(crate) struct Loop {
     /// Why the journal failed, for those who ask later.
     pub(crate) failure: Arc<OnceLock<String>>,
     /// As many as callers that wait.
-    pub(crate) swaps: VecDeque<(Box<PolicyChoice>, SwapReply)>,
-    pub(crate) swapping: Option<SwapReply>,
+    pub(crate) swaps: VecDeque<(Box<PolicyChoice>, Reply<()>)>,
+    pub(crate) swapping: Option<Reply<()>>,
 }
 
 type Shutdown = (Duration, oneshot::Sender<()>);
@@ -95,7 +96,7 @@ impl Loop {
         loop {
             match woken {
                 Woken::Request(None) => return,
-                Woken::Request(Some(request)) => self.requests(request, &mut shutdown),
+                Woken::Request(Some(request)) => self.requests(request, &mut shutdown).await,
                 Woken::Report(None) => return,
                 Woken::Report(Some(report)) => self.reports(report),
                 Woken::Durable(Some(Ok(last))) => self.core.durable(last),
@@ -152,14 +153,27 @@ impl Loop {
 
     // ---- what comes in ----
 
-    fn requests(&mut self, first: Request, shutdown: &mut Option<Shutdown>) {
+    /// Takes the requests that there are, for one batch. Where several came at once the time before, those who have just been answered are
+    /// let run first, as long as that brings more: else most of them would wait for the batch of the few that were faster.
+    async fn requests(&mut self, first: Request, shutdown: &mut Option<Shutdown>) {
         self.request(first, shutdown);
-        for _ in 1..BATCH_MAX {
-            match self.requests.try_recv() {
-                Ok(request) if shutdown.is_none() => self.request(request, shutdown),
-                Ok(_) | Err(_) => return,
+        let mut taken = 1;
+        let mut more = true;
+        while more && taken < BATCH_MAX && shutdown.is_none() {
+            if self.crowded {
+                tokio::task::yield_now().await;
+            }
+            more = false;
+            while taken < BATCH_MAX
+                && shutdown.is_none()
+                && let Ok(request) = self.requests.try_recv()
+            {
+                self.request(request, shutdown);
+                taken += 1;
+                more = self.crowded;
             }
         }
+        self.crowded = taken > 1;
     }
 
     fn request(&mut self, request: Request, shutdown: &mut Option<Shutdown>) {
@@ -171,10 +185,10 @@ impl Loop {
                     self.answer(answer, reply);
                 }
             }
-            Request::Submit(add, reply) => {
-                let answer = self.core.submit(&add, self.clock.now());
-                let answer = answer.map(<[Event]>::to_vec);
-                self.answer(answer, reply);
+            Request::Submit(queue, reply) => {
+                let answer = self.core.command(&queue, self.clock.now());
+                let added = answer.map(|events| events.iter().find_map(|event| event.fact.job()));
+                self.answer(added, reply);
             }
             Request::Recall(record, reply) => {
                 // Not to wait for: what the caller wants of the job comes behind it.
@@ -191,7 +205,7 @@ impl Loop {
         }
     }
 
-    fn answer(&mut self, answer: Result<Vec<Event>, Rejection>, reply: Reply) {
+    fn answer<T: Send + 'static>(&mut self, answer: Result<T, Rejection>, reply: Reply<T>) {
         let answer = answer.map_err(EngineError::Rejected);
         self.core
             .answer(Box::new(move |kept: Result<(), &EngineError>| {
@@ -326,6 +340,11 @@ impl Loop {
                 }
                 // An error means that nobody listens.
                 Effect::Notice(notice) => drop(self.notices.send(notice)),
+                Effect::Happened(_) if self.notices.receiver_count() == 0 => {}
+                Effect::Happened(events) => events.iter().for_each(|event| {
+                    let notice = Notice::Event(Arc::new(event.clone()));
+                    drop(self.notices.send(notice));
+                }),
             }
         }
     }

@@ -1,4 +1,5 @@
-//! The jobs of a state, by id. A copy of all of them costs a pointer each; what is changed afterwards is copied then, once.
+//! The jobs of a state, by id. A copy of all of them costs a pointer for each page of them; what is changed afterwards is copied then,
+//! once.
 
 use std::collections::BTreeMap;
 use std::ops::Index;
@@ -15,7 +16,7 @@ use crate::{Job, JobId};
 /// is a search among few pages. No page is empty.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Jobs {
-    pages: BTreeMap<u32, Page>,
+    pages: BTreeMap<u32, Arc<Page>>,
     len: usize,
 }
 
@@ -23,14 +24,14 @@ const PAGE: u32 = 64;
 
 #[derive(Debug, Clone, PartialEq)]
 struct Page {
-    jobs: Box<[Option<Arc<Job>>; PAGE as usize]>,
+    jobs: [Option<Arc<Job>>; PAGE as usize],
     len: u32,
 }
 
 impl Default for Page {
     fn default() -> Self {
         Page {
-            jobs: Box::new([const { None }; PAGE as usize]),
+            jobs: [const { None }; PAGE as usize],
             len: 0,
         }
     }
@@ -57,13 +58,13 @@ impl Jobs {
 
     pub(crate) fn get_mut(&mut self, id: &JobId) -> Option<&mut Job> {
         let (page, place) = place(*id);
-        let job = self.pages.get_mut(&page)?.jobs[place].as_mut();
-        job.map(Arc::make_mut)
+        let page = Arc::make_mut(self.pages.get_mut(&page)?);
+        page.jobs[place].as_mut().map(Arc::make_mut)
     }
 
     pub(crate) fn insert(&mut self, id: JobId, job: impl Into<Arc<Job>>) {
         let (page, place) = place(id);
-        let page = self.pages.entry(page).or_default();
+        let page = Arc::make_mut(self.pages.entry(page).or_default());
         if page.jobs[place].replace(job.into()).is_none() {
             page.len += 1;
             self.len += 1;
@@ -72,7 +73,7 @@ impl Jobs {
 
     pub(crate) fn remove(&mut self, id: &JobId) -> Option<Arc<Job>> {
         let (number, place) = place(*id);
-        let page = self.pages.get_mut(&number)?;
+        let page = Arc::make_mut(self.pages.get_mut(&number)?);
         let job = page.jobs[place].take()?;
         page.len -= 1;
         self.len -= 1;

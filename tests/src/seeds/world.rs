@@ -423,7 +423,7 @@ impl World {
                     let refusals = &mut self.summary.coverage.refusals;
                     *refusals.entry((&refusal).into()).or_default() += 1;
                 }
-                Effect::Notice(_) => {}
+                Effect::Notice(_) | Effect::Happened(_) => {}
             }
             // Between one of them and the next.
             if self.faults && self.n.once_in(1_500) {
