@@ -802,10 +802,17 @@ fn stuck(state: &State) -> String {
     jobs.collect::<Vec<_>>().join(", ")
 }
 
-/// A policy that doubles what it said and makes the rest up.
+/// A policy that doubles what it said and makes the rest up, which may come first.
 fn nonsense(plan: &mut Plan, state: &State, now: Timestamp, n: &mut Numbers) {
     let doubled = plan.decisions.clone();
     plan.decisions.extend(doubled);
-    let more = (0..n.below(4)).map(|_| proposals::proposal(state, now, n));
-    plan.decisions.extend(more.collect::<Vec<_>>());
+    let more: Vec<_> = (0..n.below(4))
+        .map(|_| proposals::proposal(state, now, n))
+        .collect();
+    let place = if n.once_in(2) {
+        0
+    } else {
+        plan.decisions.len()
+    };
+    plan.decisions.splice(place..place, more);
 }

@@ -76,7 +76,7 @@ fn carelessly(state: &State, id: JobId, n: &mut Numbers) -> Option<Decision> {
         .filter(|job| job.may_start() && n.once_in(2))?;
     let mut decision = start_on(state, job, &|_| true)?;
     if let Decision::Start { shares, .. } = &mut decision
-        && n.once_in(4)
+        && n.once_in(2)
     {
         shares.extend_from_within(..shares.len().min(1));
     }
