@@ -39,6 +39,10 @@ pub(crate) enum Verb {
     Task(remote::Task),
     /// Its nodes: list, take offline and online
     Node(remote::Node),
+    /// Its job templates
+    Template(remote::Template),
+    /// The environment that it gives to every task
+    Env(remote::Env),
     /// Its cluster parameters
     Param(remote::Param),
     /// The journal in a data folder: show its events, check it, make it small
@@ -83,6 +87,9 @@ pub(crate) struct Serve {
     /// Let this group's members use the daemon; their tasks run as the daemon's user
     #[arg(long, value_name = "NAME")]
     pub(crate) group: Option<String>,
+    /// Let this group's members see, cancel, finish and requeue anybody's jobs (JobOperator)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) operators: Option<String>,
     /// Cores to use [default: all that this process may use]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub(crate) cores: Option<u32>,

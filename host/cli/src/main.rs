@@ -20,8 +20,10 @@ mod table;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use crate::args::{Arguments, Verb};
+use crate::failure::Failure;
 
 /// The kernel makes and drops many small things: this allocator does it in half the time of the C library's.
 #[global_allocator]
@@ -31,7 +33,10 @@ fn main() -> ExitCode {
     // A reader that goes away, as in `jobyard … | head`, ends us quietly, as it ends other programs.
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => error.exit(),
+        Err(error) => match usage(&error) {
+            Some(failure) => return end(&failure),
+            None => error.exit(),
+        },
     };
     let result = match arguments.verb {
         Verb::Run(run) => run::main(run, &arguments.common),
@@ -40,15 +45,36 @@ fn main() -> ExitCode {
         Verb::Job(job) => remote::main(&job.data, remote::job::run(job.verb)),
         Verb::Task(task) => remote::main(&task.data, remote::task::run(task.verb)),
         Verb::Node(node) => remote::main(&node.data, remote::node::run(node.verb)),
+        Verb::Template(all) => remote::main(&all.data, remote::template::run(all.verb)),
+        Verb::Env(env) => remote::main(&env.data, remote::env::run(env.verb)),
         Verb::Journal(journal) => journal::main(&journal),
         Verb::NodeProcess(node) => node_process::main(&node, &arguments.common),
         Verb::Param(param) => remote::main(&param.data, remote::param::run(param.verb)),
     };
     match result {
         Ok(code) => code,
-        Err(failure) => {
-            eprintln!("jobyard: {failure}");
-            ExitCode::from(failure.exit_code())
-        }
+        Err(failure) => end(&failure),
     }
+}
+
+fn end(failure: &Failure) -> ExitCode {
+    eprintln!("jobyard: {failure}");
+    ExitCode::from(failure.exit_code())
+}
+
+/// What is wrong with the arguments, on one line as everything else; none for help and the version, which are no errors.
+fn usage(error: &clap::Error) -> Option<Failure> {
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return None;
+    }
+    let text = error.render().to_string();
+    let said = text.lines().take_while(|line| !line.starts_with("Usage:"));
+    let said = said.filter(|line| !line.starts_with("For more information"));
+    let said: Vec<&str> = said
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let said = said.join("; ").replace(":; ", ": ");
+    let said = said.strip_prefix("error: ").unwrap_or(&said);
+    Some(Failure::Input(format!("{said}; see --help")))
 }

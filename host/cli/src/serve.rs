@@ -44,7 +44,11 @@ async fn serve(
     let mut signals = Signals::listen()?;
     let (engine, node) = open_engine(&args, common, &folder).await?;
     let mut failed = watch(engine.notices());
-    let service = Service::listen(folder, engine.clone(), vec![node]).map_err(Failure::input)?;
+    let mut service =
+        Service::listen(folder, engine.clone(), vec![node]).map_err(Failure::input)?;
+    if let Some(group) = &args.operators {
+        service = service.operators(group).map_err(Failure::input)?;
+    }
     ready(&service);
 
     let mut failure = None;

@@ -25,7 +25,7 @@ const RECALLS_MAX: usize = 10_000;
 /// How often it is seen to that history forgets (`TTLCompletedJobs`).
 const PURGE_EVERY: Duration = Duration::from_secs(60);
 /// Jobs that history forgets at a time.
-const PURGE_AT_ONCE: usize = 1_000;
+pub(crate) const PURGE_AT_ONCE: usize = 1_000;
 
 /// Ended jobs in the order of their ends, and what was recalled lately.
 #[derive(Debug)]

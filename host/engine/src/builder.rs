@@ -19,6 +19,7 @@ use crate::filters::{Filters, Loaded, NewFilter};
 use crate::notice::NOTICES_MAX;
 use crate::pass::Decider;
 use crate::run::{Loop, NODE_MESSAGES_MAX, Outbox};
+use crate::waiters::{Waiters, Waking};
 use crate::{BuildError, Engine, builtin};
 
 /// Requests that wait for the loop before callers wait.
@@ -281,6 +282,7 @@ impl Builder {
         let (requests_in, requests) = mpsc::channel(REQUESTS_MAX);
         let (notices, _) = broadcast::channel(NOTICES_MAX);
         let failure = Arc::new(OnceLock::new());
+        let waiters = Waiters::default();
         let engine = Loop {
             core: Core::new(state, sequence, policy, clock.now())
                 .ended_live(self.ended_live)
@@ -296,8 +298,10 @@ impl Builder {
             handles: handles.clone(),
             notices: notices.clone(),
             failure: failure.clone(),
+            waiters: Waking(waiters.clone()),
             swaps: VecDeque::new(),
             swapping: None,
+            told: None,
         };
         // The loop holds a sender itself, so that it does not end where there is no node.
         let _keeps_open = reports_in;
@@ -313,6 +317,7 @@ impl Builder {
             handles,
             failure,
             history,
+            waiters,
         ))
     }
 }
@@ -359,6 +364,22 @@ fn set_up(
     for (spec, _) in nodes {
         if state.node_by_name(&spec.name).is_none() {
             command(state, Command::AddNode(spec.clone()))?;
+        }
+    }
+    // Nodes of this process are here, those that nobody brings are not; node processes are looked for.
+    let here = |name: &str| {
+        let found = nodes.iter().find(|(spec, _)| spec.name == name);
+        match found.map(|(_, carrier)| carrier) {
+            None => Some(false),
+            Some(Carrier::Here(_)) => Some(true),
+            Some(Carrier::Process(_)) => None,
+        }
+    };
+    let known = state.nodes().map(|node| (node.id, here(&node.spec.name)));
+    let known: Vec<_> = known.collect();
+    for (node, here) in known {
+        if let Some(reachable) = here {
+            command(state, Command::SetNodeReachable { node, reachable })?;
         }
     }
     // Nodes of this process begin with nothing, and who is not there any more has nothing: what ran there when the journal was written is lost.

@@ -133,6 +133,8 @@ pub struct Core<A> {
     wake_at: Option<Timestamp>,
     not_before: Option<Timestamp>,
     resend_at: Timestamp,
+    /// Nodes without a connection, and since when.
+    silent: BTreeMap<NodeId, Timestamp>,
     snapshot_at: Sequence,
     archive: Archive,
     asking: Asking,
@@ -161,6 +163,7 @@ impl<A> Core<A> {
             wake_at: None,
             not_before: None,
             resend_at: now + RESEND_EVERY,
+            silent: BTreeMap::new(),
             snapshot_at: sequence,
             archive,
             asking: Asking::default(),
@@ -253,6 +256,8 @@ impl<A> Core<A> {
     /// A node that outlives the engine is connected, for the first time or again, and holds these attempts: it runs them, or knows how they
     /// ended. What it said was started there, and is not among them, went down with it. What it is owed is sent again.
     pub fn connected(&mut self, node: NodeId, holds: &[Execution], now: Timestamp) {
+        self.silent.remove(&node);
+        self.reachable(node, true, now);
         let holds: BTreeSet<Execution> = holds.iter().copied().collect();
         let running = running(&self.state, |run| {
             run.places.first().map(|p| p.node) == Some(node)
@@ -277,12 +282,37 @@ impl<A> Core<A> {
         self.resend();
     }
 
+    /// There is no connection to a node that outlives the engine. If there is none for so long as the cluster's parameters say
+    /// (`HeartbeatInterval`, `InactivityCount`), the node is unreachable and takes no jobs until it is connected.
+    pub fn disconnected(&mut self, node: NodeId, now: Timestamp) {
+        self.silent.entry(node).or_insert(now);
+    }
+
+    fn reachable(&mut self, node: NodeId, reachable: bool, now: Timestamp) {
+        let known = self.state.node(node).is_some();
+        let command = Command::SetNodeReachable { node, reachable };
+        if known && self.command(&command, now).is_err() {
+            unreachable!("a node that is there can be noted to be reachable or not");
+        }
+    }
+
+    /// When a node will have been silent for too long that is not known to be unreachable yet.
+    fn unreachable_at(&self) -> Option<(Timestamp, NodeId)> {
+        let limit = self.state.parameters().unreachable_after();
+        let reachable = |node: &NodeId| self.state.node(*node).is_some_and(|n| !n.unreachable);
+        let silent = self.silent.iter().filter(|(node, _)| reachable(node));
+        silent.map(|(&node, &since)| (since + limit, node)).min()
+    }
+
     /// Does what is due by now.
     pub fn tick(&mut self, now: Timestamp) {
         if self.state.next_due().is_some_and(|due| due <= now)
             && self.command(&Command::Tick, now).is_err()
         {
             unreachable!("a tick is never refused");
+        }
+        while let Some((_, node)) = self.unreachable_at().filter(|(at, _)| *at <= now) {
+            self.reachable(node, false, now);
         }
         let excess = self.archive.excess();
         if !excess.is_empty() && self.command(&Command::ArchiveJobs(excess), now).is_err() {
@@ -299,6 +329,9 @@ impl<A> Core<A> {
         let mut alarm = self.resend_at;
         if let Some(due) = self.state.next_due() {
             alarm = alarm.min(due);
+        }
+        if let Some((at, _)) = self.unreachable_at() {
+            alarm = alarm.min(at);
         }
         if !self.asked {
             let pass = match (self.wake_at, self.not_before) {
@@ -549,6 +582,34 @@ mod tests {
     use jobyard_kernel::{Actor, JobId, JobSpec, NodeSpec};
 
     use super::*;
+
+    #[test]
+    fn a_node_that_is_silent_for_too_long_is_unreachable() {
+        let at = |seconds: u64| Timestamp(seconds * 1_000_000);
+        let mut core = Core::<()>::new(State::new(), 0, "some".into(), at(0));
+        let node = NodeSpec {
+            name: "n1".into(),
+            ..NodeSpec::default()
+        };
+        core.command(&Command::AddNode(node), at(0)).unwrap();
+        let node = NodeId(1);
+        core.disconnected(node, at(1));
+        // Said again with another reason: it counts from the first time.
+        core.disconnected(node, at(60));
+        let takes_jobs = |core: &Core<()>| core.state().node(node).unwrap().takes_jobs();
+        for seconds in [30, 60, 90] {
+            core.tick(at(seconds));
+            assert!(takes_jobs(&core), "after {seconds} s");
+        }
+        assert_eq!(core.alarm(), at(91), "3 times 30 s");
+        core.tick(at(91));
+        assert!(!takes_jobs(&core));
+        assert!(core.alarm() > at(91));
+        core.connected(node, &[], at(200));
+        assert!(takes_jobs(&core));
+        core.tick(at(400));
+        assert!(takes_jobs(&core));
+    }
 
     #[test]
     fn a_promise_for_the_moment_of_the_question_is_one_for_now() {

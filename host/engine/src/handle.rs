@@ -7,16 +7,17 @@ use std::time::Duration;
 use jobyard_journal::history::Page;
 use jobyard_journal::{History, JournalError, Query, Record};
 use jobyard_kernel::{
-    Actor, Command, Event, Execution, Fact, JobId, JobSpec, JobState, Manner, Rejection, State,
-    TaskId, TaskSpec, Timestamp,
+    Actor, Command, Event, Execution, JobId, JobSpec, JobState, Manner, Rejection, State, TaskId,
+    TaskSpec, Timestamp,
 };
 use jobyard_node::NodeLink;
 use jobyard_plugin::recovery::PolicyChoice;
 use jobyard_plugin::{Limits, PluginHost, World};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use crate::archive::SharedHistory;
+use crate::archive::{PURGE_AT_ONCE, SharedHistory};
 use crate::run::{Answering, Request};
+use crate::waiters::{Waiter, Waiters};
 use crate::{Builder, EngineError, JobView, Notice, Notices, Stats};
 
 /// A running engine. May be cloned; when the last handle is dropped the engine stops and the nodes of this process
@@ -29,6 +30,7 @@ pub struct Engine {
     nodes: Vec<NodeLink>,
     failure: Arc<OnceLock<String>>,
     history: SharedHistory,
+    waiters: Waiters,
 }
 
 impl Engine {
@@ -44,6 +46,7 @@ impl Engine {
         nodes: Vec<NodeLink>,
         failure: Arc<OnceLock<String>>,
         history: SharedHistory,
+        waiters: Waiters,
     ) -> Self {
         Engine {
             requests,
@@ -52,6 +55,7 @@ impl Engine {
             nodes,
             failure,
             history,
+            waiters,
         }
     }
 
@@ -89,6 +93,48 @@ impl Engine {
             }
         }
         results
+    }
+
+    /// Carries out a command that is made of the state as it is at that moment: nothing comes in between. It is made again where the job
+    /// that it needs has to come from history first.
+    ///
+    /// # Errors
+    /// As [`Engine::command`], and what `make` refuses.
+    pub async fn command_of(
+        &self,
+        make: impl Fn(&State) -> Result<Command, Rejection> + Clone + Send + 'static,
+    ) -> Result<Vec<Event>, EngineError> {
+        loop {
+            let (reply, answer) = oneshot::channel();
+            let request = Request::Made(Box::new(make.clone()), reply);
+            let sent = self.requests.send(request).await;
+            sent.map_err(|_| self.stopped())?;
+            match answer.await.unwrap_or_else(|_| Err(self.stopped())) {
+                Err(EngineError::Rejected(Rejection::UnknownJob(id))) => {
+                    if !self.recall(id).await? {
+                        return Err(Rejection::UnknownJob(id).into());
+                    }
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Lets history forget all jobs that ended before a time. Those that are live are purged with `Command::PurgeJobs`, which also
+    /// says who may.
+    ///
+    /// # Errors
+    /// History cannot be read, or the engine has stopped.
+    pub async fn purge_history(&self, ended_before: Timestamp) -> Result<(), EngineError> {
+        loop {
+            let bound = self
+                .read_history(move |history| history.purge_bound(ended_before, PURGE_AT_ONCE))
+                .await?;
+            let Some(ended_before) = bound else {
+                return Ok(());
+            };
+            self.command(Command::PurgeHistory { ended_before }).await?;
+        }
     }
 
     async fn ask(&self, commands: Vec<Command>) -> Vec<Result<Vec<Event>, EngineError>> {
@@ -367,23 +413,23 @@ impl Engine {
     /// # Errors
     /// There is none of that id, or the engine has stopped.
     pub async fn wait(&self, id: JobId) -> Result<JobView, EngineError> {
-        let mut notices = self.notices();
         loop {
+            let mut waiter = self.waiters.join(id, true);
             let ended =
                 move |state: &State, _: &Stats| state.job(id).map(|job| job.state().is_ended());
             // One that is not live any more may be in history.
             if self.look(ended).await?.unwrap_or(true) {
                 return self.job(id).await;
             }
-            loop {
-                match notices.next().await {
-                    Some(Ok(Notice::Event(event))) if may_end(&event.fact, id) => break,
-                    Some(Ok(_)) => {}
-                    Some(Err(_)) => break,
-                    None => return Err(EngineError::Stopped),
-                }
+            if !waiter.woken().await {
+                return Err(self.stopped());
             }
         }
+    }
+
+    /// Says whether anything happens to a job from now on: cheaper than to look again and again.
+    pub fn watch(&self, id: JobId) -> Waiter {
+        self.waiters.join(id, false)
     }
 
     /// The state of a job.
@@ -468,16 +514,4 @@ impl Engine {
             let _ = is_done.await;
         }
     }
-}
-
-fn may_end(fact: &Fact, id: JobId) -> bool {
-    let ends = matches!(
-        fact,
-        Fact::JobEnded { .. }
-            | Fact::JobInvalid { .. }
-            | Fact::JobRejected { .. }
-            | Fact::JobPurged { .. }
-            | Fact::JobDeleted { .. }
-    );
-    ends && fact.job() == Some(id)
 }

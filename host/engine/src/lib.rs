@@ -63,6 +63,7 @@ mod notice;
 mod pass;
 mod run;
 mod view;
+mod waiters;
 
 pub use builder::{Builder, LocalNode};
 pub use error::{BuildError, EngineError};
@@ -78,3 +79,4 @@ pub use jobyard_plugin as plugin;
 pub use many::{JobFilter, NewJob};
 pub use notice::{Lagged, Notice, Notices, Stats};
 pub use view::{AllocationView, CountsView, JobView, OutcomeView, TaskView, WaitingView, rfc3339};
+pub use waiters::Waiter;

@@ -11,13 +11,18 @@ use crate::core::Decided;
 
 /// What the loop asks of the policy.
 pub(crate) enum Ask {
-    /// One pass.
-    Pass { now: Instant, changes: Changes },
+    /// One pass, with the cluster's parameters by name where they are others than before.
+    Pass {
+        now: Instant,
+        changes: Changes,
+        parameters: Option<Vec<(String, String)>>,
+    },
     /// Another policy, or other settings; the pass that comes with it counts.
     Swap {
         now: Instant,
         everything: Changes,
         choice: Box<PolicyChoice>,
+        parameters: Option<Vec<(String, String)>>,
     },
 }
 
@@ -42,22 +47,36 @@ impl Decider {
         let work = move || {
             while let Some(ask) = inbox.blocking_recv() {
                 let (outcome, swap) = match ask {
-                    Ask::Pass { now, changes } => (slot.schedule(now, changes), None),
+                    Ask::Pass {
+                        now,
+                        changes,
+                        parameters,
+                    } => {
+                        let told = parameters.map(|parameters| slot.follow(parameters, now));
+                        (pass(&mut slot, told, now, changes), None)
+                    }
                     Ask::Swap {
                         now,
                         everything,
                         choice,
-                    } => match slot.swap(*choice, now, everything) {
-                        Ok(outcome) => (outcome, Some(Ok(()))),
-                        // The old policy still decides, in a new instance that is to be told everything.
-                        Err(error) => {
-                            let outcome = PassOutcome {
-                                needs_snapshot: true,
-                                ..PassOutcome::default()
-                            };
-                            (outcome, Some(Err(error)))
+                        parameters,
+                    } => {
+                        if let Some(parameters) = parameters {
+                            // What the old policy makes of them matters no more.
+                            drop(slot.follow(parameters, now));
                         }
-                    },
+                        match slot.swap(*choice, now, everything) {
+                            Ok(outcome) => (outcome, Some(Ok(()))),
+                            // The old policy still decides, in a new instance that is to be told everything.
+                            Err(error) => {
+                                let outcome = PassOutcome {
+                                    needs_snapshot: true,
+                                    ..PassOutcome::default()
+                                };
+                                (outcome, Some(Err(error)))
+                            }
+                        }
+                    }
                 };
                 let fitting =
                     |(name, value): &(String, String)| name == "arrivals" && value == "fitting";
@@ -77,5 +96,29 @@ impl Decider {
             .spawn(work)
             .map_err(BuildError::Thread)?;
         Ok(Decider { asks, answers })
+    }
+}
+
+/// A pass of a policy that was told the cluster's parameters before, or not.
+fn pass(
+    slot: &mut PolicySlot,
+    told: Option<PassOutcome>,
+    now: Instant,
+    changes: Changes,
+) -> PassOutcome {
+    match told {
+        None => slot.schedule(now, changes),
+        // The instance that these changes were for is gone.
+        Some(told) if told.needs_snapshot => told,
+        Some(mut told) => {
+            let mut outcome = slot.schedule(now, changes);
+            told.faults.append(&mut outcome.faults);
+            told.log.append(&mut outcome.log);
+            PassOutcome {
+                faults: told.faults,
+                log: told.log,
+                ..outcome
+            }
+        }
     }
 }

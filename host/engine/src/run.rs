@@ -6,7 +6,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jobyard_journal::{JournalError, Record};
-use jobyard_kernel::{Command, Event, JobId, NodeId, Rejection, State, ToNode};
+use jobyard_kernel::{
+    Command, Event, JobId, NodeId, Parameter, Parameters, Rejection, State, ToNode,
+};
 use jobyard_node::{LinkEvent, NodeLink};
 use jobyard_plugin::Answered;
 use jobyard_plugin::recovery::PolicyChoice;
@@ -18,6 +20,7 @@ use crate::commit::{Committer, Durable, Gone};
 use crate::core::{Core, Effect};
 use crate::filters::{Filters, Said};
 use crate::pass::{Answer, Ask, Decider};
+use crate::waiters::Waking;
 use crate::{EngineError, Notice, Stats};
 
 /// Requests and reports that are handled before the batch goes to the journal.
@@ -28,6 +31,8 @@ pub(crate) const NODE_MESSAGES_MAX: usize = 1_024;
 type Reply<T> = oneshot::Sender<Result<T, EngineError>>;
 /// Looks at once; what it returns gives the answer.
 type Look = Box<dyn FnOnce(&State, &Stats) -> Answering + Send>;
+/// Makes a command of the state.
+type Make = Box<dyn FnOnce(&State) -> Result<Command, Rejection> + Send>;
 /// Called when what it answers is durable, or with the reason why it will not be.
 pub(crate) type Answering = Box<dyn FnOnce(Result<(), &EngineError>) + Send>;
 
@@ -35,6 +40,8 @@ pub(crate) type Answering = Box<dyn FnOnce(Result<(), &EngineError>) + Send>;
 pub(crate) enum Request {
     /// Carry these out one after the other; each has its own answer.
     Commands(Vec<(Command, Reply<Vec<Event>>)>),
+    /// Carry out what comes of the state as it is.
+    Made(Make, Reply<Vec<Event>>),
     /// Look at the state; the answer waits until what it shows is durable.
     Look(Look),
     /// Queue a job; the answer is its id.
@@ -70,9 +77,13 @@ pub(crate) struct Loop {
     pub(crate) notices: broadcast::Sender<Notice>,
     /// Why the journal failed, for those who ask later.
     pub(crate) failure: Arc<OnceLock<String>>,
+    /// Who waits for the end of a job.
+    pub(crate) waiters: Waking,
     /// As many as callers that wait.
     pub(crate) swaps: VecDeque<(Box<PolicyChoice>, Reply<()>)>,
     pub(crate) swapping: Option<Reply<()>>,
+    /// The cluster's parameters as the policy knows them, if it does.
+    pub(crate) told: Option<Parameters>,
 }
 
 type Shutdown = (Duration, oneshot::Sender<()>);
@@ -185,6 +196,14 @@ impl Loop {
                     self.answer(answer, reply);
                 }
             }
+            Request::Made(make, reply) => {
+                let now = self.clock.now();
+                let answer = match make(self.core.state()) {
+                    Ok(command) => self.core.command(&command, now).map(<[Event]>::to_vec),
+                    Err(rejection) => Err(rejection),
+                };
+                self.answer(answer, reply);
+            }
             Request::Submit(queue, reply) => {
                 let answer = self.core.command(&queue, self.clock.now());
                 let added = answer.map(|events| events.iter().find_map(|event| event.fact.job()));
@@ -232,7 +251,10 @@ impl Loop {
                 let held = holds.len();
                 format!("connected to its process {process}, which holds {held} pieces of work")
             }
-            LinkEvent::Disconnected { why } => format!("no connection to its process: {why}"),
+            LinkEvent::Disconnected { why } => {
+                self.core.disconnected(node, now);
+                format!("no connection to its process: {why}")
+            }
         };
         let name = self.core.state().node(node).map(|n| n.spec.name.clone());
         let node = name.unwrap_or_default();
@@ -252,16 +274,30 @@ impl Loop {
                 now: now.as_instant(),
                 everything: self.core.everything(now),
                 choice,
+                parameters: self.parameters(),
             }
         } else {
             let Some(changes) = self.core.pass(now) else {
                 return;
             };
-            let now = now.as_instant();
-            Ask::Pass { now, changes }
+            Ask::Pass {
+                now: now.as_instant(),
+                changes,
+                parameters: self.parameters(),
+            }
         };
         // There is room for one, and none is in flight. If its thread has ended, `answers` says so.
         let _ = self.decider.asks.try_send(ask);
+    }
+
+    /// The cluster's parameters, where the policy has not been told as they are.
+    fn parameters(&mut self) -> Option<Vec<(String, String)>> {
+        let parameters = self.core.state().parameters();
+        if self.told.as_ref() == Some(parameters) {
+            return None;
+        }
+        self.told = Some(parameters.clone());
+        Some(Parameter::all(parameters))
     }
 
     fn policy_answered(&mut self, answer: Answer) {
@@ -340,11 +376,15 @@ impl Loop {
                 }
                 // An error means that nobody listens.
                 Effect::Notice(notice) => drop(self.notices.send(notice)),
-                Effect::Happened(_) if self.notices.receiver_count() == 0 => {}
-                Effect::Happened(events) => events.iter().for_each(|event| {
-                    let notice = Notice::Event(Arc::new(event.clone()));
-                    drop(self.notices.send(notice));
-                }),
+                Effect::Happened(events) => {
+                    self.waiters.0.note(&events);
+                    if self.notices.receiver_count() > 0 {
+                        events.iter().for_each(|event| {
+                            let notice = Notice::Event(Arc::new(event.clone()));
+                            drop(self.notices.send(notice));
+                        });
+                    }
+                }
             }
         }
     }

@@ -1,8 +1,9 @@
 //! A job as people and programs see it: plain data, ready for JSON.
 
 use jiff::Timestamp as Rfc3339;
+use jobyard_journal::history::Summary;
 use jobyard_kernel::{
-    DEFAULT_TEMPLATE, Job, JobId, Phase, State, Task, TaskId, TaskKind, TaskState, Timestamp,
+    DEFAULT_TEMPLATE, Job, JobId, Phase, State, Task, TaskId, TaskKind, TaskState, Timestamp, Unit,
 };
 use serde::{Deserialize, Serialize};
 
@@ -22,11 +23,17 @@ pub struct JobView {
     /// The job template that it was made from.
     #[serde(default)]
     pub template: String,
+    /// What the work is for.
+    #[serde(default)]
+    pub project: String,
     /// 0 to 4000.
     pub priority: u32,
-    /// Cores that it starts with at least.
+    /// What its minimum and maximum count: `core`, `socket`, `node` or `gpu`; empty where that is not known.
+    #[serde(default)]
+    pub unit: String,
+    /// Cores, or what else it counts, that it starts with at least; 0 where that is not known.
     pub min_cores: u32,
-    /// Cores that it is given at most.
+    /// Cores, or what else it counts, that it is given at most; 0 where that is not known.
     pub max_cores: u32,
     /// What it holds, by node.
     pub allocation: Vec<AllocationView>,
@@ -162,9 +169,26 @@ impl JobView {
                 "" => DEFAULT_TEMPLATE.into(),
                 name => name.into(),
             },
+            project: job.spec.project.clone(),
             priority: job.spec.priority,
-            min_cores: job.min,
-            max_cores: job.max,
+            unit: match job.spec.unit {
+                Unit::Core => "core",
+                Unit::Socket => "socket",
+                Unit::Node => "node",
+                Unit::Gpu => "gpu",
+            }
+            .into(),
+            // Before it is validated, what it asks for itself.
+            min_cores: if job.max == 0 {
+                job.spec.min.unwrap_or(0)
+            } else {
+                job.min
+            },
+            max_cores: if job.max == 0 {
+                job.spec.max.unwrap_or(0)
+            } else {
+                job.max
+            },
             allocation: job
                 .shares
                 .iter()
@@ -193,6 +217,47 @@ impl JobView {
                 finished: job.counts.finished,
                 failed: job.counts.failed,
                 canceled: job.counts.canceled,
+            },
+            tasks: Vec::new(),
+        }
+    }
+}
+
+impl JobView {
+    /// A job of history as a list of them shows it: not what it ran on, nor what it counts.
+    pub fn of_summary(job: &Summary) -> JobView {
+        let time = |at: Option<Timestamp>| at.map(rfc3339);
+        let [finished, failed, canceled] = job.instances;
+        JobView {
+            id: job.id.0,
+            name: job.name.clone(),
+            owner: job.owner.clone(),
+            state: job.state.to_string(),
+            status: job.state.status() as u32,
+            template: String::new(),
+            project: job.project.clone(),
+            priority: job.priority,
+            unit: String::new(),
+            min_cores: 0,
+            max_cores: 0,
+            allocation: Vec::new(),
+            created: Some(rfc3339(job.created)),
+            submitted: time(job.submitted),
+            started: time(job.started),
+            ended: Some(rfc3339(job.ended)),
+            hold_until: None,
+            error_message: job.error.clone(),
+            error_code: job.error_code,
+            waiting: None,
+            expected_start: None,
+            requeue_count: job.requeues,
+            counts: CountsView {
+                configuring: 0,
+                queued: 0,
+                running: 0,
+                finished,
+                failed,
+                canceled,
             },
             tasks: Vec::new(),
         }

@@ -62,6 +62,18 @@ pub enum JournalError {
         /// Where and how.
         what: String,
     },
+    /// An event that is whole and cannot have happened after those before it.
+    #[error(
+        "event {number} ({kind}) does not fit what the events before it say: {what}; put back a copy of the data folder, or use the version that wrote it"
+    )]
+    DoesNotFit {
+        /// The event.
+        number: Sequence,
+        /// What it says happened.
+        kind: &'static str,
+        /// What it takes for granted.
+        what: String,
+    },
     /// An event or a snapshot of another version that cannot be understood.
     #[error("{}: {place}: {error}", .path.display())]
     Format {

@@ -74,10 +74,38 @@ pub fn replay(journal: &dyn Journal) -> Result<State, JournalError> {
         if events.is_empty() {
             break;
         }
-        at += events.len() as Sequence;
-        events.iter().for_each(|event| state.apply(event));
+        at = apply(&mut state, at, &events)?;
     }
     Ok(state)
+}
+
+/// Applies events that were read, the first of which has the number after `at`; the number of the last.
+///
+/// `State::apply` asserts what the kernel's own events keep. Checksums let only those through that were written so, but not whether
+/// it was this kernel that wrote them: what does not fit is refused by its number, and the state is not to be used any more. (A program
+/// that is built to abort at a panic ends there.)
+fn apply(state: &mut State, at: Sequence, events: &[Event]) -> Result<Sequence, JournalError> {
+    let mut number = at;
+    let mut kind = "";
+    let run = || {
+        for event in events {
+            number += 1;
+            kind = (&event.fact).into();
+            state.apply(event);
+        }
+    };
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)) {
+        Ok(()) => Ok(number),
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+            Err(JournalError::DoesNotFit {
+                number,
+                kind,
+                what: text.unwrap_or_default(),
+            })
+        }
+    }
 }
 
 /// Events that are read at a time in a replay.

@@ -35,6 +35,11 @@ pub const NODE_CLOSED: u32 = 1;
 /// `node.state`: is to be forgotten.
 pub const NODE_GONE: u32 = 2;
 
+/// The column of candidate sets that says of which other set one is a part.
+pub const COLUMN_PART_OF: &str = "set.part-of";
+/// The column of nodes that says how many whole sockets are free.
+pub const COLUMN_FREE_SOCKETS: &str = "node.free-sockets";
+
 /// What a job asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "documented once, in wit/policy.wit")]

@@ -103,6 +103,13 @@ pub enum Fact {
         /// What it is now.
         state: NodeState,
     },
+    /// A node was not heard of for too long, or can be reached again.
+    NodeReachable {
+        /// Which.
+        node: NodeId,
+        /// Whether it can be.
+        reachable: bool,
+    },
     /// A node is in these groups now.
     NodeGroupsSet {
         /// Which.
@@ -458,6 +465,7 @@ impl Fact {
             | Fact::TemplateRemoved { .. }
             | Fact::NodeAdded { .. }
             | Fact::NodeStateChanged { .. }
+            | Fact::NodeReachable { .. }
             | Fact::NodeGroupsSet { .. }
             | Fact::HistoryPurged { .. } => None,
             Fact::JobAdded { job, .. }

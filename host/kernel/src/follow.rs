@@ -385,7 +385,13 @@ fn dispatch(state: &State, job: &Job) -> Vec<Dispatch> {
                 return works;
             }
             let before: u32 = total;
-            let places = place(&mut rooms[used_up..], task, &mut total);
+            let places = match task.spec.exclusive {
+                false => place(&mut rooms[used_up..], task, &mut total),
+                true => match place_alone(&mut rooms[used_up..], task, &mut total) {
+                    Some(places) => places,
+                    None => return works,
+                },
+            };
             debug_assert!(total < before, "a task of no units");
             used_up += rooms[used_up..]
                 .iter()
@@ -426,6 +432,27 @@ fn rooms<'a>(state: &'a State, job: &Job) -> Vec<Room<'a>> {
     let idle = job.idle.iter().filter_map(|&id| state.node(id));
     let rooms = idle.map(|node| Room::of_share(job.spec.unit, node, &job.shares[&node.id]));
     rooms.filter(|room| room.units() > 0).collect()
+}
+
+/// Takes nodes for one instance of an exclusive task: all that the job has of the first ones on which nothing runs, as many as
+/// it takes to reach the minimum, and on to the maximum. None where there are too few such nodes.
+fn place_alone(rooms: &mut [Room<'_>], task: &Task, total: &mut u32) -> Option<Vec<Grant>> {
+    let idle: u32 = (rooms.iter().filter(|room| room.is_whole()).map(Room::units)).sum();
+    if idle < task.spec.min {
+        return None;
+    }
+    let mut places = Vec::new();
+    let mut units = 0;
+    for room in rooms.iter_mut().filter(|room| room.is_whole()) {
+        // What goes beyond the maximum is for nobody else: but no node more than that.
+        if units >= task.spec.max {
+            break;
+        }
+        units += room.units();
+        *total -= room.units();
+        places.push(room.take(room.units()));
+    }
+    Some(places)
 }
 
 /// Takes units for one instance: on the first node that has its maximum, else on the first that has its minimum,

@@ -460,7 +460,7 @@ impl JobError {
             JobError::CanceledByUser { .. } | JobError::FinishedByUser { .. } => 0x8004_0201,
             JobError::RuntimeExpired { .. } => 0x8004_09D5,
             JobError::TaskFailed { .. } => 0x8004_09DC,
-            JobError::Invalid(_) => 0x8004_05E8,
+            JobError::Invalid(invalid) => invalid.code(),
             JobError::NodePrepareFailed { .. } => 0x8004_09E8,
             JobError::RequeueLimit { .. } => 0x8004_0610,
             JobError::NodesLost { .. } => 0x8004_09DB,

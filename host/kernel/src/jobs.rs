@@ -96,6 +96,13 @@ impl Jobs {
         jobs.skip_while(move |job| job.id <= id)
     }
 
+    /// Those with an id below this one, the highest first.
+    pub(crate) fn before(&self, id: JobId) -> impl Iterator<Item = &Job> {
+        let pages = self.pages.range(..=place(id).0).rev();
+        let jobs = pages.flat_map(|(_, page)| page.jobs.iter().rev().flatten().map(Arc::as_ref));
+        jobs.skip_while(move |job| job.id >= id)
+    }
+
     /// To be kept beyond the state's next change.
     pub(crate) fn shared(&self, id: JobId) -> Option<Arc<Job>> {
         self.pointer(id).cloned()

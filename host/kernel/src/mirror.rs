@@ -3,13 +3,13 @@
 //! Not part of the state: each instance (active, shadow, simulated) has its own. Feed it every event after `apply`; a new
 //! one, or one after `forget`, tells everything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    ALLOCATION_ENDING, ALLOCATION_RUNNING, AllocationRow, CandidateSet, Changes, Event, Fact,
-    JOB_CAN_GROW, JOB_CAN_PREEMPT, JOB_CAN_SHRINK, JOB_EXCLUSIVE, JOB_SINGLE_NODE, Job, JobId,
-    JobKind, JobRow, NODE_CLOSED, NODE_GONE, NODE_USABLE, Node, NodeId, NodeRow, NodeState, Phase,
-    SetId, SetRow, Share, State,
+    ALLOCATION_ENDING, ALLOCATION_RUNNING, AllocationRow, COLUMN_FREE_SOCKETS, COLUMN_PART_OF,
+    CandidateSet, Changes, Column, ColumnValues, Event, Fact, JOB_CAN_GROW, JOB_CAN_PREEMPT,
+    JOB_CAN_SHRINK, JOB_EXCLUSIVE, JOB_SINGLE_NODE, Job, JobId, JobKind, JobRow, NODE_CLOSED,
+    NODE_GONE, NODE_USABLE, Node, NodeId, NodeRow, Phase, SetId, SetRow, Share, State, Unit,
 };
 
 /// Follows the events on behalf of one policy instance.
@@ -22,15 +22,39 @@ pub struct Mirror {
     nodes: Vec<NodeId>,
     /// Sets that were told, and which version of each.
     sets: BTreeMap<SetId, u32>,
+    /// Parts that were told, by what they are part of.
+    parts: BTreeMap<SetId, Vec<SetId>>,
+    /// How many were ever told: their ids count down from the largest, where sets' own never come.
+    last_part: u32,
+    /// Whether a job that counts sockets was told: then nodes are told with their free ones.
+    sockets: Sockets,
     /// A node came, or is in other groups: sets may be others.
     sets_moved: bool,
     /// Sets that had ever gone when `sets` was last compared with the state's.
     gone_sets: u32,
+    /// The cluster's parameters were set, and a policy may follow them.
+    parameters_set: bool,
+    /// No running job that was ever told has a lower priority; none was told when none.
+    lowest_running: Option<u32>,
     /// The least that one of the jobs wants which have just been queued; of use as long as nothing else has changed.
     least_arrival: Option<u64>,
+    /// The highest priority that one of those has.
+    highest_arrival: u32,
     /// Nodes of which something is withheld for a job until its activation filters have answered, as was told.
     withheld: BTreeMap<JobId, Vec<NodeId>>,
     other: bool,
+}
+
+/// Whether free sockets are told. Most clusters have nobody who counts in sockets, and then it is not worth counting them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Sockets {
+    /// No: nobody asked for one.
+    #[default]
+    Untold,
+    /// From now on: all nodes have to be told again.
+    Due,
+    /// With each node.
+    Told,
 }
 
 /// What of a job an instance has to be told. The more comes last.
@@ -58,8 +82,8 @@ impl Mirror {
         }
         match &event.fact {
             Fact::NodeGroupsSet { .. } => self.sets_moved = true,
-            Fact::ParametersSet(_)
-            | Fact::JobPreempted { .. }
+            Fact::ParametersSet(_) => self.parameters_set = true,
+            Fact::JobPreempted { .. }
             | Fact::TemplateSet(_)
             | Fact::TemplateRemoved { .. }
             | Fact::JobAdded { .. }
@@ -79,13 +103,17 @@ impl Mirror {
             Fact::JobValidated { job, min, .. } => {
                 let least = self.least_arrival.unwrap_or(u64::MAX);
                 self.least_arrival = Some(least.min(u64::from(*min)));
+                let priority = state.job(*job).map_or(0, |job| job.spec.priority);
+                self.highest_arrival = self.highest_arrival.max(priority);
                 self.jobs.push((*job, Changed::All));
             }
             Fact::NodeAdded { node, .. } => {
                 self.sets_moved = true;
                 self.node(*node);
             }
-            Fact::NodeStateChanged { node, .. } => self.node(*node),
+            Fact::NodeStateChanged { node, .. } | Fact::NodeReachable { node, .. } => {
+                self.node(*node);
+            }
             Fact::JobStarted { job, grants } | Fact::JobGrown { job, grants } => {
                 self.job(*job, Changed::Allocation);
                 grants.iter().for_each(|grant| self.node(grant.node));
@@ -165,18 +193,25 @@ impl Mirror {
 
     /// Whether anything was noted since the last `take`.
     pub fn has_changes(&self) -> bool {
-        !self.told || self.sets_moved || !self.jobs.is_empty() || !self.nodes.is_empty()
+        !self.told
+            || self.parameters_set
+            || self.sets_moved
+            || !self.jobs.is_empty()
+            || !self.nodes.is_empty()
     }
 
-    /// Whether all that is new are jobs that do not fit into the cores that are free: then a policy with the trait
-    /// `arrivals` = `fitting` need not be asked.
+    /// Whether all that is new are jobs that do not fit into the cores that are free, nor have a higher priority than a running
+    /// job: then a policy with the trait `arrivals` = `fitting` need not be asked.
     pub fn only_arrivals_that_do_not_fit(&self, state: &State) -> bool {
-        if self.other || self.sets_moved || !self.told {
+        if self.other || self.parameters_set || self.sets_moved || !self.told {
             return false;
         }
         let Some(mut wanted) = self.least_arrival else {
             return true;
         };
+        if (self.lowest_running).is_some_and(|lowest| self.highest_arrival > lowest) {
+            return false;
+        }
         let mut usable = state.nodes().filter(|n| is_usable(n));
         !usable.any(|node| {
             wanted = wanted.saturating_sub(u64::from(node.usable_cores()));
@@ -195,8 +230,10 @@ impl Mirror {
             for job in state.jobs() {
                 self.tell_job(state, job, Changed::All, &mut changes);
             }
+            self.tell_sockets(state, &mut changes);
             return changes;
         }
+        self.parameters_set = false;
         let mut nodes = std::mem::take(&mut self.nodes);
         nodes.sort_unstable();
         nodes.dedup();
@@ -227,19 +264,23 @@ impl Mirror {
         }
         jobs.clear();
         self.jobs = jobs;
-        self.least_arrival = None;
+        (self.least_arrival, self.highest_arrival) = (None, 0);
         self.other = false;
         let gone_sets = state.gone_sets();
         if std::mem::replace(&mut self.gone_sets, gone_sets) != gone_sets {
             let gone = self
                 .sets
                 .extract_if(.., |id, _| !state.sets.contains_key(id));
-            changes.sets.extend(gone.map(|(id, _)| SetRow {
-                id,
-                nodes: Vec::new(),
-            }));
+            for (id, _) in gone {
+                let parts = self.parts.remove(&id).unwrap_or_default();
+                for id in parts.into_iter().chain([id]) {
+                    let nodes = Vec::new();
+                    push_set(&mut changes, SetRow { id, nodes }, SetId(0));
+                }
+            }
         }
         self.tell_changed_sets(state, &mut changes);
+        self.tell_sockets(state, &mut changes);
         changes
     }
 
@@ -250,13 +291,18 @@ impl Mirror {
         if let Some(set) = state.sets.get(&job.candidates)
             && self.sets.insert(job.candidates, set.version) != Some(set.version)
         {
-            push_set(changes, job.candidates, set);
+            self.tell_set(state, job.candidates, set, changes);
         }
         if changed == Changed::All || job.phase == Phase::Queued {
+            if job.spec.unit == Unit::Socket && self.sockets == Sockets::Untold {
+                self.sockets = Sockets::Due;
+            }
             push_job(changes, job);
         }
         let withheld = withheld(job);
         if job.phase != Phase::Queued || !withheld.is_empty() {
+            let lowest = self.lowest_running.unwrap_or(u32::MAX);
+            self.lowest_running = Some(lowest.min(job.spec.priority));
             push_allocation(changes, job);
         }
         if !withheld.is_empty() {
@@ -269,17 +315,66 @@ impl Mirror {
         if !std::mem::take(&mut self.sets_moved) {
             return;
         }
-        for (id, told) in &mut self.sets {
-            if let Some(set) = state.sets.get(id).filter(|set| set.version != *told) {
-                *told = set.version;
-                push_set(changes, *id, set);
+        let moved = |(&id, &told): (&SetId, &u32)| {
+            let set = state.sets.get(&id)?;
+            // Its parts may be others though all of them together are the same.
+            (set.version != told || self.parts.contains_key(&id)).then_some((id, set))
+        };
+        let moved: Vec<_> = self.sets.iter().filter_map(moved).collect();
+        for (id, set) in moved {
+            self.sets.insert(id, set.version);
+            self.tell_set(state, id, set, changes);
+        }
+    }
+
+    /// A set, and behind it its parts.
+    fn tell_set(&mut self, state: &State, id: SetId, set: &CandidateSet, changes: &mut Changes) {
+        let nodes = set.nodes.clone();
+        push_set(changes, SetRow { id, nodes }, SetId(0));
+        let groups = set.selector.uniform_groups().map_or(0, <[String]>::len);
+        if groups == 0 {
+            return;
+        }
+        let last = &mut self.last_part;
+        let parts = self.parts.entry(id).or_insert_with(|| {
+            let first = *last + 1;
+            *last += groups as u32;
+            (first..=*last).map(|n| SetId(u32::MAX - n)).collect()
+        });
+        for (at, &part) in parts.iter().enumerate() {
+            let nodes = set.selector.part(at).nodes(state.nodes());
+            push_set(changes, SetRow { id: part, nodes }, id);
+        }
+    }
+
+    /// The free sockets of the nodes in `changes`, once somebody counts in sockets; the first time of all nodes.
+    fn tell_sockets(&mut self, state: &State, changes: &mut Changes) {
+        match self.sockets {
+            Sockets::Untold => return,
+            Sockets::Due => {
+                self.sockets = Sockets::Told;
+                let told: BTreeSet<NodeId> = changes.nodes.iter().map(|row| row.id).collect();
+                let rest = state.nodes().filter(|node| !told.contains(&node.id));
+                rest.for_each(|node| push_node(changes, node));
             }
+            Sockets::Told => {}
+        }
+        let free = |row: &NodeRow| {
+            let node = state.node(row.id).filter(|node| node.exclusive.is_none());
+            let free = |node: &Node| Unit::Socket.within(&node.spec, &node.free, &node.free_gpus);
+            f64::from(node.map_or(0, free))
+        };
+        if !changes.nodes.is_empty() {
+            changes.columns.push(Column {
+                name: COLUMN_FREE_SOCKETS.into(),
+                values: ColumnValues::Numbers(changes.nodes.iter().map(free).collect()),
+            });
         }
     }
 }
 
 fn is_usable(node: &Node) -> bool {
-    node.state == NodeState::Online
+    node.takes_jobs()
 }
 
 /// Whether a policy is to know the job: it could start, or holds nodes.
@@ -308,11 +403,23 @@ fn withheld(job: &Job) -> Vec<NodeId> {
     grants.map(|grant| grant.node).collect()
 }
 
-fn push_set(changes: &mut Changes, id: SetId, set: &CandidateSet) {
-    changes.sets.push(SetRow {
-        id,
-        nodes: set.nodes.clone(),
-    });
+/// `part_of` is 0 for a set of its own: as long as all are, there is no column of it.
+fn push_set(changes: &mut Changes, row: SetRow, part_of: SetId) {
+    changes.sets.push(row);
+    let before = changes.sets.len() - 1;
+    if part_of != SetId(0) && !changes.columns.iter().any(|c| c.name == COLUMN_PART_OF) {
+        changes.columns.push(Column {
+            name: COLUMN_PART_OF.into(),
+            values: ColumnValues::Numbers(vec![0.0; before]),
+        });
+    }
+    for column in &mut changes.columns {
+        if let (COLUMN_PART_OF, ColumnValues::Numbers(numbers)) =
+            (column.name.as_str(), &mut column.values)
+        {
+            numbers.push(f64::from(part_of.0));
+        }
+    }
 }
 
 fn push_node(changes: &mut Changes, node: &Node) {
@@ -403,7 +510,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{Actor, Command, JobSpec, NodeSpec, Timestamp, step};
+    use crate::{Actor, Command, JobSpec, NodeSpec, NodeState, Timestamp, step};
 
     fn act(state: &mut State, mirror: &mut Mirror, command: Command) {
         let mut events = Vec::new();
@@ -413,11 +520,16 @@ mod tests {
 
     /// A job that keeps what it is given.
     fn submit(state: &mut State, mirror: &mut Mirror, min: u32) {
+        submit_at(state, mirror, min, 2_000);
+    }
+
+    fn submit_at(state: &mut State, mirror: &mut Mirror, min: u32, priority: u32) {
         let by = Actor::administrator("root");
         let spec = Arc::new(JobSpec {
             min: Some(min),
             max: Some(min),
             run_until_canceled: true,
+            priority,
             ..JobSpec::default()
         });
         let tasks = Vec::new();
@@ -491,5 +603,33 @@ mod tests {
             !mirror.only_arrivals_that_do_not_fit(&state),
             "a node came back"
         );
+    }
+
+    #[test]
+    fn an_arrival_that_outranks_what_runs_is_news() {
+        let (mut state, mut mirror) = (State::new(), Mirror::new());
+        let node = NodeSpec {
+            name: "n1".into(),
+            cores: 2,
+            ..NodeSpec::default()
+        };
+        act(&mut state, &mut mirror, Command::AddNode(node));
+        submit(&mut state, &mut mirror, 2);
+        let shares = vec![Share {
+            node: NodeId(1),
+            cores: 2,
+            gpus: 0,
+        }];
+        let job = JobId(1);
+        let start = Command::Propose(crate::Decision::Start { job, shares });
+        act(&mut state, &mut mirror, start);
+        mirror.take(&state);
+        submit_at(&mut state, &mut mirror, 1, 2_000);
+        assert!(mirror.only_arrivals_that_do_not_fit(&state));
+        submit_at(&mut state, &mut mirror, 1, 2_001);
+        assert!(!mirror.only_arrivals_that_do_not_fit(&state));
+        mirror.take(&state);
+        submit_at(&mut state, &mut mirror, 1, 1_000);
+        assert!(mirror.only_arrivals_that_do_not_fit(&state));
     }
 }

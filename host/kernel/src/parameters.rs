@@ -111,6 +111,15 @@ pub const PARAMETERS: &[Parameter] = &[
         },
     },
     Parameter {
+        name: "BackfillLookahead",
+        takes: "a number of jobs; 0 turns backfill off, -1 is the whole queue",
+        get: |all| all.backfill_lookahead.to_string(),
+        set: |all, text| {
+            all.backfill_lookahead = text.parse().ok()?;
+            Some(())
+        },
+    },
+    Parameter {
         name: "CCP_CLUSTER_NAME",
         takes: "1 to 80 characters",
         get: |all| all.cluster_name.clone(),
@@ -145,6 +154,24 @@ pub const PARAMETERS: &[Parameter] = &[
         get: |all| all.excluded_nodes_limit.to_string(),
         set: |all, text| {
             all.excluded_nodes_limit = count(text)?;
+            Some(())
+        },
+    },
+    Parameter {
+        name: "HeartbeatInterval",
+        takes: TIME,
+        get: |all| all.heartbeat_interval.to_string(),
+        set: |all, text| {
+            all.heartbeat_interval = span(text, SECOND)?;
+            Some(())
+        },
+    },
+    Parameter {
+        name: "InactivityCount",
+        takes: COUNT,
+        get: |all| all.inactivity_count.to_string(),
+        set: |all, text| {
+            all.inactivity_count = count(text)?;
             Some(())
         },
     },
@@ -253,6 +280,12 @@ impl Parameter {
             })
     }
 
+    /// All names and values, as they may be set: for policies that follow some of them.
+    pub fn all(parameters: &Parameters) -> Vec<(String, String)> {
+        let each = |p: &Parameter| (p.name.to_owned(), p.get(parameters));
+        PARAMETERS.iter().map(each).collect()
+    }
+
     /// Its value, as it may be set.
     pub fn get(&self, parameters: &Parameters) -> String {
         (self.get)(parameters)
@@ -338,9 +371,12 @@ mod tests {
             ("AffinityType", "NonExclusiveJobs"),
             ("AutomaticGrowthEnabled", "true"),
             ("AutomaticShrinkEnabled", "true"),
+            ("BackfillLookahead", "1000"),
             ("DefaultHoldDuration", "15m"),
             ("DisableResourceValidation", "false"),
             ("ExcludedNodesLimit", "10"),
+            ("HeartbeatInterval", "30s"),
+            ("InactivityCount", "3"),
             ("JobRetryCount", "3"),
             ("NodeReleaseTaskTimeout", "15s"),
             ("PreemptionType", "Graceful"),

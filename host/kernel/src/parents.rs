@@ -90,8 +90,9 @@ pub fn check_parents(state: &State, id: JobId, spec: &JobSpec) -> Result<(), Inv
         match (state.job(parent), state.ended_as(parent)) {
             (None, None) => return Err(Invalid::UnknownParent { parent }),
             (None, Some(Then::Finished)) | (Some(_), Some(_)) => {}
-            (None, Some(Then::Failed | Then::Canceled | Then::Queued)) => {
-                return Err(Invalid::ParentGone { parent });
+            (None, Some(how @ (Then::Failed | Then::Canceled | Then::Queued))) => {
+                let how = Some(how);
+                return Err(Invalid::ParentGone { parent, how });
             }
             (Some(job), None) if job.phase == Phase::Configuring && parent != id => {
                 return Err(Invalid::ParentNotSubmitted { parent });

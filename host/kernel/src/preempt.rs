@@ -22,8 +22,15 @@ pub(crate) fn decide(state: &State, job: &Job, how: u32, cores: u32) -> Result<V
         1 => Ok(vec![whole_job(job)]),
         _ => {
             let owed = owe(state, job, cores, false)?;
-            let stopped = owed.is_some().then(|| stop_tasks(state, job, cores));
-            Ok(owed.into_iter().chain(stopped.flatten()).collect())
+            let mut stopped = None;
+            if let Some(Fact::JobPreempted {
+                giving_back: Some(giving),
+                ..
+            }) = &owed
+            {
+                stopped = stop_tasks(state, job, giving.cores);
+            }
+            Ok(owed.into_iter().chain(stopped).collect())
         }
     }
 }
@@ -61,8 +68,15 @@ fn whole_job(job: &Job) -> Fact {
     }
 }
 
-/// That a job owes so many cores; none where it does already. With 0 it owes nothing any more.
+/// That a job owes so many cores; none where it does already. With 0 it owes nothing any more. Nodes that are leaving it are on
+/// their way back, and count towards what it owes.
 fn owe(state: &State, job: &Job, cores: u32, release: bool) -> Result<Option<Fact>, Refusal> {
+    let leaving = job.shares.values().filter(|s| s.phase.is_leaving());
+    let leaving: u32 = leaving.map(|share| share.cores.len()).sum();
+    if cores > 0 && cores <= leaving {
+        return Ok(None);
+    }
+    let cores = cores.saturating_sub(leaving);
     let (unit, kept) = (job.spec.unit, state.units_kept(job));
     let units = match unit {
         Unit::Core => cores,

@@ -1,6 +1,9 @@
 //! A job's properties by HPC Pack's names, with values of a few plain types: what job templates are written in.
+//!
+//! Not among them: what is of one job only and no template can know (owner, kind, parents, hold), and what templates have another
+//! way to say (environment) or leave to users (custom properties).
 
-use crate::{JobSpec, Span, Unit};
+use crate::{GroupOp, JobSpec, NodeProperty, OrderBy, Span, Unit};
 
 use serde::{Deserialize, Serialize};
 
@@ -110,9 +113,49 @@ pub const PROPERTIES: &[Property] = &[
     property!("FailDependentTasks", Flag, fail_dependent_tasks),
     property!("FailOnTaskFailure", Flag, fail_on_task_failure),
     property!("IsExclusive", Flag, exclusive),
+    property!("MaxCoresPerNode", Units, cores_per_node_max),
+    Property {
+        name: "MaxMemory",
+        get: |job| job.memory_mb_max.map(Value::Number),
+        set: |job, value| {
+            job.memory_mb_max = Some(value.number()?);
+            Some(())
+        },
+    },
     property!("MaxUnits", Units, max),
+    property!("MinCoresPerNode", Units, cores_per_node_min),
+    Property {
+        name: "MinMemory",
+        get: |job| job.memory_mb_min.map(Value::Number),
+        set: |job, value| {
+            job.memory_mb_min = Some(value.number()?);
+            Some(())
+        },
+    },
     property!("MinUnits", Units, min),
     property!("Name", Text, name),
+    Property {
+        name: "NodeGroupOp",
+        get: |job| Some(Value::Text(format!("{:?}", job.node_group_op))),
+        set: |job, value| {
+            let ops = [GroupOp::Intersect, GroupOp::Uniform, GroupOp::Union];
+            job.node_group_op = named(&ops, value.text()?)?;
+            Some(())
+        },
+    },
+    property!("NodeGroups", List, node_groups),
+    Property {
+        name: "OrderBy",
+        get: |job| {
+            let all = || job.order_by.iter().map(order_text).collect();
+            (!job.order_by.is_empty()).then(|| Value::List(all()))
+        },
+        set: |job, value| {
+            let all: Option<Vec<OrderBy>> = value.list()?.iter().map(|part| order(part)).collect();
+            job.order_by = all?;
+            Some(())
+        },
+    },
     property!("Priority", Number, priority),
     property!("Project", Text, project),
     property!("RequestedNodes", List, requested_nodes),
@@ -126,19 +169,50 @@ pub const PROPERTIES: &[Property] = &[
     },
     property!("RunUntilCanceled", Flag, run_until_canceled),
     property!("SingleNode", Flag, single_node),
+    property!("SoftwareLicense", Text, licences),
     property!("TaskExecutionFailureRetryLimit", Number, task_retry_limit),
     Property {
         name: "UnitType",
         get: |job| Some(Value::Text(format!("{:?}", job.unit))),
         set: |job, value| {
             let units = [Unit::Core, Unit::Socket, Unit::Node, Unit::Gpu];
-            let text = value.text()?;
-            let mut units = units.into_iter();
-            job.unit = units.find(|unit| format!("{unit:?}").eq_ignore_ascii_case(text))?;
+            job.unit = named(&units, value.text()?)?;
+            Some(())
+        },
+    },
+    Property {
+        name: "ValidExitCodes",
+        get: |job| Some(Value::Text(job.valid_exit_codes.as_ref()?.to_string())),
+        set: |job, value| {
+            job.valid_exit_codes = Some(value.text()?.parse().ok()?);
             Some(())
         },
     },
 ];
+
+/// A choice by its name, in any case.
+fn named<T: std::fmt::Debug + Copy>(choices: &[T], text: &str) -> Option<T> {
+    let is = |choice: &&T| format!("{choice:?}").eq_ignore_ascii_case(text);
+    choices.iter().find(is).copied()
+}
+
+/// As HPC Pack writes it: `Cores`, or `-Memory` for the least of it first.
+fn order_text(by: &OrderBy) -> String {
+    format!(
+        "{}{:?}",
+        if by.fewest_first { "-" } else { "" },
+        by.property
+    )
+}
+
+fn order(part: &str) -> Option<OrderBy> {
+    let part = part.trim();
+    let name = part.strip_prefix(['-', '+']).unwrap_or(part);
+    Some(OrderBy {
+        property: named(&[NodeProperty::Cores, NodeProperty::Memory], name)?,
+        fewest_first: part.starts_with('-'),
+    })
+}
 
 impl Property {
     /// The one of that name, in any case.
@@ -206,6 +280,18 @@ mod tests {
             runtime: Some(Span::from_secs(3)),
             requested_nodes: vec!["n1".into()],
             excluded_nodes: vec!["n2".into()],
+            cores_per_node_min: Some(4),
+            cores_per_node_max: Some(5),
+            memory_mb_min: Some(6),
+            memory_mb_max: Some(7),
+            node_groups: vec!["fast".into()],
+            node_group_op: GroupOp::Union,
+            order_by: vec![
+                order("-Memory").expect("an order"),
+                order("Cores").expect("another"),
+            ],
+            licences: "cad:1".into(),
+            valid_exit_codes: "0..3".parse().ok(),
             ..JobSpec::default()
         };
         for property in PROPERTIES {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::limits::WAITING_TEXT_BYTES_MAX;
 use crate::{
-    Decision, Fact, Grant, Job, JobId, JobKind, JobShare, JobState, NodeId, NodeState, Phase,
-    Reservation, Share, SharePhase, State, Timestamp, Unit, Waiting, preempt, units,
+    Decision, Fact, Grant, Job, JobId, JobKind, JobShare, JobState, NodeId, Phase, Reservation,
+    Share, SharePhase, State, Timestamp, Unit, Waiting, preempt, units,
 };
 
 /// Why a proposal was refused. The others of its plan stand.
@@ -92,7 +92,7 @@ pub enum Refusal {
         node: NodeId,
         cores: u32,
     },
-    #[error("job {job}: {at} is not a time from now on")]
+    #[error("job {job}: {at:?} is not a time from now on")]
     BadTime { job: JobId, at: f64 },
     #[error("job {job}: there is no preemption of kind {how}; there are 0, 1 and 2")]
     UnknownPreemption { job: JobId, how: u32 },
@@ -356,7 +356,7 @@ fn grants(state: &State, job: &Job, shares: &[Share]) -> Result<Vec<Grant>, Refu
                 node: node_id,
             });
         }
-        if node.state != NodeState::Online {
+        if !node.takes_jobs() {
             return Err(Refusal::NodeNotUsable {
                 job: id,
                 node: node_id,
@@ -532,7 +532,9 @@ fn idle_part(
     // A GPU that stays keeps a core.
     let left = share.free.len().saturating_sub(cores);
     let bare = job.spec.unit == Unit::Gpu && share.free_gpus.len().saturating_sub(gpus) > left;
-    if cores == 0 || cores > share.free.len() || gpus > share.free_gpus.len() || bare {
+    // Of sockets `pick` sees whether so many are idle: the last one of a node may have fewer cores.
+    let too_many = cores > share.free.len() && job.spec.unit != Unit::Socket;
+    if cores == 0 || too_many || gpus > share.free_gpus.len() || bare {
         return Err(not_held);
     }
     let (unit, spec) = (job.spec.unit, &node.spec);

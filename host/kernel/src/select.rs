@@ -73,6 +73,14 @@ impl Selector {
         }
     }
 
+    /// What it would be if the one group at this place were the only one that it names.
+    pub(crate) fn part(&self, group: usize) -> Selector {
+        Selector {
+            groups: self.groups.get(group).cloned().into_iter().collect(),
+            ..self.clone()
+        }
+    }
+
     /// The nodes that it allows, in the order of preference.
     pub(crate) fn nodes<'a>(&self, nodes: impl Iterator<Item = &'a Node>) -> Vec<NodeId> {
         let allowed = nodes.filter(|node| self.allows(&node.spec));

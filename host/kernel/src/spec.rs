@@ -287,6 +287,8 @@ pub struct TaskSpec {
     pub runtime: Option<Span>,
     /// May be run again after an error of the system, a preemption, or by a person.
     pub rerunnable: bool,
+    /// No other task of its job on its nodes while it runs; its job has them to itself too.
+    pub exclusive: bool,
     /// Success; the job's when none.
     pub valid_exit_codes: Option<ExitCodes>,
     /// The job fails at once when so many instances of this task have failed; never when none.
@@ -311,6 +313,7 @@ impl Default for TaskSpec {
             depends_on: Vec::new(),
             runtime: None,
             rerunnable: true,
+            exclusive: false,
             valid_exit_codes: None,
             fail_job_on_failure_count: None,
             environment: Vec::new(),
@@ -391,6 +394,24 @@ pub struct Parameters {
     pub activation_filters: Vec<String>,
     /// `ActivationFilterTimeout`: how long one call of an activation filter may take.
     pub activation_filter_timeout: Span,
+    /// `BackfillLookahead`: how many jobs behind the first that waits a policy looks at; below 0 all, 0 none. For policies that
+    /// follow it; the kernel has no use for it.
+    pub backfill_lookahead: i32,
+    /// `HeartbeatInterval`: how often a node should be heard of.
+    pub heartbeat_interval: Span,
+    /// `InactivityCount`: after how many of those without a connection a node counts as unreachable.
+    pub inactivity_count: u32,
+}
+
+impl Parameters {
+    /// How long a node may be without a connection before it counts as unreachable.
+    pub fn unreachable_after(&self) -> Span {
+        Span(
+            self.heartbeat_interval
+                .0
+                .saturating_mul(u64::from(self.inactivity_count)),
+        )
+    }
 }
 
 /// What a policy may take from running jobs at most.
@@ -435,6 +456,9 @@ impl Default for Parameters {
             task_immediate_preemption: true,
             automatic_growth: true,
             automatic_shrink: true,
+            backfill_lookahead: 1_000,
+            heartbeat_interval: Span::from_secs(30),
+            inactivity_count: 3,
             default_hold: Span::from_secs(900),
             environment: Vec::new(),
             submission_filters: Vec::new(),

@@ -31,8 +31,11 @@ pub struct Node {
     pub id: NodeId,
     /// As the site configured it.
     pub spec: NodeSpec,
-    /// Whether it takes jobs.
+    /// Whether it takes jobs, by the word of an administrator.
     pub state: NodeState,
+    /// Nobody has heard of it for too long: it takes no jobs meanwhile. What runs there may go on.
+    #[serde(default)]
+    pub unreachable: bool,
     /// Cores that no job holds.
     pub free: CoreSet,
     /// GPUs that no job holds.
@@ -44,6 +47,11 @@ pub struct Node {
 }
 
 impl Node {
+    /// Whether it takes new jobs: it is online, and can be reached.
+    pub fn takes_jobs(&self) -> bool {
+        self.state == NodeState::Online && !self.unreachable
+    }
+
     /// Cores that may be given out now.
     pub fn usable_cores(&self) -> u32 {
         if self.exclusive.is_some() {
@@ -216,6 +224,11 @@ impl State {
     /// Jobs with an id above this one, by id: to go through many of them in steps.
     pub fn jobs_after(&self, id: JobId) -> impl Iterator<Item = &Job> {
         self.jobs.after(id)
+    }
+
+    /// Jobs with an id below this one, the highest first.
+    pub fn jobs_before(&self, id: JobId) -> impl Iterator<Item = &Job> {
+        self.jobs.before(id)
     }
 
     /// How many jobs there are.

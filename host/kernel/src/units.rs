@@ -99,7 +99,15 @@ pub(crate) fn pick(
         Unit::Core => take_cores(spec, &mut left, cores),
         Unit::Socket => {
             let sockets = cores.div_ceil(socket_cores(spec));
-            take_sockets(spec, &mut left, sockets)
+            let picked = take_sockets(spec, &mut left, sockets);
+            // Where the last socket has fewer cores, who only counts them cannot know how many it comes to.
+            let enough = whole_sockets(spec, &picked) == sockets && picked.len() <= cores;
+            let gpus = free_gpus.clone().take_lowest(gpus);
+            return enough.then_some(Grant {
+                node,
+                cores: picked,
+                gpus,
+            });
         }
         Unit::Node if cores == spec.cores => left,
         Unit::Node => return None,
@@ -124,6 +132,8 @@ pub(crate) struct Room<'a> {
     /// Of a job that counts GPUs: cores that go with each of them.
     gpu_cores: u32,
     units: u32,
+    /// No task runs on any of it.
+    whole: bool,
 }
 
 impl<'a> Room<'a> {
@@ -137,7 +147,13 @@ impl<'a> Room<'a> {
             gpus: share.free_gpus.clone(),
             gpu_cores: share.cores.len() / share.gpus.len().max(1),
             units: unit.within(&node.spec, &share.free, &share.free_gpus),
+            whole: share.free == share.cores,
         }
+    }
+
+    /// Whether no task runs on what the job has of the node, or was put there.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// How many units are left.
@@ -148,6 +164,7 @@ impl<'a> Room<'a> {
     /// Takes up to so many units.
     pub(crate) fn take(&mut self, units: u32) -> Grant {
         let units = units.min(self.units);
+        self.whole &= units == 0;
         let none = CoreSet::default;
         let (cores, gpus) = match self.unit {
             Unit::Core => (self.cores.take_lowest(units), none()),
@@ -279,6 +296,14 @@ mod tests {
         assert_eq!(sockets(&set(&[(1, 8)]), 4), Some((set(&[(4, 8)]), none)));
         assert_eq!(sockets(&all, 5), None, "a socket and a core");
         assert_eq!(sockets(&set(&[(2, 6)]), 4), None, "of two sockets");
+        // Sockets of 3, 3, 3 and 1 cores: the second and the last are whole.
+        let uneven = spec(10, 4, 0);
+        let free = set(&[(1, 6), (9, 10)]);
+        let picked_uneven = |cores| picked(Unit::Socket, &uneven, &free, (cores, 0));
+        let two = Some((set(&[(3, 6), (9, 10)]), CoreSet::default()));
+        assert_eq!(picked_uneven(6), two, "two sockets, as large as they are");
+        assert_eq!(picked_uneven(4), two);
+        assert_eq!(picked_uneven(7), None, "three");
         assert_eq!(picked(Unit::Node, &node, &all, (7, 0)), None);
         assert!(picked(Unit::Node, &node, &all, (8, 2)).is_some());
         assert_eq!(picked(Unit::Gpu, &node, &all, (4, 0)), None);
@@ -297,6 +322,7 @@ mod tests {
             gpus: CoreSet::first_n(3),
             gpu_cores: 2,
             units: 3,
+            whole: true,
         };
         let taken: Vec<u32> = (0..4).map(|_| room.take(1).cores.len()).collect();
         assert_eq!(taken, [2, 2, 1, 0]);

@@ -1,6 +1,6 @@
 //! Why a queued job waits: HPC Pack's reason codes (`PendingReason`), and the answer for any job at any time.
 
-use crate::{HeldBy, Job, JobId, Node, NodeState, Phase, QueueKey, State, Waiting};
+use crate::{HeldBy, Job, JobId, Node, Phase, QueueKey, State, Waiting};
 
 /// Nothing is known to be in its way: the next pass may start it.
 pub const NONE: u32 = 0;
@@ -134,7 +134,7 @@ impl State {
     fn free_where(&self, job: &Job, counts: impl Fn(&Node) -> bool) -> (u64, u64) {
         let nodes = self
             .nodes()
-            .filter(|n| n.state == NodeState::Online && self.is_candidate(job, n.id) && counts(n));
+            .filter(|n| n.takes_jobs() && self.is_candidate(job, n.id) && counts(n));
         nodes.fold((0, 0), |(free, all), n| {
             let now = u64::from(self.free_units(job, n));
             let idle = u64::from(job.spec.unit.of_node(&n.spec));

@@ -185,5 +185,6 @@ fn impossible(plan: &Plan, now: Instant) -> Option<String> {
     }
     let wake_at = plan.wake_at?;
     let usable = (now..INSTANT_END).contains(&wake_at);
-    (!usable).then(|| format!("answered wake-at {wake_at}, which is not an instant from {now} on"))
+    (!usable)
+        .then(|| format!("answered wake-at {wake_at:?}, which is not an instant from {now} on"))
 }

@@ -55,12 +55,26 @@ unsafe impl MemoryCreator for Creator {
             capacity,
         };
         memory.advise(0..capacity, Advice::LinuxHugepage);
-        memory.grow_to(minimum).map_err(|error| error.to_string())?;
+        // Most of what a guest begins with is its stack, of which it uses little.
+        memory.use_first(minimum).ok_or_else(refused)?;
         Ok(Box::new(memory))
     }
 }
 
 impl PolicyMemory {
+    /// Makes it that large, if it is smaller.
+    fn use_first(&mut self, bytes: usize) -> Option<()> {
+        if bytes > self.capacity {
+            return None;
+        }
+        if bytes > self.bytes {
+            let part = self.begin + self.bytes..self.begin + bytes;
+            self.mapping.make_usable(part)?;
+            self.bytes = bytes;
+        }
+        Some(())
+    }
+
     /// Advice makes things faster, if the system takes it.
     fn advise(&self, part: std::ops::Range<usize>, advice: Advice) {
         // SAFETY: the part lies in this mapping, and neither advice changes what is in it.
@@ -82,15 +96,8 @@ unsafe impl LinearMemory for PolicyMemory {
     }
 
     fn grow_to(&mut self, new_size: usize) -> wasmtime::Result<()> {
-        let more = self.bytes..new_size;
-        if more.is_empty() {
-            return Ok(());
-        }
-        let part = self.begin + more.start..self.begin + more.end;
-        let usable = (new_size <= self.capacity)
-            .then(|| self.mapping.make_usable(part))
-            .flatten();
-        usable.ok_or_else(|| {
+        let more = self.bytes..new_size.max(self.bytes);
+        self.use_first(new_size).ok_or_else(|| {
             let text = format!("the system refuses to let a memory grow to {new_size} bytes");
             wasmtime::Error::msg(text)
         })?;
@@ -98,7 +105,6 @@ unsafe impl LinearMemory for PolicyMemory {
         if more.len() <= POPULATED_BYTES_MAX {
             self.advise(more, Advice::LinuxPopulateWrite);
         }
-        self.bytes = new_size;
         Ok(())
     }
 

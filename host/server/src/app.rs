@@ -8,7 +8,7 @@ use jobyard::kernel::{Job, State};
 use jobyard::{Engine, JobId};
 use tokio::sync::watch;
 
-use crate::{Problem, jobs, nodes, parameters, tasks};
+use crate::{Problem, environment, jobs, nodes, parameters, tasks, templates};
 
 /// What all requests share.
 #[derive(Debug, Clone)]
@@ -59,7 +59,10 @@ pub(crate) fn routes(app: App) -> Router {
     let v1 = Router::new()
         .nest("/jobs", jobs::routes().merge(tasks::routes()))
         .nest("/nodes", nodes::routes())
-        .nest("/parameters", parameters::routes());
+        .nest("/node-groups", nodes::group_routes())
+        .nest("/parameters", parameters::routes())
+        .nest("/templates", templates::routes())
+        .nest("/environment", environment::routes());
     Router::new()
         .nest("/api/v1", v1)
         .fallback(unknown)

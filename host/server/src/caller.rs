@@ -1,11 +1,13 @@
 //! Who is asking, as the socket says it, and what they may see.
 
+use std::ffi::CString;
+
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use jobyard::kernel::Job;
-use jobyard::{Actor, JobView, Role};
-use nix::unistd::{Uid, User};
+use jobyard::{Actor, JobView, Role, Roles};
+use nix::unistd::{Gid, Uid, User, getgrouplist};
 use tokio::net::unix::UCred;
 
 use crate::Problem;
@@ -15,17 +17,21 @@ use crate::Problem;
 pub(crate) struct Caller(pub(crate) Actor);
 
 impl Caller {
-    /// Root and the user of this process are administrators, everybody else is a user.
-    pub(crate) fn of(peer: UCred) -> Caller {
+    /// Root and the user of this process are administrators, everybody else is a user, members of the operators' group operators too.
+    pub(crate) fn of(peer: UCred, operators: Option<u32>) -> Caller {
         let uid = Uid::from_raw(peer.uid());
-        let name = match User::from_uid(uid) {
-            Ok(Some(user)) => user.name,
-            Ok(None) | Err(_) => format!("uid-{uid}"),
+        let user = User::from_uid(uid).ok().flatten();
+        let operates = operators.is_some_and(|group| {
+            let known = user.as_ref().is_some_and(|user| is_member(user, group));
+            peer.gid() == group || known
+        });
+        let name = user.map_or_else(|| format!("uid-{uid}"), |user| user.name);
+        let roles = match uid.is_root() || uid == Uid::effective() {
+            true => Role::Administrator.into(),
+            false if operates => Roles::from(Role::User).with(Role::JobOperator),
+            false => Role::User.into(),
         };
-        Caller(match uid.is_root() || uid == Uid::effective() {
-            true => Actor::administrator(name),
-            false => Actor::user(name),
-        })
+        Caller(Actor::new(name, roles))
     }
 
     /// Whether they see all of a job: its owner, and those who operate, administer or own everything.
@@ -63,6 +69,15 @@ impl Caller {
         let detail = format!("{by} may not look at {what} of job {id} of {owner}");
         Err(denied(detail))
     }
+}
+
+/// What the list of groups says.
+fn is_member(user: &User, group: u32) -> bool {
+    let Ok(name) = CString::new(user.name.as_bytes()) else {
+        return false;
+    };
+    let groups = getgrouplist(&name, user.gid).unwrap_or_default();
+    groups.contains(&Gid::from_raw(group))
 }
 
 fn denied(detail: String) -> Problem {

@@ -127,7 +127,7 @@ impl DataFolder {
     }
 }
 
-fn find_group(name: &str) -> Result<u32, FolderError> {
+pub(crate) fn find_group(name: &str) -> Result<u32, FolderError> {
     match Group::from_name(name) {
         Ok(Some(group)) => Ok(group.gid.as_raw()),
         Ok(None) => Err(FolderError::UnknownGroup(name.into())),

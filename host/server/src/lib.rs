@@ -5,19 +5,22 @@
 //! answers are also what `jobyard job`, `task`, `node` and `param` read.
 //!
 //! # The interface
-//! Below `/api/v1`, one module a resource: [`jobs`], [`tasks`], [`nodes`], [`parameters`]. Times are RFC 3339 in UTC, a job has
+//! Below `/api/v1`, one module a resource: [`jobs`], [`tasks`], [`nodes`], [`parameters`], [`templates`], [`environment`]. Times are RFC 3339 in UTC, a job has
 //! its six-value `status` beside its fine `state`. A request that cannot be carried out is answered with a [`Problem`]
 //! (`application/problem+json`) whose `code` programs may rely on. Unknown keys, in a query or a body, are refused.
 //!
 //! # Who is asking
 //! The socket says which user the peer runs as: root and the user of the daemon are administrators, everybody
-//! else is a user of that name. Tasks run as the user of the daemon, whoever their owner is. So the socket
+//! else is a user of that name; members of a group that the site names are operators too. Tasks run as the user of the daemon, whoever their owner is. So the socket
 //! is open to that user and root only (mode 0600), unless the site names a group whose members it trusts with that (0660).
 
 mod app;
 mod body;
 mod caller;
+pub mod environment;
 mod folder;
+#[cfg(test)]
+mod fuzz;
 pub mod jobs;
 pub mod nodes;
 mod output;
@@ -25,6 +28,7 @@ pub mod parameters;
 mod problem;
 mod serve;
 pub mod tasks;
+pub mod templates;
 
 pub use folder::{DataFolder, FolderError, SOCKET};
 pub use problem::Problem;

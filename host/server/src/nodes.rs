@@ -7,17 +7,21 @@
 //! | `POST /nodes/{name}/online` | it takes jobs again |
 //! | `POST /nodes/{name}/drain` | it takes no new jobs; those that have it keep it |
 //! | `POST /nodes/{name}/offline` | it leaves its jobs too, when what runs on it has ended |
+//! | `PUT /nodes/{name}/groups` | the groups that it is in: [`NewGroups`] |
+//! | `GET /node-groups` | the groups, with their nodes: [`GroupList`] |
+
+use std::collections::BTreeMap;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use jobyard::kernel::{Command, Node, NodeState};
 use serde::{Deserialize, Serialize};
 
 use crate::Problem;
 use crate::app::App;
-use crate::body::NamePath;
+use crate::body::{self, NamePath};
 use crate::caller::Caller;
 
 /// All nodes.
@@ -36,6 +40,8 @@ pub struct NodeView {
     pub name: String,
     /// Online, Draining or Offline.
     pub state: String,
+    /// Whether it was heard of lately; without that it takes no jobs.
+    pub reachable: bool,
     /// Cores that jobs may have.
     pub cores: u32,
     /// Cores that no job holds.
@@ -48,8 +54,35 @@ pub struct NodeView {
     pub free_gpus: u32,
     /// Memory in MiB; 0 when it is not known.
     pub memory_mb: u64,
+    /// Groups that it is in.
+    #[serde(default)]
+    pub groups: Vec<String>,
     /// Jobs that hold part of it.
     pub jobs: Vec<u32>,
+}
+
+/// Which groups a node is in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewGroups {
+    /// All of them.
+    pub groups: Vec<String>,
+}
+
+/// All groups that nodes are in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupList {
+    /// By name.
+    pub groups: Vec<GroupView>,
+}
+
+/// A node group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupView {
+    /// Its name.
+    pub name: String,
+    /// Its nodes.
+    pub nodes: Vec<String>,
 }
 
 impl NodeView {
@@ -63,12 +96,14 @@ impl NodeView {
                 NodeState::Online => "Online",
             }
             .into(),
+            reachable: !node.unreachable,
             cores: node.spec.cores,
             free_cores: node.free.len(),
             sockets: node.spec.sockets,
             gpus: node.spec.gpus,
             free_gpus: node.free_gpus.len(),
             memory_mb: node.spec.memory_mb,
+            groups: node.spec.groups.clone(),
             jobs: node.jobs.iter().map(|job| job.0).collect(),
         }
     }
@@ -77,7 +112,8 @@ impl NodeView {
 pub(crate) fn routes() -> Router<App> {
     let mut routes = Router::new()
         .route("/", get(list))
-        .route("/{name}", get(view));
+        .route("/{name}", get(view))
+        .route("/{name}/groups", put(set_groups));
     for (verb, wanted) in [
         ("online", NodeState::Online),
         ("drain", NodeState::Draining),
@@ -115,6 +151,43 @@ async fn set(
         by: caller.0,
         node: node_id,
         state: wanted,
+    };
+    app.engine.command(command).await?;
+    node(&app, &name, NodeView::of).await.map(Json)
+}
+
+pub(crate) fn group_routes() -> Router<App> {
+    Router::new().route("/", get(list_groups))
+}
+
+async fn list_groups(State(app): State<App>, _: Caller) -> Result<Json<GroupList>, Problem> {
+    let look = |state: &jobyard::kernel::State, _: &_| {
+        let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for node in state.nodes() {
+            for group in &node.spec.groups {
+                let nodes = groups.entry(group.clone()).or_default();
+                nodes.push(node.spec.name.clone());
+            }
+        }
+        let view = |(name, nodes)| GroupView { name, nodes };
+        GroupList {
+            groups: groups.into_iter().map(view).collect(),
+        }
+    };
+    Ok(Json(app.engine.look(look).await?))
+}
+
+async fn set_groups(
+    State(app): State<App>,
+    caller: Caller,
+    NamePath(name): NamePath,
+    body::Json(new): body::Json<NewGroups>,
+) -> Result<Json<NodeView>, Problem> {
+    let (by, node_id) = (caller.0, node(&app, &name, |node| node.id).await?);
+    let command = Command::SetNodeGroups {
+        by,
+        node: node_id,
+        groups: new.groups,
     };
     app.engine.command(command).await?;
     node(&app, &name, NodeView::of).await.map(Json)

@@ -154,10 +154,11 @@ struct Reader {
 impl Reader {
     async fn one(mut self, instance: u32, attempt: Option<u32>, follow: bool) {
         let (mut current, mut offset) = (0, 0);
+        let mut watch = self.app.engine.watch(self.job);
+        let Some((mut last, mut ended)) = self.latest(instance).await else {
+            return;
+        };
         loop {
-            let Some((last, ended)) = self.latest(instance).await else {
-                return;
-            };
             let attempt = attempt.unwrap_or(last);
             if attempt != current {
                 (current, offset) = (attempt, 0);
@@ -173,6 +174,14 @@ impl Reader {
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 () = self.app.stopping() => return,
+            }
+            // The file is looked at each time, the job only when something happened to it.
+            if watch.is_woken() {
+                watch = self.app.engine.watch(self.job);
+                match self.latest(instance).await {
+                    Some(latest) => (last, ended) = latest,
+                    None => return,
+                }
             }
         }
     }

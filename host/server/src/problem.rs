@@ -52,34 +52,7 @@ impl Problem {
 
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Problem {
-        let unknown = matches!(
-            rejection,
-            Rejection::UnknownJob(_)
-                | Rejection::UnknownTask { .. }
-                | Rejection::UnknownInstance { .. }
-                | Rejection::UnknownNode(_)
-                | Rejection::Parameter(BadParameter::Unknown { .. })
-        );
-        let denied = matches!(
-            rejection,
-            Rejection::PermissionDenied { .. }
-                | Rejection::ForAdministrators { .. }
-                | Rejection::MayNotAdd { .. }
-        );
-        let unusable = matches!(
-            rejection,
-            Rejection::MessageTooLong { .. }
-                | Rejection::Invalid(_)
-                | Rejection::InvalidHold
-                | Rejection::Parameter(BadParameter::Value { .. })
-        );
-        let status = match () {
-            () if unknown => StatusCode::NOT_FOUND,
-            () if denied => StatusCode::FORBIDDEN,
-            () if unusable => StatusCode::UNPROCESSABLE_ENTITY,
-            // The rest is about the state that something is in.
-            () => StatusCode::CONFLICT,
-        };
+        let status = status(&rejection);
         let code = if let Rejection::Parameter(bad) = &rejection {
             match bad {
                 BadParameter::Unknown { .. } => "UnknownParameter",
@@ -89,6 +62,41 @@ impl From<Rejection> for Problem {
             (&rejection).into()
         };
         Problem::new(status, code, rejection.to_string())
+    }
+}
+
+/// Which answer a refusal is: what is not there, what somebody may not, what can never be, and what cannot be now.
+fn status(rejection: &Rejection) -> StatusCode {
+    match rejection {
+        Rejection::UnknownJob(_)
+        | Rejection::UnknownTask { .. }
+        | Rejection::UnknownInstance { .. }
+        | Rejection::UnknownNode(_)
+        | Rejection::Parameter(BadParameter::Unknown { .. }) => StatusCode::NOT_FOUND,
+        Rejection::PermissionDenied { .. }
+        | Rejection::ForAdministrators { .. }
+        | Rejection::MayNotAdd { .. }
+        | Rejection::TemplateForbidden { .. } => StatusCode::FORBIDDEN,
+        Rejection::MessageTooLong { .. }
+        | Rejection::Invalid(_)
+        | Rejection::InvalidHold
+        | Rejection::NotForNodeTasks { .. }
+        | Rejection::ServiceRule { .. }
+        | Rejection::Parameter(BadParameter::Value { .. }) => StatusCode::UNPROCESSABLE_ENTITY,
+        Rejection::InvalidCancelJobState { .. }
+        | Rejection::InvalidJobState { .. }
+        | Rejection::InvalidModify { .. }
+        | Rejection::JobDeletionForbidden { .. }
+        | Rejection::InvalidTaskState { .. }
+        | Rejection::NotRerunnable { .. }
+        | Rejection::TaskRule { .. }
+        | Rejection::TaskAboveRunningJob { .. }
+        | Rejection::ExcludesTooMuch { .. }
+        | Rejection::TemplateStays { .. }
+        | Rejection::NoIdsLeft(_)
+        | Rejection::Refused(_)
+        | Rejection::StaleReport(_)
+        | Rejection::StaleAnswer(_) => StatusCode::CONFLICT,
     }
 }
 

@@ -21,6 +21,7 @@ use tower_service::Service as _;
 
 use crate::app::{App, routes};
 use crate::caller::Caller;
+use crate::folder::find_group;
 use crate::{DataFolder, FolderError};
 
 /// Connections at a time; more wait to be accepted.
@@ -48,6 +49,7 @@ pub struct Service {
     folder: DataFolder,
     listener: UnixListener,
     app: App,
+    operators: Option<u32>,
     stop: watch::Sender<bool>,
 }
 
@@ -71,8 +73,18 @@ impl Service {
             listener: folder.listen()?,
             folder,
             app,
+            operators: None,
             stop,
         })
+    }
+
+    /// Members of this group cancel, finish and requeue anybody's jobs, and see all of them (JobOperator).
+    ///
+    /// # Errors
+    /// There is no such group.
+    pub fn operators(mut self, group: &str) -> Result<Service, ServeError> {
+        self.operators = Some(find_group(group)?);
+        Ok(self)
     }
 
     /// Where it listens.
@@ -91,6 +103,7 @@ impl Service {
             let peer = Peer {
                 stream,
                 room_for_users: room_for_users.clone(),
+                operators: self.operators,
                 _permit: permit,
             };
             tokio::spawn(serve(peer, router.clone(), graceful.watcher()));
@@ -148,6 +161,7 @@ fn say(text: &str) {
 struct Peer {
     stream: UnixStream,
     room_for_users: Arc<Semaphore>,
+    operators: Option<u32>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -156,8 +170,10 @@ async fn serve(peer: Peer, router: Router, watcher: Watcher) {
     let Ok(credentials) = peer.stream.peer_cred() else {
         return;
     };
+    let operators = peer.operators;
     // Names may come over the network.
-    let Ok(caller) = tokio::task::spawn_blocking(move || Caller::of(credentials)).await else {
+    let Ok(caller) = tokio::task::spawn_blocking(move || Caller::of(credentials, operators)).await
+    else {
         return;
     };
     let _room = match caller.0.is(Role::Administrator) {

@@ -4,21 +4,28 @@
 //! |---|---|
 //! | `GET /jobs/{id}/tasks` | a page of tasks: [`TaskQuery`], [`TaskPage`] |
 //! | `GET /jobs/{id}/tasks/{task}` | one, with what of it runs: [`TaskDetail`] |
+//! | `POST /jobs/{id}/tasks` | adds what the body asks for, a job file with nothing but tasks: [`AddTasksQuery`]; answers the new ones |
+//! | `PATCH /jobs/{id}/tasks/{task}` | changes one that is being configured: keys of a task in a JSON job file, null for the default |
 //! | `POST /jobs/{id}/tasks/{task}/cancel`, `finish`, `requeue` | all of it or one instance: [`TaskWords`]; answers the task |
+//! | `POST /jobs/{id}/tasks/{task}/submit`, `configure`, `conclude` | all of it; answers the task |
 //! | `GET /jobs/{id}/tasks/{task}/output` | what it wrote: [`OutputQuery`] |
 
-use axum::extract::State;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use jobyard::kernel::{Command, Job, Task, TaskState};
-use jobyard::{JobId, TaskId, TaskView, rfc3339};
+use jobyard::jobfile::{TaskChanges, parse_tasks};
+use jobyard::kernel::{Command, Job, Rejection, Task, TaskState};
+use jobyard::{Actor, JobId, TaskId, TaskView, rfc3339};
 use serde::{Deserialize, Serialize};
 
 use crate::Problem;
 use crate::app::App;
 use crate::body::{self, Asked, JobPath, TaskPath};
 use crate::caller::Caller;
-use crate::jobs::PAGE_MAX;
+use crate::jobs::{PAGE_MAX, bad_file, check_folder, only_json, read_text, run_in};
 pub use crate::output::{OutputQuery, Stream};
 
 /// The query of `GET /jobs/{id}/tasks`.
@@ -82,16 +89,53 @@ pub struct TaskWords {
     /// For cancel: no grace period.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub forced: bool,
+    /// For conclude: what runs is stopped too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub stop: bool,
+}
+
+/// The query of `POST /jobs/{id}/tasks`. The body's language is its content type, as for jobs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AddTasksQuery {
+    /// In a job that is in the queue or runs: submit them too.
+    pub submit: bool,
+    /// What errors call the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Where tasks run that say nothing of it: an absolute path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    Cancel,
+    Finish,
+    Requeue,
+    Submit,
+    Configure,
+    Conclude,
 }
 
 pub(crate) fn routes() -> Router<App> {
-    Router::new()
-        .route("/{id}/tasks", get(list))
-        .route("/{id}/tasks/{task}", get(view))
-        .route("/{id}/tasks/{task}/cancel", post(cancel))
-        .route("/{id}/tasks/{task}/finish", post(finish))
-        .route("/{id}/tasks/{task}/requeue", post(requeue))
-        .route("/{id}/tasks/{task}/output", get(crate::output::output))
+    let mut routes = Router::new()
+        .route("/{id}/tasks", get(list).post(add))
+        .route("/{id}/tasks/{task}", get(view).patch(modify))
+        .route("/{id}/tasks/{task}/output", get(crate::output::output));
+    for (verb, act) in [
+        ("cancel", Act::Cancel),
+        ("finish", Act::Finish),
+        ("requeue", Act::Requeue),
+        ("submit", Act::Submit),
+        ("configure", Act::Configure),
+        ("conclude", Act::Conclude),
+    ] {
+        let one = move |app, caller, task, words| self::act(act, app, caller, task, words);
+        routes = routes.route(&format!("/{{id}}/tasks/{{task}}/{verb}"), post(one));
+    }
+    routes
 }
 
 async fn list(
@@ -122,83 +166,139 @@ async fn view(
     detail(&app, &caller, id, task).await.map(Json)
 }
 
-async fn cancel(
+async fn act(
+    act: Act,
     State(app): State<App>,
     caller: Caller,
     TaskPath(job, task): TaskPath,
     body::Json(words): body::Json<TaskWords>,
 ) -> Result<Json<TaskDetail>, Problem> {
-    let by = caller.0.clone();
+    let command = command(act, caller.0.clone(), job, task, words)?;
+    app.engine.command(command).await?;
+    detail(&app, &caller, job, task).await.map(Json)
+}
+
+fn command(
+    act: Act,
+    by: Actor,
+    job: JobId,
+    task: TaskId,
+    words: TaskWords,
+) -> Result<Command, Problem> {
     let TaskWords {
         instance,
         message,
         forced,
+        stop,
     } = words;
-    let command = Command::CancelTask {
-        by,
-        job,
-        task,
-        instance,
-        message,
-        forced,
+    let bad = |detail: &str| Err(Problem::bad("BadJson", detail));
+    let (ends, whole) = match act {
+        Act::Cancel | Act::Finish => (true, false),
+        Act::Requeue => (false, false),
+        Act::Submit | Act::Configure | Act::Conclude => (false, true),
     };
-    act(&app, &caller, job, task, command).await
+    match () {
+        () if forced && act != Act::Cancel => return bad("forced goes with cancel only"),
+        () if stop && act != Act::Conclude => return bad("stop goes with conclude only"),
+        () if !message.is_empty() && !ends => {
+            return bad("a message goes with cancel and finish only");
+        }
+        () if instance.is_some() && whole => {
+            return bad("an instance goes with cancel, finish and requeue only");
+        }
+        () => {}
+    }
+    Ok(match act {
+        Act::Cancel => Command::CancelTask {
+            by,
+            job,
+            task,
+            instance,
+            message,
+            forced,
+        },
+        Act::Finish => Command::FinishTask {
+            by,
+            job,
+            task,
+            instance,
+            message,
+        },
+        Act::Requeue => Command::RequeueTask {
+            by,
+            job,
+            task,
+            instance,
+        },
+        Act::Submit => Command::SubmitTask { by, job, task },
+        Act::Configure => Command::ConfigureTask { by, job, task },
+        Act::Conclude => Command::ConcludeService {
+            by,
+            job,
+            task,
+            stop,
+        },
+    })
 }
 
-async fn finish(
+/// 201 with the tasks that were added, the first thousand of them.
+async fn add(
+    State(app): State<App>,
+    caller: Caller,
+    JobPath(job): JobPath,
+    Asked(query): Asked<AddTasksQuery>,
+    request: Request,
+) -> Result<(StatusCode, Json<TaskPage>), Problem> {
+    check_folder(query.folder.as_deref())?;
+    let name = query.file.clone().unwrap_or_else(|| "the tasks".into());
+    let (text, format) = read_text(request, &name).await?;
+    let unit = app.job(job, |_, job| job.spec.unit).await?;
+    let parse = move || parse_tasks(&name, &text, format, unit);
+    let parsed = tokio::task::spawn_blocking(parse).await;
+    let parsed = parsed.map_err(|_| Problem::failed("the tasks could not be read"))?;
+    let mut tasks = parsed.map_err(|error| bad_file(error.to_string()))?;
+    run_in(query.folder.as_deref(), &mut tasks);
+    let ids = app
+        .engine
+        .add_tasks(&caller.0, job, tasks, query.submit)
+        .await?;
+    let page = move |_: &_, job: &Job| {
+        let shown = ids.iter().take(PAGE_MAX as usize);
+        TaskPage {
+            tasks: shown.filter_map(|&id| TaskView::of(job, id)).collect(),
+            next: ids.get(PAGE_MAX as usize).map(|id| id.0 - 1),
+        }
+    };
+    Ok((StatusCode::CREATED, Json(app.job(job, page).await?)))
+}
+
+async fn modify(
     State(app): State<App>,
     caller: Caller,
     TaskPath(job, task): TaskPath,
-    body::Json(words): body::Json<TaskWords>,
+    request: Request,
 ) -> Result<Json<TaskDetail>, Problem> {
-    let (by, instance) = (caller.0.clone(), unforced(&words)?);
-    let message = words.message;
-    let command = Command::FinishTask {
-        by,
-        job,
-        task,
-        instance,
-        message,
+    let (text, format) = read_text(request, "the changes").await?;
+    only_json(format)?;
+    let unit = app.job(job, |_, job| job.spec.unit).await?;
+    let changes = TaskChanges::parse("the changes", &text, unit);
+    let changes = changes.map_err(|error| bad_file(error.to_string()))?;
+    let by = caller.0.clone();
+    let modify = move |state: &jobyard::kernel::State| {
+        let owner = state.job(job).ok_or(Rejection::UnknownJob(job))?;
+        let unknown = Rejection::UnknownTask { job, task };
+        let mut spec = owner.task(task).ok_or(unknown)?.spec.clone();
+        changes.apply(Arc::make_mut(&mut spec));
+        let by = by.clone();
+        Ok(Command::ModifyTask {
+            by,
+            job,
+            task,
+            spec,
+        })
     };
-    act(&app, &caller, job, task, command).await
-}
-
-async fn requeue(
-    State(app): State<App>,
-    caller: Caller,
-    TaskPath(job, task): TaskPath,
-    body::Json(words): body::Json<TaskWords>,
-) -> Result<Json<TaskDetail>, Problem> {
-    let (by, instance) = (caller.0.clone(), unforced(&words)?);
-    if !words.message.is_empty() {
-        let detail = "a message goes with cancel and finish only";
-        return Err(Problem::bad("BadJson", detail));
-    }
-    let command = Command::RequeueTask {
-        by,
-        job,
-        task,
-        instance,
-    };
-    act(&app, &caller, job, task, command).await
-}
-
-fn unforced(words: &TaskWords) -> Result<Option<u32>, Problem> {
-    match words.forced {
-        false => Ok(words.instance),
-        true => Err(Problem::bad("BadJson", "forced goes with cancel only")),
-    }
-}
-
-async fn act(
-    app: &App,
-    caller: &Caller,
-    job: JobId,
-    task: TaskId,
-    command: Command,
-) -> Result<Json<TaskDetail>, Problem> {
-    app.engine.command(command).await?;
-    detail(app, caller, job, task).await.map(Json)
+    app.engine.command_of(modify).await?;
+    detail(&app, &caller, job, task).await.map(Json)
 }
 
 async fn detail(

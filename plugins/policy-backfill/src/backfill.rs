@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use jobyard_plugin_sdk::{
     mirror::{Entry, Mirror, Order, queue_order},
+    parameters::Parameters,
     pass::{Misfits, Pass},
     policy::{Changes, Instant, Plan, Policy, Traits},
     preempt::{Preemption, preempt},
@@ -31,13 +32,13 @@ impl Policy for Backfill {
         self.settings = Settings::read(settings)?;
         self.mirror
             .keep_shortest(self.settings.order == BackfillOrder::Sjbf);
-        // A job that does not fit may be one that others are preempted for.
-        let fitting = self.settings.order == BackfillOrder::Fcfs
-            && self.settings.preemption == Preemption::None;
-        Ok(match fitting {
-            true => vec![("arrivals".to_owned(), "fitting".to_owned())],
-            false => Vec::new(),
-        })
+        let preempts = self.settings.preemption != Preemption::None;
+        self.mirror.keep_ranks(preempts);
+        let mut traits = Parameters::followed(true);
+        if self.settings.order == BackfillOrder::Fcfs {
+            traits.push(("arrivals".to_owned(), "fitting".to_owned()));
+        }
+        Ok(traits)
     }
 
     fn schedule(&mut self, now: Instant, changes: &Changes) -> Plan {
@@ -49,7 +50,9 @@ impl Policy for Backfill {
         match (self.settings.grow, self.settings.preemption) {
             (false, _) => {}
             (true, Preemption::None) => pass.grow(),
-            (true, Preemption::Graceful | Preemption::Immediate) => pass.grow_unless_waited_for(),
+            (true, Preemption::Graceful | Preemption::WholeJobs | Preemption::Immediate) => {
+                pass.grow_unless_waited_for();
+            }
         }
         let head = pass.start_in_order();
         let reserved = head.map(|head| {
@@ -139,7 +142,7 @@ fn try_start(pass: &mut Pass<'_>, entry: &Entry, shadow: &mut Shadow<'_>, too_lo
         let Some(shares) = pass.fit(job, most) else {
             return;
         };
-        if shadow.take(&shares) {
+        if shadow.take(job.shape, &shares) {
             pass.start(job, shares);
             return;
         }

@@ -1,5 +1,6 @@
 //! The settings of the policy, and what they may be.
 
+use jobyard_plugin_sdk::parameters::Parameters;
 use jobyard_plugin_sdk::preempt::Preemption;
 use jobyard_plugin_sdk::settings::{each_once, refusal, unknown, yes_or_no};
 
@@ -22,16 +23,15 @@ pub struct Settings {
     pub grow: bool,
     /// `shrink` = `yes` | `no`: whether running jobs that may shrink give back what they have no use for.
     pub shrink: bool,
-    /// `preemption` = `none` | `graceful` | `immediate`: what is taken from running jobs for one of higher priority.
+    /// `preemption` = `none` | `graceful` | `whole-jobs` | `immediate`: what is taken from running jobs for one of higher priority.
     ///
-    /// Why is the default none, and not HPC Pack's graceful? With preemption each arrival needs a pass, and where all priorities are
-    /// the same nothing comes of it. A host that keeps HPC Pack's `PreemptionType` hands its value over.
+    /// Why is the default none, and not HPC Pack's graceful? Because the published results that this policy reproduces preempt
+    /// nothing. A host that has HPC Pack's `PreemptionType` adds it to the settings, and then that counts.
     pub preemption: Preemption,
     /// `lookahead`: how many jobs behind the head a pass looks at; none: all (`-1`); 0: no backfill.
     ///
-    /// Why is the default all of them, and not HPC Pack's 1,000? The published results that this policy reproduces
-    /// look at the whole queue, and a pass over it costs little. A host that keeps HPC Pack's `BackfillLookahead`
-    /// hands its value over.
+    /// Why is the default all of them, and not HPC Pack's 1,000? As for `preemption`, and a pass over the whole queue costs
+    /// little. A host adds HPC Pack's `BackfillLookahead`.
     pub lookahead: Option<usize>,
 }
 
@@ -48,13 +48,15 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads all settings; those that are not given have their default.
+    /// Reads all settings; those that are not given have their default, or what a cluster parameter says.
     ///
     /// # Errors
     /// A sentence for the admin that names the setting, the value and what would be right.
     pub fn read(given: &[(String, String)]) -> Result<Settings, String> {
         each_once(given)?;
         let mut settings = Settings::default();
+        let mut parameters = Parameters::default();
+        let (mut preemption, mut lookahead) = (None, None);
         for (name, value) in given {
             match name.as_str() {
                 "order" => {
@@ -66,14 +68,15 @@ impl Settings {
                 }
                 "grow" => settings.grow = yes_or_no(name, value)?,
                 "shrink" => settings.shrink = yes_or_no(name, value)?,
-                "preemption" => settings.preemption = Preemption::read(name, value)?,
+                "preemption" => preemption = Some(Preemption::read(name, value)?),
                 "lookahead" => {
                     let Ok(jobs) = value.parse::<i64>() else {
                         let right = "a number of jobs (0: no backfill, -1: the whole queue)";
                         return Err(refusal(name, value, right));
                     };
-                    settings.lookahead = usize::try_from(jobs).ok();
+                    lookahead = Some(jobs);
                 }
+                _ if parameters.read(name, value)? => {}
                 _ => {
                     return Err(unknown(
                         name,
@@ -82,6 +85,10 @@ impl Settings {
                 }
             }
         }
+        settings.grow = parameters.grow(settings.grow);
+        settings.shrink = parameters.shrink(settings.shrink);
+        settings.preemption = parameters.preemption(preemption);
+        settings.lookahead = usize::try_from(parameters.lookahead(lookahead)).ok();
         Ok(settings)
     }
 }
@@ -128,6 +135,28 @@ mod tests {
     }
 
     #[test]
+    fn the_clusters_parameters_count_where_no_setting_asks_for_less() {
+        let parameters = [
+            ("PreemptionType", "Graceful"),
+            ("AutomaticShrinkEnabled", "false"),
+            ("BackfillLookahead", "1000"),
+        ];
+        let settings = read(&parameters).unwrap();
+        assert_eq!(settings.preemption, Preemption::Graceful);
+        assert_eq!(settings.lookahead, Some(1000));
+        assert!(settings.grow && !settings.shrink);
+        let own = [
+            ("preemption", "none"),
+            ("lookahead", "5"),
+            ("shrink", "yes"),
+        ];
+        let settings = read(&[&parameters[..], &own].concat()).unwrap();
+        assert_eq!(settings.preemption, Preemption::None);
+        assert_eq!(settings.lookahead, Some(5));
+        assert!(!settings.shrink, "the kernel would refuse it");
+    }
+
+    #[test]
     fn refusals_name_setting_value_and_what_is_right() {
         let rows: &[(&[(&str, &str)], &str)] = &[
             (
@@ -136,7 +165,7 @@ mod tests {
             ),
             (
                 &[("preemption", "maybe")],
-                "setting `preemption`: `maybe` is not `none`, `graceful` or `immediate`",
+                "setting `preemption`: `maybe` is not `none`, `graceful`, `whole-jobs` or `immediate`",
             ),
             (&[("grow", "1")], "setting `grow`: `1` is not `yes` or `no`"),
             (

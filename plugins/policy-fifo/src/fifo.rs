@@ -2,6 +2,7 @@
 
 use jobyard_plugin_sdk::{
     mirror::Mirror,
+    parameters::Parameters,
     pass::Pass,
     policy::{Changes, Instant, Plan, Policy, Traits},
     preempt::{Preemption, preempt},
@@ -9,37 +10,57 @@ use jobyard_plugin_sdk::{
 };
 
 /// Strict queue order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Fifo {
     mirror: Mirror,
     preemption: Preemption,
+    grow: bool,
+    shrink: bool,
+}
+
+impl Default for Fifo {
+    fn default() -> Fifo {
+        Fifo {
+            mirror: Mirror::default(),
+            preemption: Preemption::None,
+            grow: true,
+            shrink: true,
+        }
+    }
 }
 
 impl Policy for Fifo {
     fn configure(&mut self, settings: &[(String, String)]) -> Result<Traits, String> {
         settings::each_once(settings)?;
-        let mut preemption = Preemption::None;
+        let mut parameters = Parameters::default();
+        let mut preemption = None;
         for (name, value) in settings {
             match name.as_str() {
-                "preemption" => preemption = Preemption::read(name, value)?,
+                "preemption" => preemption = Some(Preemption::read(name, value)?),
+                _ if parameters.read(name, value)? => {}
                 _ => return Err(settings::unknown(name, &["preemption"])),
             }
         }
-        self.preemption = preemption;
-        // A job that does not fit may be one that others are preempted for.
-        Ok(match preemption {
-            Preemption::None => vec![("arrivals".to_owned(), "fitting".to_owned())],
-            Preemption::Graceful | Preemption::Immediate => Vec::new(),
-        })
+        self.preemption = parameters.preemption(preemption);
+        (self.grow, self.shrink) = (parameters.grow(true), parameters.shrink(true));
+        self.mirror.keep_ranks(self.preemption != Preemption::None);
+        let mut traits = Parameters::followed(false);
+        traits.push(("arrivals".to_owned(), "fitting".to_owned()));
+        Ok(traits)
     }
 
     fn schedule(&mut self, now: Instant, changes: &Changes) -> Plan {
         self.mirror.apply(changes);
         let mut pass = Pass::new(&self.mirror, now);
-        pass.shrink();
-        match self.preemption {
-            Preemption::None => pass.grow(),
-            Preemption::Graceful | Preemption::Immediate => pass.grow_unless_waited_for(),
+        if self.shrink {
+            pass.shrink();
+        }
+        match (self.grow, self.preemption) {
+            (false, _) => {}
+            (true, Preemption::None) => pass.grow(),
+            (true, Preemption::Graceful | Preemption::WholeJobs | Preemption::Immediate) => {
+                pass.grow_unless_waited_for();
+            }
         }
         if let Some(head) = pass.start_in_order() {
             let job = self.mirror.job(head.slot);

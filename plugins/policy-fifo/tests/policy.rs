@@ -77,11 +77,8 @@ fn running_jobs_grow_first() {
 #[test]
 fn refuses_unknown_settings_and_says_of_itself_what_the_host_may_skip() {
     let mut policy = Fifo::default();
-    let traits = policy.configure(&[]);
-    assert_eq!(
-        traits,
-        Ok(vec![("arrivals".to_owned(), "fitting".to_owned())])
-    );
+    let traits = policy.configure(&[]).unwrap();
+    assert!(traits.contains(&("arrivals".to_owned(), "fitting".to_owned())));
     let refused = policy.configure(&[("order".to_owned(), "sjbf".to_owned())]);
     assert_eq!(
         refused,

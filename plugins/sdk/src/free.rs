@@ -92,6 +92,7 @@ mod tests {
             sockets: 1,
             gpus: id % 2,
             free_cores: id % 4,
+            free_sockets: 0,
             free_gpus: 0,
         };
         let mut nodes: Vec<Node> = (0..30).map(node).collect();

@@ -2,7 +2,7 @@
 //!
 //! - For policies (feature `policy`): [`policy`] the types and the trait, [`mirror`] the cluster as the host told it,
 //!   [`pass`] what one pass gives away, [`shadow`] the reservation of the first job that waits, [`pack`] nodes for a job,
-//!   [`preempt`] what to take from running jobs,
+//!   [`preempt`] what to take from running jobs, [`parameters`] the cluster's parameters that policies follow,
 //!   [`profile`] free cores over time; [`rows`] to write down changes by hand; feature `testing`: `cluster`, a small one to
 //!   test a policy with.
 //! - For executors, prepare and release tasks (features of these names): [`command_line`] and [`run`].
@@ -32,6 +32,8 @@ pub mod log;
 pub mod mirror;
 #[cfg(feature = "policy")]
 pub mod pack;
+#[cfg(feature = "policy")]
+pub mod parameters;
 #[cfg(feature = "policy")]
 pub mod pass;
 #[cfg(feature = "policy")]

@@ -4,15 +4,16 @@
 //! the kernel may refuse it. A mirror that was given everything at once is equal in all that it gives out to one
 //! that was told change by change: every order is by what the host sent, never by when. Used by `pass` and by policies.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, btree_map};
 
 use crate::{
     free::FreeNow,
     keys::{HashNumbers, key, ordered, queue_key},
-    pack::Shape,
+    pack::{Shape, sockets},
     policy::{
-        self, Allocation, CandidateSet, Changes, Instant, JOB_CAN_GROW, JOB_CAN_SHRINK, JOB_ENDING,
-        JOB_QUEUED, JOB_RUNNING, JobId, NODE_GONE, NODE_USABLE, NodeId, SetId, Share, Span,
+        self, Allocation, COLUMN_FREE_SOCKETS, COLUMN_PART_OF, CandidateSet, Changes, Column,
+        ColumnValues, Instant, JOB_CAN_GROW, JOB_CAN_SHRINK, JOB_ENDING, JOB_QUEUED, JOB_RUNNING,
+        JobId, NODE_GONE, NODE_USABLE, NodeId, SetId, Share, Span,
     },
 };
 
@@ -33,6 +34,8 @@ pub struct Node {
     pub gpus: u32,
     /// Cores that no job holds.
     pub free_cores: u32,
+    /// Sockets of which no job holds a core.
+    pub free_sockets: u32,
     /// GPUs that no job holds.
     pub free_gpus: u32,
 }
@@ -105,6 +108,8 @@ struct Set {
     ids: Vec<NodeId>,
     /// Positions in `Mirror::nodes` of those that are there, in the order of preference.
     positions: Vec<u32>,
+    /// What a job may choose between: the sets that are parts of this one, or this one itself.
+    choices: Vec<SetId>,
 }
 
 /// The mirror.
@@ -125,6 +130,8 @@ pub struct Mirror {
     shortest: Option<Queue>,
     /// Jobs that hold something, by expected end.
     running: BTreeMap<u128, u32>,
+    /// How many of those have which priority; kept only for a policy that asked for it.
+    ranks: Option<BTreeMap<u32, u32>>,
     /// Running jobs that may grow and have use for more than they hold.
     hungry: BTreeMap<u128, u32>,
     /// Running jobs that may shrink and hold more than they have use for.
@@ -144,6 +151,7 @@ impl Default for Mirror {
             queue: Queue::new(Order::Queue),
             shortest: None,
             running: BTreeMap::new(),
+            ranks: None,
             hungry: BTreeMap::new(),
             wasteful: BTreeMap::new(),
             free: FreeNow::default(),
@@ -165,8 +173,11 @@ impl Mirror {
                 self.vacant.push(slot);
             }
         }
-        let nodes_moved = self.apply_nodes(&changes.nodes);
-        self.apply_sets(&changes.sets);
+        let nodes_moved = self.apply_nodes(
+            &changes.nodes,
+            numbers(&changes.columns, COLUMN_FREE_SOCKETS),
+        );
+        self.apply_sets(&changes.sets, numbers(&changes.columns, COLUMN_PART_OF));
         if nodes_moved {
             self.free.recount(&self.nodes);
             self.everywhere = (0..self.nodes.len() as u32).collect();
@@ -197,6 +208,26 @@ impl Mirror {
             shortest.fill(&self.queue.iter().copied().collect::<Vec<_>>());
             shortest
         });
+    }
+
+    /// Keeps count of the priorities of running jobs, from now on, or no longer.
+    pub fn keep_ranks(&mut self, keep: bool) {
+        if keep == self.ranks.is_some() {
+            return;
+        }
+        self.ranks = keep.then(|| {
+            let mut ranks = BTreeMap::new();
+            for job in self.running() {
+                *ranks.entry(job.priority).or_default() += 1;
+            }
+            ranks
+        });
+    }
+
+    /// Whether no running job has a lower priority than this; known only if [`Mirror::keep_ranks`] asked for it.
+    pub fn none_ranks_below(&self, priority: u32) -> bool {
+        let ranks = self.ranks.as_ref();
+        ranks.is_some_and(|ranks| ranks.keys().next().is_none_or(|&lowest| lowest >= priority))
     }
 
     /// All nodes, ascending by id. A node's *position* is its index in here, until the next [`Mirror::apply`].
@@ -230,6 +261,15 @@ impl Mirror {
         match set {
             0 => &self.everywhere,
             _ => self.sets.get(&set).map_or(&[], |set| &set.positions),
+        }
+    }
+
+    /// The sets that a job with these candidates may choose between, in the order in which they are to be tried: all of its
+    /// nodes are in one of them. Mostly that is just its own.
+    pub fn choices(&self, set: SetId) -> &[SetId] {
+        match set {
+            0 => &[0],
+            _ => self.sets.get(&set).map_or(&[], |set| &set.choices),
         }
     }
 
@@ -283,9 +323,9 @@ impl Mirror {
     }
 
     /// Answers whether nodes came, went, or changed what they have.
-    fn apply_nodes(&mut self, rows: &[policy::Node]) -> bool {
+    fn apply_nodes(&mut self, rows: &[policy::Node], free_sockets: Option<&[f64]>) -> bool {
         let mut moved = false;
-        for row in rows {
+        for (at, row) in rows.iter().enumerate() {
             if row.state == NODE_GONE {
                 if let Some(at) = self.position(row.id) {
                     self.nodes.remove(at);
@@ -293,15 +333,21 @@ impl Mirror {
                 }
                 continue;
             }
-            let node = Node {
+            let mut node = Node {
                 id: row.id,
                 usable: row.state == NODE_USABLE,
                 cores: row.cores,
                 sockets: row.sockets.max(1),
                 gpus: row.gpus,
                 free_cores: row.free_cores.min(row.cores),
+                free_sockets: 0,
                 free_gpus: row.free_gpus.min(row.gpus),
             };
+            if node.sockets > 1 {
+                let most = sockets(&node, node.free_cores);
+                let told = free_sockets.and_then(|column| column.get(at));
+                node.free_sockets = told.map_or(most, |&told| most.min(told as u32));
+            }
             match self.position(node.id) {
                 Some(at) => {
                     let old = std::mem::replace(&mut self.nodes[at], node);
@@ -320,17 +366,26 @@ impl Mirror {
         moved
     }
 
-    fn apply_sets(&mut self, rows: &[CandidateSet]) {
-        for CandidateSet { id, nodes } in rows {
+    fn apply_sets(&mut self, rows: &[CandidateSet], part_of: Option<&[f64]>) {
+        for (at, CandidateSet { id, nodes }) in rows.iter().enumerate() {
             if nodes.is_empty() {
                 self.sets.remove(id);
-                continue;
+            } else {
+                let set = Set {
+                    ids: nodes.clone(),
+                    positions: Vec::new(),
+                    choices: vec![*id],
+                };
+                self.sets.insert(*id, set);
             }
-            let set = Set {
-                ids: nodes.clone(),
-                positions: Vec::new(),
-            };
-            self.sets.insert(*id, set);
+            // A whole comes before its parts.
+            let whole = part_of.and_then(|column| column.get(at));
+            if let Some(&whole) = whole.filter(|&&whole| whole != 0.0) {
+                let whole = whole as SetId;
+                let set = self.sets.entry(whole).or_default();
+                set.choices.retain(|&choice| choice != whole);
+                set.choices.push(*id);
+            }
         }
     }
 
@@ -444,6 +499,9 @@ impl Mirror {
             let hungry = self.is_hungry(job).then(|| job.queue_key());
             let wasteful = self.is_wasteful(job).then(|| job.queue_key());
             self.running.insert(job.end_key(), slot);
+            if let Some(ranks) = &mut self.ranks {
+                *ranks.entry(job.priority).or_default() += 1;
+            }
             if let Some(key) = hungry {
                 self.hungry.insert(key, slot);
             }
@@ -466,6 +524,14 @@ impl Mirror {
             }
         } else {
             self.running.remove(&job.end_key());
+            if let Some(ranks) = &mut self.ranks
+                && let btree_map::Entry::Occupied(mut count) = ranks.entry(job.priority)
+            {
+                *count.get_mut() -= 1;
+                if *count.get() == 0 {
+                    count.remove();
+                }
+            }
             if !self.hungry.is_empty() {
                 self.hungry.remove(&job.queue_key());
             }
@@ -501,6 +567,15 @@ impl Mirror {
                 self.wasteful.insert(job.queue_key(), slot);
             }
         }
+    }
+}
+
+/// A column of numbers, if it was sent.
+fn numbers<'a>(columns: &'a [Column], name: &str) -> Option<&'a [f64]> {
+    let column = columns.iter().find(|column| column.name == name)?;
+    match &column.values {
+        ColumnValues::Numbers(numbers) => Some(numbers),
+        ColumnValues::Texts(_) => None,
     }
 }
 
@@ -655,6 +730,42 @@ mod tests {
         changes.push_set(1, &[]);
         mirror.apply(&changes);
         assert!(nodes(&mirror, 1).is_empty());
+    }
+
+    #[test]
+    fn a_set_of_parts_is_a_choice() {
+        let mut mirror = Mirror::default();
+        let mut changes = Changes::default();
+        for id in [1, 2, 3] {
+            changes.nodes.push(NodeRow::idle(id, 8));
+        }
+        changes.push_set(4, &[1, 2, 3]);
+        changes.push_set(7, &[3, 2, 1]);
+        changes.push_part(8, 7, &[3]);
+        changes.push_part(9, 7, &[2, 1]);
+        mirror.apply(&changes);
+        assert_eq!(mirror.choices(0), [0]);
+        assert_eq!(mirror.choices(4), [4]);
+        assert_eq!(mirror.choices(7), [8, 9]);
+        assert_eq!(mirror.candidates(9), [1, 0]);
+
+        // Told again, with nothing in the first part and all in the second.
+        let mut changes = Changes::default();
+        changes.push_set(7, &[3, 2, 1]);
+        changes.push_part(8, 7, &[]);
+        changes.push_part(9, 7, &[3, 2, 1]);
+        mirror.apply(&changes);
+        assert_eq!(mirror.choices(7), [8, 9]);
+        assert!(mirror.candidates(8).is_empty());
+        assert_eq!(mirror.candidates(9), [2, 1, 0]);
+
+        // Gone, its parts with it.
+        let mut changes = Changes::default();
+        for id in [8, 9, 7] {
+            changes.push_set(id, &[]);
+        }
+        mirror.apply(&changes);
+        assert!(mirror.choices(7).is_empty() && mirror.sets.len() == 1);
     }
 
     #[test]

@@ -6,10 +6,10 @@
 //! What a unit takes of a node:
 //!
 //! - cores: as many cores;
-//! - sockets: the cores of as many sockets (the mirror has counts only: free cores that are scattered over sockets count
-//!   as if they lay together, and the kernel, which knows the ids, may refuse);
+//! - sockets: the cores of as many whole sockets. What lies in which is not known, only how many are whole; the kernel
+//!   gives cores of broken ones first, so it can be told how many a decision leaves;
 //! - nodes: a node that is wholly idle, with all that it has;
-//! - GPUs: as many GPUs, and a core for each.
+//! - GPUs: as many GPUs, and a core for each. A GPU without a core is none.
 //!
 //! An exclusive job takes only nodes that are wholly idle, and all of each, whatever its unit.
 
@@ -43,13 +43,15 @@ pub struct Shape {
     pub single_node: bool,
 }
 
-/// What is free of one node. Nothing, where the node takes no jobs.
+/// What is free of one node. Nothing, where the node takes no jobs. A pass copies one for each node, so it is small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Free {
     /// Cores.
     pub cores: u32,
-    /// GPUs.
-    pub gpus: u32,
+    /// GPUs; the mirror knows of no more than fit.
+    pub gpus: u16,
+    /// Whole sockets; of more than fit the rest counts as broken. On nodes of one socket not counted, and 0.
+    sockets: u16,
 }
 
 impl Free {
@@ -58,7 +60,8 @@ impl Free {
         if node.usable {
             Free {
                 cores: node.free_cores,
-                gpus: node.free_gpus,
+                gpus: few(node.free_gpus),
+                sockets: few(node.free_sockets),
             }
         } else {
             Free::default()
@@ -70,24 +73,66 @@ impl Free {
         if node.usable {
             Free {
                 cores: node.cores,
-                gpus: node.gpus,
+                gpus: few(node.gpus),
+                sockets: few(sockets(node, node.cores)),
             }
         } else {
             Free::default()
         }
     }
 
-    /// Takes a share away.
-    pub fn take(&mut self, share: &Share) {
-        self.cores = self.cores.saturating_sub(share.cores);
-        self.gpus = self.gpus.saturating_sub(share.gpus);
+    /// What a job holds of a node, as something to take a part of.
+    pub(crate) fn held(share: &Share) -> Free {
+        Free {
+            cores: share.cores,
+            gpus: few(share.gpus),
+            sockets: 0,
+        }
     }
 
-    /// Gives a share back; never more than the node has.
-    pub fn give(&mut self, share: &Share, node: &Node) {
-        self.cores = self.cores.saturating_add(share.cores).min(node.cores);
-        self.gpus = self.gpus.saturating_add(share.gpus).min(node.gpus);
+    /// Takes a share away that a job of that shape gets.
+    pub fn take(&mut self, shape: Shape, share: &Share, node: &Node) {
+        if node.sockets > 1 {
+            let each = socket_cores(node);
+            let whole = u32::from(self.sockets);
+            let broken = match shape.unit {
+                Unit::Socket => share.cores.div_ceil(each),
+                // Those of broken sockets go first.
+                Unit::Core | Unit::Node | Unit::Gpu => {
+                    let loose = self.cores.saturating_sub(whole * each);
+                    share.cores.saturating_sub(loose).div_ceil(each)
+                }
+            };
+            self.sockets = few(whole.saturating_sub(broken));
+        }
+        self.cores = self.cores.saturating_sub(share.cores);
+        self.gpus = self.gpus.saturating_sub(few(share.gpus));
     }
+
+    /// Gives a share back that a job of that shape had; never more than the node has. Of sockets, those that are certain to be whole
+    /// then: where a few cores come free nobody knows.
+    pub fn give(&mut self, shape: Shape, share: &Share, node: &Node) {
+        self.cores = self.cores.saturating_add(share.cores).min(node.cores);
+        self.gpus = self
+            .gpus
+            .saturating_add(few(share.gpus))
+            .min(few(node.gpus));
+        if node.sockets > 1 {
+            let own = match shape.unit {
+                Unit::Socket => share.cores.div_ceil(socket_cores(node)),
+                Unit::Core | Unit::Node | Unit::Gpu => 0,
+            };
+            let most = sockets(node, self.cores);
+            let at_least = sockets(node, node.cores).saturating_sub(node.cores - self.cores);
+            let whole = (u32::from(self.sockets) + own).max(at_least).min(most);
+            self.sockets = few(whole);
+        }
+    }
+}
+
+/// As many as a byte pair holds.
+fn few(number: u32) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
 }
 
 impl Shape {
@@ -124,26 +169,30 @@ impl Shape {
             }
             return match self.unit {
                 Unit::Core => node.cores,
-                Unit::Socket => node.sockets,
+                Unit::Socket => sockets(node, node.cores),
                 Unit::Node => 1,
-                Unit::Gpu => node.gpus,
+                Unit::Gpu => node.gpus.min(node.cores),
             };
         }
         match self.unit {
             Unit::Core => free.cores,
-            Unit::Socket => free.cores / socket_cores(node),
-            Unit::Node => u32::from(is_idle(node, free)),
-            Unit::Gpu => free.gpus.min(free.cores),
+            Unit::Socket if node.sockets > 1 => u32::from(free.sockets),
+            Unit::Socket | Unit::Node => u32::from(is_idle(node, free)),
+            Unit::Gpu => u32::from(free.gpus).min(free.cores),
         }
     }
 
     /// So many units of a node, which must fit there.
     pub fn share(self, node: &Node, free: Free, units: u32) -> Share {
         if self.exclusive || self.unit == Unit::Node {
+            let gpus = match self.unit {
+                Unit::Core | Unit::Socket | Unit::Node => node.gpus,
+                Unit::Gpu => node.gpus.min(node.cores),
+            };
             return Share {
                 node: node.id,
                 cores: node.cores,
-                gpus: node.gpus,
+                gpus,
             };
         }
         let (cores, gpus) = match self.unit {
@@ -165,13 +214,23 @@ impl Shape {
             Unit::Core => share.cores,
             Unit::Socket => node.map_or(1, |node| share.cores.div_ceil(socket_cores(node))),
             Unit::Node => 1,
-            Unit::Gpu => share.gpus,
+            Unit::Gpu => share.gpus.min(share.cores),
         }
     }
 }
 
 fn is_idle(node: &Node, free: Free) -> bool {
-    node.cores > 0 && free.cores == node.cores && free.gpus == node.gpus
+    node.cores > 0 && free.cores == node.cores && free.gpus == few(node.gpus)
+}
+
+/// Whole sockets in so many free cores of a node, if they lie as well as they can. The last of an idle node may be smaller than
+/// the others.
+pub(crate) fn sockets(node: &Node, free_cores: u32) -> u32 {
+    if free_cores == node.cores {
+        node.cores.div_ceil(socket_cores(node))
+    } else {
+        free_cores / socket_cores(node)
+    }
 }
 
 fn socket_cores(node: &Node) -> u32 {
@@ -306,6 +365,7 @@ mod tests {
                 sockets,
                 gpus,
                 free_cores,
+                free_sockets: free_cores / (cores / sockets),
                 free_gpus,
             })
             .collect();
@@ -438,6 +498,40 @@ mod tests {
         assert_eq!(gpus((6, 6)), None);
     }
 
+    /// Sockets of 4 cores: what is left of them when cores go and come.
+    #[test]
+    fn whole_sockets_are_kept_count_of() {
+        let node = Node {
+            free_cores: 11,
+            free_sockets: 1,
+            ..nodes()[3]
+        };
+        let (core, socket) = (Shape::new(0, 0), Shape::new(1, 0));
+        let share = |cores| Share {
+            node: node.id,
+            cores,
+            gpus: 0,
+        };
+        let mut free = Free::of(&node);
+        assert_eq!(socket.units_on(&node, free), 1);
+        // Seven cores lie in broken sockets: they go first.
+        free.take(core, &share(7), &node);
+        assert_eq!(socket.units_on(&node, free), 1);
+        let before = free;
+        free.take(core, &share(1), &node);
+        assert_eq!(socket.units_on(&node, free), 0);
+        free = before;
+        free.take(socket, &share(4), &node);
+        assert_eq!((free.cores, socket.units_on(&node, free)), (0, 0));
+        // A socket comes back as one; of single cores nobody knows where, until all of the node is free.
+        free.give(socket, &share(4), &node);
+        assert_eq!(socket.units_on(&node, free), 1);
+        free.give(core, &share(10), &node);
+        assert_eq!((free.cores, socket.units_on(&node, free)), (14, 2));
+        free.give(core, &share(2), &node);
+        assert_eq!(socket.units_on(&node, free), 4);
+    }
+
     /// What was packed is what was asked for, whatever is free.
     #[test]
     fn shares_add_up() {
@@ -455,6 +549,7 @@ mod tests {
                         sockets,
                         gpus,
                         free_cores,
+                        free_sockets: 0,
                         free_gpus,
                     }
                 })

@@ -14,6 +14,8 @@ use crate::{
 pub struct Placed {
     /// Expected end of the job.
     pub end: Instant,
+    /// What the job counts.
+    pub shape: Shape,
     /// What it was given in this pass.
     pub shares: Vec<Share>,
 }
@@ -108,37 +110,48 @@ impl<'a> Pass<'a> {
                 return;
             }
             let most = job.demand.saturating_sub(mirror.held(job));
-            let own;
-            let candidates = match job.shares.first() {
-                Some(share) if job.shape.single_node => {
-                    own = mirror.position(share.node).map(|at| at as u32);
-                    own.as_slice()
-                }
-                _ => candidates(mirror, job.set),
-            };
-            let nodes = mirror.nodes();
-            let shares = if job.shape.exclusive {
-                whole_nodes(job.shape, most, candidates, nodes, &self.free)
-            } else if most > 0 {
-                pack(
-                    job.shape,
-                    (1, most),
-                    candidates,
-                    nodes,
-                    &self.free,
-                    choice(job.set),
-                )
-            } else {
-                None
-            };
+            let mut choices = mirror.choices(job.set).iter();
+            let shares = choices.find_map(|&set| self.more(job, set, most));
             if let Some(shares) = shares {
-                self.give(job.expected_end(), &shares);
+                self.give(job.expected_end(), job.shape, &shares);
                 self.decisions.push(Decision::Grow(Placement {
                     job: job.id,
                     shares,
                 }));
             }
         }
+    }
+
+    /// Up to `most` units for a running job, out of the nodes of a set that has those that it holds.
+    fn more(&self, job: &Job, set: SetId, most: u32) -> Option<Vec<Share>> {
+        let mirror = self.mirror;
+        if set != job.set {
+            let own = mirror.candidates(set);
+            let within = |share: &Share| {
+                let at = mirror.position(share.node);
+                at.is_some_and(|at| own.contains(&(at as u32)))
+            };
+            if !job.shares.iter().all(within) {
+                return None;
+            }
+        }
+        let own;
+        let candidates = match job.shares.first() {
+            Some(share) if job.shape.single_node => {
+                own = mirror.position(share.node).map(|at| at as u32);
+                own.as_slice()
+            }
+            _ => candidates(mirror, set),
+        };
+        let nodes = mirror.nodes();
+        if job.shape.exclusive {
+            return whole_nodes(job.shape, most, candidates, nodes, &self.free);
+        }
+        let amount = (1, most);
+        let (free, choice) = (&self.free, choice(set));
+        (most > 0)
+            .then(|| pack(job.shape, amount, candidates, nodes, free, choice))
+            .flatten()
     }
 
     /// Takes back from running jobs what they have no use for: nodes that are more than enough, and part of a job's only node.
@@ -153,11 +166,7 @@ impl<'a> Pass<'a> {
                 job.shape.exclusive || job.shape.unit == Unit::Node,
             ) {
                 let node = mirror.position(share.node).map(|at| &mirror.nodes()[at]);
-                let held = Free {
-                    cores: share.cores,
-                    gpus: share.gpus,
-                };
-                shares.extend(node.map(|node| job.shape.share(node, held, over)));
+                shares.extend(node.map(|node| job.shape.share(node, Free::held(share), over)));
             } else {
                 let units = |share: &Share| {
                     let node = mirror.position(share.node).map(|at| &mirror.nodes()[at]);
@@ -208,17 +217,19 @@ impl<'a> Pass<'a> {
         if !(job.shape.is_plain() && job.set == 0) && self.misfits.knows(job) {
             return None;
         }
-        let candidates = candidates(self.mirror, job.set);
-        let nodes = self.mirror.nodes();
+        let mirror = self.mirror;
         let amount = (job.min, most.max(job.min));
-        let shares = pack(
-            job.shape,
-            amount,
-            candidates,
-            nodes,
-            &self.free,
-            choice(job.set),
-        );
+        let shares = mirror.choices(job.set).iter().find_map(|&set| {
+            let (candidates, nodes) = (candidates(mirror, set), mirror.nodes());
+            pack(
+                job.shape,
+                amount,
+                candidates,
+                nodes,
+                &self.free,
+                choice(set),
+            )
+        });
         if shares.is_none() {
             self.misfits.add(job);
         }
@@ -227,7 +238,7 @@ impl<'a> Pass<'a> {
 
     /// Starts a queued job on shares that [`Pass::fit`] gave.
     pub fn start(&mut self, job: &Job, shares: Vec<Share>) {
-        self.give(self.now + job.walltime, &shares);
+        self.give(self.now + job.walltime, job.shape, &shares);
         self.decisions.push(Decision::Start(Placement {
             job: job.id,
             shares,
@@ -245,37 +256,48 @@ impl<'a> Pass<'a> {
         if self.impossible.knows(job) {
             return false;
         }
-        let nodes = self.mirror.nodes();
-        let mut total = 0u32;
-        for &at in self.mirror.candidates(job.set) {
-            let node = &nodes[at as usize];
-            let units = job.shape.units_on(node, Free::idle(node));
-            total = if job.shape.single_node {
-                total.max(units)
-            } else {
-                total.saturating_add(units)
-            };
-            if total >= job.min {
-                return true;
-            }
+        let mirror = self.mirror;
+        let mut choices = mirror.choices(job.set).iter();
+        if choices.any(|&set| could_hold(mirror, set, job)) {
+            return true;
         }
         self.impossible.add(job);
         false
     }
 
-    fn give(&mut self, end: Instant, shares: &[Share]) {
+    fn give(&mut self, end: Instant, shape: Shape, shares: &[Share]) {
         for share in shares {
             if let Some(at) = self.mirror.position(share.node) {
                 let before = self.free[at].cores;
-                self.free[at].take(share);
+                self.free[at].take(shape, share, &self.mirror.nodes()[at]);
                 self.free_cores -= before - self.free[at].cores;
             }
         }
         self.placed.push(Placed {
             end,
+            shape,
             shares: shares.to_vec(),
         });
     }
+}
+
+/// Whether the nodes of a set would have room for a job if nothing ran there.
+fn could_hold(mirror: &Mirror, set: SetId, job: &Job) -> bool {
+    let nodes = mirror.nodes();
+    let mut total = 0u32;
+    for &at in mirror.candidates(set) {
+        let node = &nodes[at as usize];
+        let units = job.shape.units_on(node, Free::idle(node));
+        total = if job.shape.single_node {
+            total.max(units)
+        } else {
+            total.saturating_add(units)
+        };
+        if total >= job.min {
+            return true;
+        }
+    }
+    false
 }
 
 /// Idle nodes for an exclusive job to grow onto: all of each, and no more than `most` units together. At its start such a job

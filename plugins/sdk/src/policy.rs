@@ -31,6 +31,11 @@ pub const NODE_CLOSED: u32 = 1;
 /// `node.state`: is to be forgotten.
 pub const NODE_GONE: u32 = 2;
 
+/// The column of candidate sets that says of which other set one is a part; 0: of none.
+pub const COLUMN_PART_OF: &str = "set.part-of";
+/// The column of nodes that says how many whole sockets are free.
+pub const COLUMN_FREE_SOCKETS: &str = "node.free-sockets";
+
 /// `waiting.reason`: there is not enough free of what it needs.
 pub const NOT_ENOUGH_RESOURCE: u32 = 1;
 /// `waiting.reason`: a job of higher priority is served first.

@@ -13,19 +13,21 @@ use crate::{
 };
 
 /// What may be taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Preemption {
     /// Nothing.
     #[default]
     None,
     /// What is left when tasks end, down to the minimum of their job.
     Graceful,
-    /// That at once, and whole jobs.
+    /// Whole jobs, at once.
+    WholeJobs,
+    /// What is needed, at once: tasks of a job, or all of it.
     Immediate,
 }
 
 impl Preemption {
-    /// Reads the setting `preemption` = `none` | `graceful` | `immediate`.
+    /// Reads the setting `preemption` = `none` | `graceful` | `whole-jobs` | `immediate`.
     ///
     /// # Errors
     /// A sentence for the admin that names the setting, the value and what would be right.
@@ -33,8 +35,13 @@ impl Preemption {
         match value {
             "none" => Ok(Preemption::None),
             "graceful" => Ok(Preemption::Graceful),
+            "whole-jobs" => Ok(Preemption::WholeJobs),
             "immediate" => Ok(Preemption::Immediate),
-            _ => Err(refusal(name, value, "`none`, `graceful` or `immediate`")),
+            _ => Err(refusal(
+                name,
+                value,
+                "`none`, `graceful`, `whole-jobs` or `immediate`",
+            )),
         }
     }
 }
@@ -47,22 +54,28 @@ const BY_TASK: u32 = 2;
 /// Adds to the plan what is to be taken for a job that does not fit now, and answers whether anything is: what becomes free
 /// then is for that job and not to be filled with others.
 pub fn preempt(pass: &mut Pass<'_>, head: &Job, kind: Preemption) -> bool {
-    if kind == Preemption::None {
+    if kind == Preemption::None || pass.mirror.none_ranks_below(head.priority) {
         return false;
     }
-    let mut room = Room::now(pass, head);
-    for job in pass.mirror.running().filter(|job| job.state == JOB_ENDING) {
-        room.give(&job.shares);
+    let mirror = pass.mirror;
+    let mut rooms = Vec::new();
+    for &set in mirror.choices(head.set) {
+        let mut room = Room::now(pass, head, set);
+        for job in mirror.running().filter(|job| job.state == JOB_ENDING) {
+            room.give(job.shape, &job.shares);
+        }
+        if room.suffices() {
+            return false;
+        }
+        rooms.push(room);
     }
-    if room.suffices() {
-        return false;
-    }
-    let victims = victims(pass.mirror, head);
-    let taken = match kind {
+    let victims = victims(mirror, head);
+    let taken = rooms.into_iter().find_map(|mut room| match kind {
         Preemption::None => None,
-        Preemption::Graceful => by_grace(pass.mirror, &room, &victims),
-        Preemption::Immediate => at_once(pass.mirror, &mut room, &victims),
-    };
+        Preemption::Graceful => by_grace(mirror, &room, &victims),
+        Preemption::WholeJobs => at_once(mirror, &mut room, &victims, false),
+        Preemption::Immediate => at_once(mirror, &mut room, &victims, true),
+    });
     let Some(taken) = taken else { return false };
     pass.decisions
         .extend(taken.into_iter().map(Decision::Preempt));
@@ -99,18 +112,23 @@ fn by_grace(mirror: &Mirror, room: &Room<'_>, victims: &[&Job]) -> Option<Vec<Pr
     None
 }
 
-/// Whole jobs, until one is enough in part.
-fn at_once(mirror: &Mirror, room: &mut Room<'_>, victims: &[&Job]) -> Option<Vec<Proposal>> {
+/// Whole jobs, until one is enough in part where that may be.
+fn at_once(
+    mirror: &Mirror,
+    room: &mut Room<'_>,
+    victims: &[&Job],
+    tasks: bool,
+) -> Option<Vec<Proposal>> {
     let mut whole: Vec<&Job> = Vec::new();
     let mut part = None;
     for job in victims {
-        let missing = room.missing_cores();
+        let missing = room.missing_cores().filter(|_| tasks);
         if let Some(cores) = missing.filter(|&cores| spare_cores(mirror, room, job) >= cores) {
             part = Some(proposal(job, BY_TASK, cores));
             break;
         }
         whole.push(job);
-        room.give(&job.shares);
+        room.give(job.shape, &job.shares);
         if room.suffices() {
             break;
         }
@@ -121,11 +139,11 @@ fn at_once(mirror: &Mirror, room: &mut Room<'_>, victims: &[&Job]) -> Option<Vec
         }
         // The last may have made others unnecessary: spare those of the highest priority.
         for at in (0..whole.len()).rev() {
-            room.take(&whole[at].shares);
+            let taken = room.take(whole[at].shape, &whole[at].shares);
             if room.suffices() {
                 whole.remove(at);
             } else {
-                room.give(&whole[at].shares);
+                room.put_back(taken);
             }
         }
     }

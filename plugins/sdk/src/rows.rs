@@ -2,8 +2,8 @@
 
 pub use crate::policy::Node as NodeRow;
 use crate::policy::{
-    Allocation, CandidateSet, Changes, Instant, JOB_QUEUED, Job, JobId, NODE_USABLE, NodeId, SetId,
-    Share, Span,
+    Allocation, COLUMN_FREE_SOCKETS, COLUMN_PART_OF, CandidateSet, Changes, Column, ColumnValues,
+    Instant, JOB_QUEUED, Job, JobId, NODE_USABLE, NodeId, SetId, Share, Span,
 };
 
 /// A job and what it holds. Field by field documented in `wit/policy.wit`.
@@ -101,5 +101,41 @@ impl Changes {
     pub fn push_set(&mut self, id: SetId, nodes: &[NodeId]) {
         let nodes = nodes.to_vec();
         self.sets.push(CandidateSet { id, nodes });
+        self.number(COLUMN_PART_OF, self.sets.len(), 0.0);
+    }
+
+    /// Adds a set that is part of one that was added before.
+    pub fn push_part(&mut self, id: SetId, whole: SetId, nodes: &[NodeId]) {
+        let nodes = nodes.to_vec();
+        self.sets.push(CandidateSet { id, nodes });
+        self.number(COLUMN_PART_OF, self.sets.len(), f64::from(whole));
+    }
+
+    /// Adds a node, and how many of its sockets are free.
+    pub fn push_node(&mut self, row: NodeRow, free_sockets: u32) {
+        self.nodes.push(row);
+        self.number(
+            COLUMN_FREE_SOCKETS,
+            self.nodes.len(),
+            f64::from(free_sockets),
+        );
+    }
+
+    /// Says a number of the last of so many rows.
+    fn number(&mut self, name: &str, rows: usize, number: f64) {
+        let values = match self.columns.iter().position(|column| column.name == name) {
+            Some(at) => &mut self.columns[at].values,
+            None => {
+                self.columns.push(Column {
+                    name: name.to_owned(),
+                    values: ColumnValues::Numbers(vec![0.0; rows - 1]),
+                });
+                let last = self.columns.len() - 1;
+                &mut self.columns[last].values
+            }
+        };
+        if let ColumnValues::Numbers(numbers) = values {
+            numbers.push(number);
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     mirror::{Job, Mirror, Node},
     pack::{Free, Shape},
     pass::{Pass, Placed},
-    policy::{Instant, Share},
+    policy::{Instant, SetId, Share},
 };
 
 /// A reservation without nodes: EASY promises a time, not a place.
@@ -19,14 +19,14 @@ use crate::{
 pub struct Shadow<'a> {
     /// When the job can start, not before now; infinity when nobody knows.
     pub at: Instant,
-    room: Room<'a>,
+    rooms: Rooms<'a>,
 }
 
 impl<'a> Shadow<'a> {
     /// Finds the shadow time of a job that does not fit now: the earliest expected end of running jobs at which it
     /// does. All jobs that are expected to end at that same time are gone by then.
     pub fn find(pass: &Pass<'a>, head: &Job) -> Shadow<'a> {
-        let mut room = Room::now(pass, head);
+        let mut rooms = Rooms::now(pass, head);
         let placed = by_end(&pass.placed);
         let mut placed = placed
             .iter()
@@ -39,56 +39,82 @@ impl<'a> Shadow<'a> {
                 (Some(job), Some(placed)) => placed.end < job.expected_end(),
                 (running, _) => running.is_none(),
             };
-            let (end, shares) = if started_first {
+            let (end, shape, shares) = if started_first {
                 let Some(placed) = placed.peek() else { break };
-                (placed.end, &placed.shares)
+                (placed.end, placed.shape, &placed.shares)
             } else {
                 let Some(job) = running.peek() else { break };
-                (job.expected_end(), &job.shares)
+                (job.expected_end(), job.shape, &job.shares)
             };
             // What should have ended may do so any moment.
             let end = end.max(pass.now);
-            if end > at && room.suffices() {
+            if end > at && rooms.suffices() {
                 break;
             }
             at = end;
-            room.give(shares);
+            rooms.give(shape, shares);
             if started_first {
                 placed.next().map(drop)
             } else {
                 running.next().map(drop)
             };
         }
-        if !room.suffices() {
+        if !rooms.suffices() {
             at = Instant::INFINITY;
         }
-        Shadow { at, room }
+        Shadow { at, rooms }
     }
 
     /// The cores that others may take beyond the shadow time (*extra*), where that is all there is to it: the job
     /// may run on any node, and needs cores only.
     pub fn extra(&self) -> Option<u32> {
-        match &self.room {
-            Room::Sum {
-                within: None,
-                cores,
-                least,
-                ..
-            } => Some(cores.saturating_sub(*least)),
-            Room::Sum {
-                within: Some(_), ..
-            }
-            | Room::ByNode { .. } => None,
+        match &self.rooms.0[..] {
+            [
+                Room::Sum {
+                    within: None,
+                    cores,
+                    least,
+                    ..
+                },
+            ] => Some(cores.saturating_sub(*least)),
+            _ => None,
         }
     }
 
     /// Takes shares for a job that will run beyond the shadow time, if that leaves enough for the one that waits; else nothing
     /// changes and the answer is no.
-    pub fn take(&mut self, shares: &[Share]) -> bool {
-        self.room.take(shares);
-        let suffices = self.room.suffices();
+    pub fn take(&mut self, shape: Shape, shares: &[Share]) -> bool {
+        self.rooms.take(shape, shares)
+    }
+}
+
+/// What is free for the head: of each set that it may choose, and one of them is enough.
+#[derive(Debug)]
+struct Rooms<'a>(Vec<Room<'a>>);
+
+impl<'a> Rooms<'a> {
+    fn now(pass: &Pass<'a>, head: &Job) -> Rooms<'a> {
+        let choices = pass.mirror.choices(head.set).iter();
+        Rooms(choices.map(|&set| Room::now(pass, head, set)).collect())
+    }
+
+    fn suffices(&self) -> bool {
+        self.0.iter().any(Room::suffices)
+    }
+
+    fn give(&mut self, shape: Shape, shares: &[Share]) {
+        self.0.iter_mut().for_each(|room| room.give(shape, shares));
+    }
+
+    /// Takes shares where that leaves enough, else nothing.
+    fn take(&mut self, shape: Shape, shares: &[Share]) -> bool {
+        let mut taken: Vec<Taken> = Vec::with_capacity(self.0.len());
+        taken.extend(self.0.iter_mut().map(|room| room.take(shape, shares)));
+        let suffices = self.suffices();
         if !suffices {
-            self.room.give(shares);
+            for (room, taken) in self.0.iter_mut().zip(taken) {
+                room.put_back(taken);
+            }
         }
         suffices
     }
@@ -130,11 +156,12 @@ pub(crate) enum Room<'a> {
 }
 
 impl<'a> Room<'a> {
-    pub(crate) fn now(pass: &Pass<'a>, head: &Job) -> Room<'a> {
+    /// What is free for a job now of the nodes of one set.
+    pub(crate) fn now(pass: &Pass<'a>, head: &Job, set: SetId) -> Room<'a> {
         let mirror = pass.mirror;
-        let within = (head.set != 0).then(|| {
+        let within = (set != 0).then(|| {
             let mut within = vec![false; mirror.nodes().len()];
-            for &at in mirror.candidates(head.set) {
+            for &at in mirror.candidates(set) {
                 within[at as usize] = true;
             }
             within
@@ -204,24 +231,34 @@ impl<'a> Room<'a> {
         }
     }
 
-    pub(crate) fn give(&mut self, shares: &[Share]) {
+    /// What a job of that shape gives back.
+    pub(crate) fn give(&mut self, shape: Shape, shares: &[Share]) {
         self.change(
             shares,
-            |cores, share| cores + share.cores,
-            |free, share, node| {
-                free.give(share, node);
-            },
+            |cores, share| cores.saturating_add(share.cores),
+            |free, share, node| free.give(shape, share, node),
         );
     }
 
-    pub(crate) fn take(&mut self, shares: &[Share]) {
+    /// What a job of that shape takes, and how to undo it.
+    pub(crate) fn take(&mut self, shape: Shape, shares: &[Share]) -> Taken {
         self.change(
             shares,
             |cores, share| cores.saturating_sub(share.cores),
-            |free, share, _| {
-                free.take(share);
-            },
-        );
+            |free, share, node| free.take(shape, share, node),
+        )
+    }
+
+    /// Undoes the last take.
+    pub(crate) fn put_back(&mut self, taken: Taken) {
+        match self {
+            Room::Sum { cores, .. } => *cores = taken.cores,
+            Room::ByNode { .. } => {
+                for (at, free) in taken.nodes.into_iter().rev() {
+                    self.set(at, free);
+                }
+            }
+        }
     }
 
     fn change(
@@ -229,7 +266,8 @@ impl<'a> Room<'a> {
         shares: &[Share],
         sum: impl Fn(u32, &Share) -> u32,
         on_node: impl Fn(&mut Free, &Share, &Node),
-    ) {
+    ) -> Taken {
+        let mut before = Taken::default();
         match self {
             Room::Sum {
                 mirror,
@@ -237,6 +275,7 @@ impl<'a> Room<'a> {
                 cores,
                 ..
             } => {
+                before.cores = *cores;
                 let all_count = within.is_none() && !mirror.any_node_closed();
                 for share in shares {
                     if all_count || counts(mirror, within.as_deref(), share).is_some() {
@@ -244,30 +283,58 @@ impl<'a> Room<'a> {
                     }
                 }
             }
-            Room::ByNode {
-                mirror,
-                within,
-                free,
-                shape,
-                units,
-                large_enough,
-                least,
-            } => {
+            Room::ByNode { .. } => {
                 for share in shares {
+                    let Room::ByNode {
+                        mirror,
+                        within,
+                        free,
+                        ..
+                    } = self
+                    else {
+                        break;
+                    };
                     let Some(at) = counts(mirror, within.as_deref(), share) else {
                         continue;
                     };
-                    let node = &mirror.nodes()[at];
-                    let before = shape.units_on(node, free[at]);
-                    on_node(&mut free[at], share, node);
-                    let after = shape.units_on(node, free[at]);
-                    *units = *units - before + after;
-                    *large_enough -= u32::from(before >= *least);
-                    *large_enough += u32::from(after >= *least);
+                    let mut now = free[at];
+                    before.nodes.push((at, now));
+                    on_node(&mut now, share, &mirror.nodes()[at]);
+                    self.set(at, now);
                 }
             }
         }
+        before
     }
+
+    /// Says what is free of one node.
+    fn set(&mut self, at: usize, now: Free) {
+        if let Room::ByNode {
+            mirror,
+            free,
+            shape,
+            units,
+            large_enough,
+            least,
+            ..
+        } = self
+        {
+            let node = &mirror.nodes()[at];
+            let before = shape.units_on(node, free[at]);
+            let after = shape.units_on(node, now);
+            free[at] = now;
+            *units = *units - before + after;
+            *large_enough -= u32::from(before >= *least);
+            *large_enough += u32::from(after >= *least);
+        }
+    }
+}
+
+/// What a room was before something was taken of it.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    cores: u32,
+    nodes: Vec<(usize, Free)>,
 }
 
 /// The position of a share's node, if it takes jobs and is one of the head's candidates.

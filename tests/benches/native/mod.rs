@@ -56,7 +56,6 @@ fn told(changes: kernel::Changes) -> guest::Changes {
         shares,
         columns,
     } = changes;
-    assert!(columns.is_empty(), "no policy here asks for any");
     // Collecting a vector into one of rows of the same size reuses the allocation.
     guest::Changes {
         removed_jobs: removed_jobs.into_iter().map(|JobId(id)| id).collect(),
@@ -65,7 +64,17 @@ fn told(changes: kernel::Changes) -> guest::Changes {
         jobs: jobs.into_iter().map(job).collect(),
         allocations: allocations.into_iter().map(allocation).collect(),
         shares: shares.into_iter().map(held).collect(),
-        columns: Vec::new(),
+        columns: columns.into_iter().map(column).collect(),
+    }
+}
+
+fn column(column: kernel::Column) -> guest::Column {
+    guest::Column {
+        name: column.name,
+        values: match column.values {
+            kernel::ColumnValues::Numbers(numbers) => guest::ColumnValues::Numbers(numbers),
+            kernel::ColumnValues::Texts(texts) => guest::ColumnValues::Texts(texts),
+        },
     }
 }
 

@@ -131,6 +131,124 @@ fn problems_have_a_status_and_a_code() {
             422,
             "InvalidParameter",
         ),
+        ("PATCH /api/v1/jobs/7", JSON, b"{}", 404, "UnknownJob"),
+        (
+            "PATCH /api/v1/jobs/7",
+            TOML,
+            b"name = 'x'",
+            415,
+            "UnsupportedMediaType",
+        ),
+        (
+            "PATCH /api/v1/jobs/7",
+            JSON,
+            b"{\"colour\": 1}",
+            422,
+            "BadJobFile",
+        ),
+        (
+            "PATCH /api/v1/jobs/7/tasks/1",
+            JSON,
+            b"{}",
+            404,
+            "UnknownJob",
+        ),
+        (
+            "POST /api/v1/jobs/7/tasks",
+            JSON,
+            b"{\"command\": \"x\"}",
+            404,
+            "UnknownJob",
+        ),
+        (
+            "POST /api/v1/jobs/7/tasks/1/submit",
+            JSON,
+            b"{\"instance\": 1}",
+            400,
+            "BadJson",
+        ),
+        ("POST /api/v1/jobs/7/purge", "", b"", 404, "UnknownJob"),
+        (
+            "POST /api/v1/jobs/purge",
+            JSON,
+            b"{\"ended_before\": \"x\"}",
+            400,
+            "BadJson",
+        ),
+        ("GET /api/v1/jobs/7/file", "", b"", 404, "UnknownJob"),
+        (
+            "GET /api/v1/jobs/7/file?format=yaml",
+            "",
+            b"",
+            400,
+            "BadQuery",
+        ),
+        ("GET /api/v1/jobs?after=x", "", b"", 400, "BadQuery"),
+        ("GET /api/v1/jobs?since=x", "", b"", 400, "BadQuery"),
+        (
+            "POST /api/v1/jobs",
+            TOML,
+            b"template = 'x'\n[[task]]\ncommand = 'x'",
+            422,
+            "Invalid",
+        ),
+        ("GET /api/v1/templates/x", "", b"", 404, "UnknownTemplate"),
+        (
+            "DELETE /api/v1/templates/x",
+            "",
+            b"",
+            404,
+            "UnknownTemplate",
+        ),
+        (
+            "DELETE /api/v1/templates/default",
+            "",
+            b"",
+            409,
+            "TemplateStays",
+        ),
+        (
+            "PUT /api/v1/templates/x",
+            JSON,
+            b"{\"rules\": {\"Colour\": {}}}",
+            422,
+            "Invalid",
+        ),
+        (
+            "PUT /api/v1/templates/x",
+            JSON,
+            b"{\"prepare\": {}}",
+            422,
+            "BadTemplate",
+        ),
+        (
+            "PUT /api/v1/templates/x",
+            JSON,
+            b"{\"rules\": {\"Priority\": {\"max\": true}}}",
+            422,
+            "BadTemplate",
+        ),
+        (
+            "PUT /api/v1/templates/x",
+            JSON,
+            b"{\"colour\": 1}",
+            400,
+            "BadJson",
+        ),
+        (
+            "PUT /api/v1/environment/A%3DB",
+            JSON,
+            b"{\"value\": \"x\"}",
+            422,
+            "Invalid",
+        ),
+        (
+            "PUT /api/v1/nodes/none/groups",
+            JSON,
+            b"{\"groups\": []}",
+            404,
+            "UnknownNode",
+        ),
     ];
     for (line, head, body, status, code) in cases {
         let answer = ask(&daemon, line, head, body);
@@ -199,19 +317,20 @@ fn jobs_are_listed_page_by_page() {
     let body = format!("[{}]", jobs.join(","));
     let added = ask(&daemon, "POST /api/v1/jobs", JSON, body.as_bytes());
     assert_eq!(added.json()["answers"].as_array().map(Vec::len), Some(25));
-    let (mut seen, mut after) = (Vec::new(), 0);
+    let (mut seen, mut after) = (Vec::new(), String::new());
     loop {
-        let line = format!("GET /api/v1/jobs?status=0&name=n1&limit=5&after={after}");
+        let line = format!("GET /api/v1/jobs?status=0&name=n1&limit=5{after}");
         let page = ask(&daemon, &line, "", b"").json();
         let jobs = page["jobs"].as_array().unwrap();
         assert!(jobs.len() <= 5);
         seen.extend(jobs.iter().filter_map(|job| job["id"].as_u64()));
-        match page["next"].as_u64() {
-            Some(next) => after = next,
+        match page["next"].as_str() {
+            Some(next) => after = format!("&after={next}"),
             None => break,
         }
     }
-    assert_eq!(seen, (1..=25).step_by(2).collect::<Vec<u64>>());
+    // Newest first.
+    assert_eq!(seen, (1..=25).rev().step_by(2).collect::<Vec<u64>>());
     let order = br#"{"jobs": [1, 2, 2, 26]}"#;
     let answers = ask(&daemon, "POST /api/v1/jobs/submit", JSON, order).json();
     let codes: Vec<_> = (0..4)
@@ -263,13 +382,27 @@ fn a_job_that_has_left_memory_is_shown_all_the_same() {
         );
         assert_eq!(answer.status, 200, "{}", answer.body);
     }
-    let listed = || {
-        let page = ask(&daemon, "GET /api/v1/jobs?limit=1", "", b"").json();
-        page["jobs"][0]["id"].as_u64()
-    };
-    jobyard_tests::wait_for("a job to leave memory", || {
-        (listed() > Some(1)).then_some(())
+    let page = |query: &str| ask(&daemon, &format!("GET /api/v1/jobs?{query}"), "", b"").json();
+    jobyard_tests::wait_for("the first job to leave memory", || {
+        let history = page("after=ended&limit=1000");
+        let jobs = history["jobs"].as_array()?.iter();
+        jobs.into_iter().any(|job| job["id"] == 1).then_some(())
     });
+    // One cursor goes through what is live and what is not: everything comes, newest first.
+    let (mut ids, mut query) = (Vec::new(), "limit=1000&state=canceled".to_string());
+    loop {
+        let page = page(&query);
+        let jobs = page["jobs"].as_array().unwrap().iter();
+        ids.extend(jobs.filter_map(|job| job["id"].as_u64()));
+        match page["next"].as_str() {
+            Some(next) => query = format!("limit=1000&state=canceled&after={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(ids.first(), Some(&10_700));
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 10_700);
     let job = ask(&daemon, "GET /api/v1/jobs/1", "", b"").json();
     assert_eq!(job["state"], "Canceled");
     assert_eq!(job["error_message"], "too many");

@@ -6,5 +6,6 @@ mod http;
 mod jobs;
 mod stop;
 mod users;
+mod verbs;
 
 pub(crate) use jobyard_tests::daemon::{Daemon, refused};

@@ -87,6 +87,8 @@ fn a_user_owns_jobs_and_nothing_else() {
     );
     assert_eq!(daemon.json(&["job", "view", "2"])["owner"], "nobody");
 
+    daemon.place.file("ours.toml", "users = [\"ann\"]");
+    daemon.done(&["template", "set", "ours", "ours.toml"]);
     let node = daemon.json(&["node", "list"])["nodes"][0]["name"].clone();
     let node = node.as_str().unwrap();
     let cases: &[(&[&str], &[&str])] = &[
@@ -106,6 +108,26 @@ fn a_user_owns_jobs_and_nothing_else() {
         ),
         (&["node", "drain", node], &["nobody may not"]),
         (&["param", "set", "JobRetryCount", "1"], &["nobody may not"]),
+        (&["env", "set", "A=1"], &["nobody may not"]),
+        (&["template", "delete", "Default"], &["nobody may not"]),
+        (&["node", "set-groups", node, "mine"], &["nobody may not"]),
+        (&["job", "purge", "1"], &["nobody may not purge"]),
+        (
+            &["job", "modify", "1", "--priority", "1"],
+            &["nobody may not modify job 1"],
+        ),
+        (
+            &["job", "export", "1"],
+            &["nobody may not look at the file of job 1"],
+        ),
+        (
+            &["task", "add", "1", "--", "true"],
+            &["nobody may not add tasks to job 1"],
+        ),
+        (
+            &["job", "submit", "--template", "ours", "--", "true"],
+            &["nobody may not submit jobs with the template \"ours\""],
+        ),
     ];
     for (words, expected) in cases {
         refused(&as_nobody(&daemon, NOBODY, words), words, expected);
@@ -123,4 +145,24 @@ fn a_user_owns_jobs_and_nothing_else() {
     let file = daemon.place.path().join("owner.toml");
     let words = ["job", "submit", file.to_str().unwrap()];
     refused(&as_nobody(&daemon, NOBODY, &words), &words, &[]);
+}
+
+#[test]
+fn an_operator_ends_the_jobs_of_others_and_changes_none() {
+    let (true, Some(group)) = (geteuid().is_root(), group_of_nobody()) else {
+        return;
+    };
+    let place = Place::new();
+    std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let daemon = Daemon::start_in(place, &["--group", &group, "--operators", &group]);
+    daemon.submit("[[task]]\ncommand = \"sleep 1000\"");
+    daemon.until("1", "Running");
+    let words = ["job", "modify", "1", "--priority", "1"];
+    let denied = ["nobody may not modify job 1"];
+    refused(&as_nobody(&daemon, NOBODY, &words), &words, &denied);
+    let said = as_nobody(&daemon, NOBODY, &["task", "list", "1"]);
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    let said = as_nobody(&daemon, NOBODY, &["job", "cancel", "1", "--force"]);
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    daemon.until("1", "Canceled");
 }

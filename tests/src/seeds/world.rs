@@ -806,7 +806,7 @@ fn stuck(state: &State) -> String {
 fn nonsense(plan: &mut Plan, state: &State, now: Timestamp, n: &mut Numbers) {
     let doubled = plan.decisions.clone();
     plan.decisions.extend(doubled);
-    let more: Vec<_> = (0..n.below(4))
+    let more: Vec<_> = (0..n.below(12))
         .map(|_| proposals::proposal(state, now, n))
         .collect();
     let place = if n.once_in(2) {

@@ -50,6 +50,10 @@ impl Client {
         self.with_json(Method::PUT, path, body).await
     }
 
+    pub(crate) async fn patch(&self, path: &str, body: impl Serialize) -> Result<Value, Failure> {
+        self.with_json(Method::PATCH, path, body).await
+    }
+
     /// The answer; null where there is none.
     pub(crate) async fn delete(&self, path: &str) -> Result<Value, Failure> {
         json(self.send(Method::DELETE, path, None).await?).await

@@ -1,5 +1,6 @@
 //! `jobyard job`.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -7,12 +8,15 @@ use http_body_util::BodyExt;
 use jobyard::JobView;
 use jobyard_server::jobs::{self, Answers, JobPage, ListQuery, Order, PAGE_MAX, WaitQuery};
 use jobyard_server::tasks::{OutputQuery, Stream, TaskPage, TaskQuery};
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::args::{Add, Hold, Id, JobVerb, List, Many, One, Output, Submit, Wait};
+use super::args::{
+    Add, Export, FileFormat, Format, Hold, Id, JobVerb, List, Many, Modify, One, Output, Purge,
+    Submit, Wait,
+};
 use super::job_file::NewJob;
 use super::{Client, client, job_show, show};
-use crate::args::Format;
 use crate::failure::Failure;
 
 /// A job that could never run: the code that the daemon gives it (`JobError::Invalid`).
@@ -30,8 +34,8 @@ pub(crate) fn run(verb: JobVerb) -> impl AsyncFnOnce(Client) -> Result<ExitCode,
     async move |client| {
         let client = &client;
         match verb {
-            JobVerb::Submit(args) => submit(client, args).await,
-            JobVerb::Add(args) => add(client, args).await,
+            JobVerb::Submit(args) => submit(client, *args).await,
+            JobVerb::Add(args) => add(client, *args).await,
             JobVerb::List(args) => list(client, args).await,
             JobVerb::View(args) => view(client, args).await,
             JobVerb::Wait(args) => wait(client, args).await,
@@ -54,13 +58,19 @@ pub(crate) fn run(verb: JobVerb) -> impl AsyncFnOnce(Client) -> Result<ExitCode,
             }
             JobVerb::Requeue(jobs) => many(client, "requeue", jobs, Order::default()).await,
             JobVerb::Configure(jobs) => many(client, "configure", jobs, Order::default()).await,
+            JobVerb::Modify(args) => modify(client, *args).await,
             JobVerb::Hold(args) => hold(client, args).await,
+            JobVerb::Release(args) => release(client, args).await,
+            JobVerb::Export(args) => export(client, args).await,
+            JobVerb::Purge(args) => purge(client, args).await,
             JobVerb::Clone(args) => {
                 let answer = client.post(&format!("/jobs/{}/clone", args.id), ()).await?;
                 one(answer, args.show.format)
             }
             JobVerb::Delete(args) => {
-                client.delete(&format!("/jobs/{}", args.id)).await?;
+                for id in args.ids {
+                    client.delete(&format!("/jobs/{id}")).await?;
+                }
                 Ok(ExitCode::SUCCESS)
             }
             JobVerb::Output(args) => output(client, args).await,
@@ -81,8 +91,8 @@ async fn add(client: &Client, args: Add) -> Result<ExitCode, Failure> {
 }
 
 async fn new(client: &Client, job: &NewJob, format: Format) -> Result<ExitCode, Failure> {
-    let text = job.text.clone();
-    let answer = client.post_text("/jobs", &job.query, job.media_type, text);
+    let (media_type, text) = (job.text.media_type(), job.text.text.clone());
+    let answer = client.post_text("/jobs", &job.query, media_type, text);
     let answer = answer.await?;
     if answer.get("answers").is_some() {
         return answers(answer, format);
@@ -99,7 +109,7 @@ async fn new(client: &Client, job: &NewJob, format: Format) -> Result<ExitCode, 
 }
 
 fn one(answer: Value, format: Format) -> Result<ExitCode, Failure> {
-    show::answer(format, answer, |job: JobView| job_show::line(&job))?;
+    show::answer(format, answer, |job: JobView| job_show::one(&job))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -112,23 +122,101 @@ async fn hold(client: &Client, args: Hold) -> Result<ExitCode, Failure> {
     one(answer, args.job.show.format)
 }
 
+async fn modify(client: &Client, args: Modify) -> Result<ExitCode, Failure> {
+    let mut keys = args.options.keys();
+    for property in &args.unset {
+        let property = property.replace('-', "_");
+        match property.split_once('.') {
+            Some((table @ ("environment" | "custom_properties"), name)) => {
+                let table = keys.entry(table).or_insert_with(|| json!({}));
+                table[name] = Value::Null;
+            }
+            Some(_) | None => {
+                keys.insert(property, Value::Null);
+            }
+        }
+    }
+    if keys.is_empty() {
+        let text = "say what is to change, as --priority 3000: see `jobyard job modify --help`";
+        return Err(Failure::Input(text.into()));
+    }
+    let answer = client
+        .patch(&format!("/jobs/{}", args.job.id), keys)
+        .await?;
+    one(answer, args.job.show.format)
+}
+
+/// One after the other; the first that is refused ends it.
+async fn release(client: &Client, args: Many) -> Result<ExitCode, Failure> {
+    let mut released = Vec::new();
+    for id in &args.ids {
+        released.push(client.delete(&format!("/jobs/{id}/hold")).await?);
+    }
+    jobs(released, args.show.format)
+}
+
+/// Jobs on a line each, or all in one list.
+fn jobs(jobs: Vec<Value>, format: Format) -> Result<ExitCode, Failure> {
+    if format == Format::Table {
+        for job in jobs {
+            show::line(&job_show::line(&show::read(job)?))?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let all = json!({ "jobs": jobs, "next": null });
+    show::answer(format, all, |page: JobPage| job_show::list(&page.jobs))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn export(client: &Client, args: Export) -> Result<ExitCode, Failure> {
+    let format = match args.format {
+        FileFormat::Toml => "toml",
+        FileFormat::Json => "json",
+        FileFormat::Xml => "xml",
+    };
+    let query = jobs::FileQuery {
+        format: Some(format.into()),
+    };
+    let path = format!("/jobs/{}/file", args.id);
+    copy(client, &path, query).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One after the other; the first that is refused ends it.
+async fn purge(client: &Client, args: Purge) -> Result<ExitCode, Failure> {
+    for id in args.ids {
+        client.post(&format!("/jobs/{id}/purge"), ()).await?;
+    }
+    if let Some(ended_before) = args.ended_before {
+        let purge = jobs::Purge { ended_before };
+        client.post("/jobs/purge", purge).await?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 async fn list(client: &Client, args: List) -> Result<ExitCode, Failure> {
     let state = args.state.or_else(|| (!args.all).then(|| LIVE.into()));
     let mut query = ListQuery {
         state,
         owner: args.owner,
         name: args.name,
+        since: args.since,
         ..ListQuery::default()
     };
     let limit = args.limit.unwrap_or(u32::MAX) as usize;
     let mut jobs: Vec<Value> = Vec::new();
+    // One that left memory between two pages comes twice.
+    let mut seen = BTreeSet::new();
     loop {
         query.limit = Some((limit - jobs.len()).min(PAGE_MAX as usize) as u32);
         let mut page = client.get("/jobs", &query).await?;
         if let Some(Value::Array(some)) = page.get_mut("jobs").map(Value::take) {
-            jobs.extend(some);
+            jobs.extend(
+                some.into_iter()
+                    .filter(|job| seen.insert(job["id"].as_u64())),
+            );
         }
-        query.after = page.get("next").and_then(Value::as_u64).map(|id| id as u32);
+        query.after = page.get("next").and_then(Value::as_str).map(Into::into);
         if query.after.is_none() || jobs.len() >= limit {
             break;
         }
@@ -180,13 +268,10 @@ async fn wait(client: &Client, args: Wait) -> Result<ExitCode, Failure> {
         ended.push((is_ended(&job), job.status == 3));
         match args.jobs.show.format {
             Format::Table => show::line(&job_show::line(&job))?,
-            Format::Json => views.push(answer),
+            Format::Json | Format::Csv => views.push(answer),
         }
     }
-    if args.jobs.show.format == Format::Json {
-        let all = json!({ "jobs": views });
-        show::answer(Format::Json, all, |_: Value| String::new())?;
-    }
+    jobs(views, args.jobs.show.format)?;
     Ok(match () {
         () if ended.iter().all(|&(_, finished)| finished) => ExitCode::SUCCESS,
         () if ended.iter().all(|&(ended, _)| ended) => ExitCode::FAILURE,
@@ -244,6 +329,10 @@ fn answers(answer: Value, format: Format) -> Result<ExitCode, Failure> {
         show::answer(format, answer, |_: Value| String::new())?;
     }
     let mut code = ExitCode::SUCCESS;
+    if format == Format::Csv {
+        let done: Vec<JobView> = all.answers.iter().filter_map(|a| a.job.clone()).collect();
+        show::csv(&job_show::list(&done))?;
+    }
     for answer in all.answers {
         if let Some(job) = answer.job.filter(|_| format == Format::Table) {
             show::line(&job_show::line(&job))?;
@@ -274,14 +363,20 @@ async fn output(client: &Client, args: Output) -> Result<ExitCode, Failure> {
     for task in tasks {
         let Id { job, .. } = args.id;
         let path = format!("/jobs/{job}/tasks/{task}/output");
-        let mut body = client.stream(&path, &query).await?.into_body();
-        while let Some(frame) = body.frame().await {
-            if let Ok(bytes) = frame.map_err(Failure::work)?.into_data() {
-                show::bytes(&bytes)?;
-            }
-        }
+        copy(client, &path, &query).await?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints an answer as it comes.
+async fn copy(client: &Client, path: &str, query: impl Serialize) -> Result<(), Failure> {
+    let mut body = client.stream(path, query).await?.into_body();
+    while let Some(frame) = body.frame().await {
+        if let Ok(bytes) = frame.map_err(Failure::work)?.into_data() {
+            show::bytes(&bytes)?;
+        }
+    }
+    Ok(())
 }
 
 async fn all_tasks(client: &Client, job: u32) -> Result<Vec<u32>, Failure> {

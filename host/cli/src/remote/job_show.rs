@@ -1,9 +1,10 @@
 //! Jobs as text for people.
 
-use comfy_table::{Cell, CellAlignment};
+use comfy_table::{Cell, CellAlignment, Table};
+use jobyard::kernel::limits::UNITS_MAX;
 use jobyard::{JobView, TaskView};
 
-use super::show::time;
+use super::show::{Shown, time};
 use crate::table::{self, exit_codes, instances};
 
 /// `job 7 primes: Failed: task 1 failed: exit code 3`.
@@ -16,15 +17,24 @@ pub(crate) fn line(job: &JobView) -> String {
     format!("job {}{name}: {}{error}", job.id, job.state)
 }
 
-fn spaced(text: &str) -> String {
+/// With a space before it, if there is any.
+pub(super) fn spaced(text: &str) -> String {
     match text.is_empty() {
         true => String::new(),
         false => format!(" {text}"),
     }
 }
 
+/// A job on one line, or as a row.
+pub(crate) fn one(job: &JobView) -> Shown {
+    Shown {
+        text: line(job),
+        rows: Some(list(std::slice::from_ref(job))),
+    }
+}
+
 /// A table with a row for each job.
-pub(crate) fn list(jobs: &[JobView]) -> String {
+pub(crate) fn list(jobs: &[JobView]) -> Table {
     let mut table = table::new(&[
         "job",
         "name",
@@ -56,15 +66,22 @@ pub(crate) fn list(jobs: &[JobView]) -> String {
             Cell::new(why),
         ]);
     }
-    table.to_string()
+    table
 }
 
-/// What it asked for; a dash before it is known.
+/// What it asked for, with what it counts where that is not cores; a dash before it is known.
 fn cores(job: &JobView) -> String {
-    match (job.min_cores, job.max_cores) {
-        (_, 0) => "-".into(),
+    let range = match (job.min_cores, job.max_cores) {
+        (_, 0) => return "-".into(),
         (min, max) if min == max => max.to_string(),
+        // As many as there are.
+        (min, UNITS_MAX) => format!("{min}-*"),
         (min, max) => format!("{min}-{max}"),
+    };
+    match job.unit.as_str() {
+        "" | "core" => range,
+        "gpu" => format!("{range} GPUs"),
+        unit => format!("{range} {unit}s"),
     }
 }
 
@@ -72,16 +89,18 @@ fn number(value: impl ToString) -> Cell {
     Cell::new(value.to_string()).set_alignment(CellAlignment::Right)
 }
 
-/// All of a job, with its first tasks.
-pub(crate) fn view(job: &JobView, more_tasks: bool) -> String {
+/// All of a job, with its first tasks; as rows, its tasks.
+pub(crate) fn view(job: &JobView, more_tasks: bool) -> Shown {
     let mut lines = vec![line(job)];
     let mut say = |what: &str, text: String| {
         if !text.is_empty() {
-            lines.push(format!("{what:<11}{text}"));
+            lines.push(format!("{what:<12}{text}"));
         }
     };
     let on = |a: &jobyard::AllocationView| format!("{} cores {}", a.node, a.cores);
     say("owner", job.owner.clone());
+    say("project", job.project.clone());
+    say("template", job.template.clone());
     say("priority", job.priority.to_string());
     say("cores", cores(job));
     say(
@@ -99,7 +118,7 @@ pub(crate) fn view(job: &JobView, more_tasks: bool) -> String {
         say(what, at.clone().unwrap_or_default());
     }
     if let Some(waiting) = &job.waiting {
-        say("waits", waiting.text.clone());
+        say("waiting", waiting.text.clone());
     }
     if job.requeue_count > 0 {
         say("requeued", format!("{} times", job.requeue_count));
@@ -107,16 +126,19 @@ pub(crate) fn view(job: &JobView, more_tasks: bool) -> String {
     let mut text = lines.join("\n");
     if !job.tasks.is_empty() {
         text.push('\n');
-        text.push_str(&tasks(&job.tasks));
+        text.push_str(&tasks(&job.tasks).text);
     }
     if more_tasks {
         text.push_str("\n… and more tasks: see `jobyard task list`");
     }
-    text
+    Shown {
+        text,
+        rows: tasks(&job.tasks).rows,
+    }
 }
 
 /// A table with a row for each task, and what did not finish below it.
-pub(crate) fn tasks(tasks: &[TaskView]) -> String {
+pub(crate) fn tasks(tasks: &[TaskView]) -> Shown {
     let mut table = table::new(&["task", "name", "kind", "state", "instances", "exit codes"]);
     for task in tasks {
         table.add_row([
@@ -128,5 +150,8 @@ pub(crate) fn tasks(tasks: &[TaskView]) -> String {
             Cell::new(exit_codes(task)),
         ]);
     }
-    format!("{table}{}", table::endings(tasks))
+    Shown {
+        text: format!("{table}{}", table::endings(tasks)),
+        rows: Some(table),
+    }
 }

@@ -1,14 +1,17 @@
-//! Verbs that talk to a daemon: `jobyard job`, `task`, `node` and `param`.
+//! Verbs that talk to a daemon: `jobyard job`, `task`, `node`, `template`, `env` and `param`.
 
 pub(crate) mod args;
 mod client;
+pub(crate) mod env;
 pub(crate) mod job;
 mod job_file;
 mod job_show;
 pub(crate) mod node;
+mod options;
 pub(crate) mod param;
 mod show;
 pub(crate) mod task;
+pub(crate) mod template;
 
 use std::process::ExitCode;
 

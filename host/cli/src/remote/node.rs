@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use comfy_table::{Cell, CellAlignment};
-use jobyard_server::nodes::{NodeList, NodeView};
+use comfy_table::{Cell, CellAlignment, Table};
+use jobyard_server::nodes::{GroupList, GroupView, NewGroups, NodeList, NodeView};
 use serde_json::{Value, json};
 
 use super::args::{NodeNames, NodeVerb};
@@ -25,6 +25,17 @@ pub(crate) fn run(verb: NodeVerb) -> impl AsyncFnOnce(Client) -> Result<ExitCode
             NodeVerb::Online(args) => set(client, "online", args).await,
             NodeVerb::Offline(args) => set(client, "offline", args).await,
             NodeVerb::Drain(args) => set(client, "drain", args).await,
+            NodeVerb::Groups(args) => {
+                let answer = client.get("/node-groups", ()).await?;
+                show::answer(args.format, answer, |list: GroupList| groups(&list.groups))?;
+                Ok(ExitCode::SUCCESS)
+            }
+            NodeVerb::SetGroups(args) => {
+                let (path, groups) = (format!("/nodes/{}/groups", part(&args.node)), args.groups);
+                let answer = client.put(&path, NewGroups { groups }).await?;
+                show::answer(args.show.format, answer, |node: NodeView| nodes(&[node]))?;
+                Ok(ExitCode::SUCCESS)
+            }
         }
     }
 }
@@ -43,13 +54,22 @@ async fn set(client: &Client, verb: &str, args: NodeNames) -> Result<ExitCode, F
     Ok(ExitCode::SUCCESS)
 }
 
-fn nodes(nodes: &[NodeView]) -> String {
+fn groups(groups: &[GroupView]) -> Table {
+    let mut table = table::new(&["group", "nodes"]);
+    for group in groups {
+        table.add_row([group.name.clone(), group.nodes.join(", ")]);
+    }
+    table
+}
+
+fn nodes(nodes: &[NodeView]) -> Table {
     let mut table = table::new(&[
         "node",
         "state",
         "free cores",
         "free GPUs",
         "memory MiB",
+        "groups",
         "jobs",
     ]);
     for node in nodes {
@@ -69,8 +89,9 @@ fn nodes(nodes: &[NodeView]) -> String {
             of(node.free_cores, node.cores),
             of(node.free_gpus, node.gpus),
             Cell::new(node.memory_mb).set_alignment(CellAlignment::Right),
+            Cell::new(node.groups.join(", ")),
             Cell::new(format!("{}{more}", jobs.join(", "))),
         ]);
     }
-    table.to_string()
+    table
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use comfy_table::Cell;
+use comfy_table::{Cell, Table};
 use jobyard_server::parameters::{NewValue, ParameterList, ParameterView};
 
 use super::args::ParamVerb;
@@ -47,7 +47,7 @@ fn path(name: &str) -> String {
     format!("/parameters/{}", part(name))
 }
 
-fn parameters(parameters: &[ParameterView]) -> String {
+fn parameters(parameters: &[ParameterView]) -> Table {
     let mut table = table::new(&["parameter", "value", "default", "takes"]);
     for parameter in parameters {
         table.add_row([
@@ -57,5 +57,5 @@ fn parameters(parameters: &[ParameterView]) -> String {
             Cell::new(&parameter.takes),
         ]);
     }
-    table.to_string()
+    table
 }

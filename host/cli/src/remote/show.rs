@@ -2,23 +2,64 @@
 
 use std::io::{self, Write};
 
+use comfy_table::{Row, Table};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::args::Format;
+use super::args::Format;
 use crate::failure::Failure;
 
-/// Prints an answer: JSON as it is, or what `text` makes of it.
-pub(crate) fn answer<T: DeserializeOwned>(
+/// An answer for people.
+pub(crate) struct Shown {
+    /// As people read it.
+    pub(crate) text: String,
+    /// Its rows; where there are none, programs get the text too.
+    pub(crate) rows: Option<Table>,
+}
+
+impl From<String> for Shown {
+    fn from(text: String) -> Shown {
+        Shown { text, rows: None }
+    }
+}
+
+impl From<Table> for Shown {
+    fn from(table: Table) -> Shown {
+        Shown {
+            text: table.to_string(),
+            rows: Some(table),
+        }
+    }
+}
+
+/// Prints an answer: JSON as it is, or what `show` makes of it.
+pub(crate) fn answer<T: DeserializeOwned, S: Into<Shown>>(
     format: Format,
     answer: Value,
-    text: impl FnOnce(T) -> String,
+    show: impl FnOnce(T) -> S,
 ) -> Result<(), Failure> {
-    let shown = match format {
-        Format::Json => serde_json::to_string_pretty(&answer).map_err(Failure::work)?,
-        Format::Table => text(read(answer)?),
+    if format == Format::Json {
+        return line(&serde_json::to_string_pretty(&answer).map_err(Failure::work)?);
+    }
+    let shown: Shown = show(read(answer)?).into();
+    match shown.rows {
+        Some(rows) if format == Format::Csv => csv(&rows),
+        Some(_) | None => line(&shown.text),
+    }
+}
+
+/// A header and rows with commas between the values (RFC 4180, but with the line ends of this system).
+pub(crate) fn csv(table: &Table) -> Result<(), Failure> {
+    let value = |text: String| match text.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text,
     };
-    line(&shown)
+    let values = |row: &Row| {
+        let values = row.cell_iter().map(|cell| value(cell.content()));
+        values.collect::<Vec<_>>().join(",")
+    };
+    let rows = table.header().into_iter().chain(table.row_iter());
+    rows.map(values).try_for_each(|row| line(&row))
 }
 
 /// An answer as what it should be.

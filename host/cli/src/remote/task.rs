@@ -3,12 +3,15 @@
 use std::process::ExitCode;
 
 use comfy_table::{Cell, CellAlignment};
+use jobyard::{JobView, TaskView};
 use jobyard_server::jobs::PAGE_MAX;
 use jobyard_server::tasks::{TaskDetail, TaskPage, TaskQuery, TaskWords};
 use serde_json::{Value, json};
 
-use super::args::{Id, One, OneTask, TaskVerb};
-use super::{Client, job_show, show};
+use super::args::{AddTasks, Id, ModifyTask, One, OneTask, TaskVerb};
+use super::job_file::NewTasks;
+use super::show::Shown;
+use super::{Client, job_file, job_show, show};
 use crate::failure::Failure;
 use crate::table;
 
@@ -27,10 +30,69 @@ pub(crate) fn run(verb: TaskVerb) -> impl AsyncFnOnce(Client) -> Result<ExitCode
                 };
                 act(client, "cancel", args.task, words).await
             }
+            TaskVerb::Add(args) => add(client, *args).await,
+            TaskVerb::Modify(args) => modify(client, *args).await,
+            TaskVerb::Submit(args) => act(client, "submit", args, TaskWords::default()).await,
+            TaskVerb::Configure(args) => act(client, "configure", args, TaskWords::default()).await,
+            TaskVerb::Conclude(args) => {
+                let words = TaskWords {
+                    stop: args.stop,
+                    ..TaskWords::default()
+                };
+                act(client, "conclude", args.task, words).await
+            }
             TaskVerb::Finish(args) => act(client, "finish", args, TaskWords::default()).await,
             TaskVerb::Requeue(args) => act(client, "requeue", args, TaskWords::default()).await,
         }
     }
+}
+
+async fn add(client: &Client, args: AddTasks) -> Result<ExitCode, Failure> {
+    let new = NewTasks::read(&args, &unit(client, args.id).await?)?;
+    let path = format!("/jobs/{}/tasks", args.id);
+    let (media_type, text) = (new.text.media_type(), new.text.text);
+    let answer = client
+        .post_text(&path, &new.query, media_type, text)
+        .await?;
+    show::answer(args.show.format, answer, |page: TaskPage| {
+        let line = |task: &TaskView| format!("task {}.{}: {}", args.id, task.id, task.state);
+        let lines: Vec<String> = page.tasks.iter().map(line).collect();
+        Shown {
+            text: lines.join("\n"),
+            ..job_show::tasks(&page.tasks)
+        }
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the tasks of a job count, by the key of job files.
+async fn unit(client: &Client, job: u32) -> Result<String, Failure> {
+    let job: JobView = show::read(client.get(&format!("/jobs/{job}"), ()).await?)?;
+    Ok(format!("{}s", job.unit))
+}
+
+async fn modify(client: &Client, args: ModifyTask) -> Result<ExitCode, Failure> {
+    let (id, format) = (args.task.id, args.task.show.format);
+    let mut keys = args.options.keys(&unit(client, id.job).await?);
+    if !args.command.is_empty() {
+        keys.insert("command".into(), job_file::line(&args.command)?.into());
+    }
+    if let Some(chdir) = &args.chdir {
+        let folder = job_file::folder(Some(chdir))?;
+        keys.insert("working_folder".into(), folder.into());
+    }
+    let unset = args
+        .unset
+        .iter()
+        .map(|key| (key.replace('-', "_"), Value::Null));
+    keys.extend(unset);
+    if keys.is_empty() {
+        let text = "say what is to change, as --task-runtime 2h: see `jobyard task modify --help`";
+        return Err(Failure::Input(text.into()));
+    }
+    let answer = client.patch(&path(id)?, keys).await?;
+    show::answer(format, answer, |task| line(id, &task))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn list(client: &Client, args: One) -> Result<ExitCode, Failure> {
@@ -91,7 +153,8 @@ fn path(id: Id) -> Result<String, Failure> {
 
 fn line(id: Id, detail: &TaskDetail) -> String {
     let (task, job) = (&detail.task, id.job);
-    format!("task {job}.{} {}: {}", task.id, task.name, task.state)
+    let name = job_show::spaced(&task.name);
+    format!("task {job}.{}{name}: {}", task.id, task.state)
 }
 
 fn detail(id: Id, detail: TaskDetail) -> String {
@@ -99,7 +162,7 @@ fn detail(id: Id, detail: TaskDetail) -> String {
     let runs = &detail.runs;
     let tasks = [detail.task];
     text.push_str(&format!("\ncommand: {}\n", tasks[0].command_line));
-    text.push_str(&job_show::tasks(&tasks));
+    text.push_str(&job_show::tasks(&tasks).text);
     if runs.is_empty() {
         return text;
     }

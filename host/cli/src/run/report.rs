@@ -96,6 +96,7 @@ impl Times {
             | Fact::TemplateRemoved { .. }
             | Fact::NodeAdded { .. }
             | Fact::NodeStateChanged { .. }
+            | Fact::NodeReachable { .. }
             | Fact::NodeGroupsSet { .. }
             | Fact::ParentFinished { .. }
             | Fact::ScreeningBegun { .. }

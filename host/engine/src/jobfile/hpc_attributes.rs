@@ -44,7 +44,9 @@ pub(super) const JOB: Known = Known {
     read: &[
         "AutoCalculateMax",
         "AutoCalculateMin",
+        "CanGrow",
         "CanPreempt",
+        "CanShrink",
         "ExcludedNodes",
         "ExpandedPriority",
         "FailDependentTasks",
@@ -52,6 +54,7 @@ pub(super) const JOB: Known = Known {
         "HasRuntime",
         "HoldUntil",
         "IsExclusive",
+        "JobTemplate",
         "JobType",
         "MaxCoresPerNode",
         "MaxMemory",
@@ -87,8 +90,6 @@ pub(super) const JOB: Known = Known {
     ignored: &[
         "AllocatedNodes",
         "AutoRequeueCount",
-        "CanGrow",
-        "CanShrink",
         "CanceledTaskCount",
         "CancelingTaskCount",
         "ChangeTime",
@@ -144,11 +145,6 @@ pub(super) const JOB: Known = Known {
         not_served("ChildJobIds", &[], REMOVE),
         not_served("EmailAddress", &[], MAIL),
         not_served("EstimatedProcessMemory", &["0"], REMOVE),
-        not_served(
-            "JobTemplate",
-            &["Default"],
-            "remove it, and write its defaults into the job",
-        ),
         not_served("NotifyOnCompletion", &["false", "0"], MAIL),
         not_served("NotifyOnStart", &["false", "0"], MAIL),
         not_served(
@@ -174,6 +170,7 @@ pub(super) const TASK: Known = Known {
         "GroupId",
         "HasRuntime",
         "IncrementValue",
+        "IsExclusive",
         "IsParametric",
         "IsRerunnable",
         "MaxCores",
@@ -246,11 +243,6 @@ pub(super) const TASK: Known = Known {
         "Version",
     ],
     not_served: &[
-        not_served(
-            "IsExclusive",
-            &["false", "0"],
-            "make the job exclusive (IsExclusive of Job)",
-        ),
         not_served("IsServiceConcluded", &["false", "0"], SOA),
         not_served(
             "RequestedNodeGroup",

@@ -1,7 +1,7 @@
 //! HPC Pack job XML: what its elements and properties make of a job (reference 6.1, 6.2, 10.5).
 //!
 //! Names are matched exactly, as HPC Pack does. What an export adds about the past (states, times, errors, ids) is not
-//! applied. Custom properties are read and dropped: the kernel has none yet.
+//! applied. Custom properties of tasks are read and dropped: the kernel has none.
 
 use std::collections::BTreeSet;
 
@@ -12,6 +12,7 @@ use super::error::{Fault, Problem, quoted};
 use super::hpc_attributes::{JOB, TASK};
 use super::hpc_groups::Groups;
 use super::hpc_parts::{Attributes, no_text, pairs, twice, unknown_element};
+use super::keys;
 use super::model_values::{names, positive_span};
 use super::read_xml::{Attribute, Element};
 use super::values::{
@@ -58,7 +59,7 @@ pub(super) fn read(root: &Element) -> Result<Draft, Fault> {
                 }
             }
             "EnvironmentVariables" => draft.file.spec.environment = variables(child)?,
-            "CustomProperties" => drop(pairs(child, "Term")?),
+            "CustomProperties" => draft.file.spec.custom_properties = custom(child)?,
             "Dependencies" => groups.read(child)?,
             _ => {
                 let known = [
@@ -72,13 +73,54 @@ pub(super) fn read(root: &Element) -> Result<Draft, Fault> {
         }
     }
     groups.apply(&mut draft.file.tasks)?;
+    draft.file.spec.given =
+        keys::given(&draft.file.spec, given.filled_names().flat_map(properties));
     Ok(draft)
+}
+
+/// Reads tasks for a job that is there already: one, many, or those of a job.
+pub(super) fn read_tasks(root: &Element, unit: Unit) -> Result<Vec<TaskSpec>, Fault> {
+    let one = |element: &Element| task(element, unit).map(|task| task.spec);
+    match root.name.as_str() {
+        "Task" => Ok(vec![one(root)?]),
+        "Tasks" => {
+            no_text(root)?;
+            root.children.iter().map(one).collect()
+        }
+        "Job" => {
+            let draft = read(root)?;
+            let counts = draft.file.spec.unit;
+            match counts == unit || draft.file.tasks.is_empty() {
+                true => Ok(draft.file.tasks),
+                false => {
+                    let what = format!("counts {counts:?}, but the job counts {unit:?}");
+                    Err(Fault::value(root.at, "UnitType", what))
+                }
+            }
+        }
+        _ => Err(unknown_element(root, &["Task", "Tasks", "Job"])),
+    }
+}
+
+/// The properties that an attribute gives, by the names that templates have for them.
+fn properties(attribute: &str) -> Vec<&str> {
+    match attribute {
+        "ExpandedPriority" => vec!["Priority"],
+        "Preemptable" => vec!["CanPreempt"],
+        "HasRuntime" | "RuntimeSeconds" => vec!["Runtime"],
+        "AutoCalculateMin" => vec!["MinUnits"],
+        "AutoCalculateMax" => vec!["MaxUnits"],
+        // A number of cores alone says what is counted.
+        "MinCores" | "MaxCores" => vec!["UnitType"],
+        other => vec![other],
+    }
 }
 
 fn job(spec: &mut JobSpec, given: &Attributes<'_>, unit: Unit) -> Result<(), Fault> {
     spec.name = given.text("Name");
     spec.project = given.text("Project");
     spec.owner = given.text("Owner");
+    spec.template = given.text("JobTemplate");
     spec.kind = match given.filled("JobType") {
         None => JobKind::Batch,
         Some(kind) => match kind.value.as_str() {
@@ -102,6 +144,8 @@ fn job(spec: &mut JobSpec, given: &Attributes<'_>, unit: Unit) -> Result<(), Fau
         ("RunUntilCanceled", &mut spec.run_until_canceled),
         ("FailOnTaskFailure", &mut spec.fail_on_task_failure),
         ("FailDependentTasks", &mut spec.fail_dependent_tasks),
+        ("CanGrow", &mut spec.can_grow),
+        ("CanShrink", &mut spec.can_shrink),
     ] {
         *flag = given.truth(name)?.unwrap_or(*flag);
     }
@@ -174,6 +218,7 @@ fn task(element: &Element, unit: Unit) -> Result<Task, Fault> {
     spec.min = min.unwrap_or(1);
     in_order(&given, unit, Some(spec.min), Some(spec.max))?;
     spec.rerunnable = given.truth("IsRerunnable")?.unwrap_or(spec.rerunnable);
+    spec.exclusive = given.truth("IsExclusive")?.unwrap_or(spec.exclusive);
     let count = given.number("FailJobOnFailureCount", 0, SWEEP_INSTANCES_MAX)?;
     spec.fail_job_on_failure_count = match given.truth("FailJobOnFailure")? {
         // The count alone means yes; 0 is what an export has for no.
@@ -280,7 +325,7 @@ fn unit(given: &Attributes<'_>) -> Result<Unit, Fault> {
 }
 
 /// The attributes that have the least and the most of a unit.
-fn counts(unit: Unit) -> [&'static str; 2] {
+pub(super) fn counts(unit: Unit) -> [&'static str; 2] {
     match unit {
         Unit::Core => ["MinCores", "MaxCores"],
         Unit::Socket => ["MinSockets", "MaxSockets"],
@@ -349,15 +394,27 @@ fn hold_until(text: &str) -> Result<Option<Timestamp>, BadValue> {
 }
 
 fn variables(element: &Element) -> Result<Vec<(String, String)>, Fault> {
+    named_pairs(element, "Variable", "variable")
+}
+
+fn custom(element: &Element) -> Result<Vec<(String, String)>, Fault> {
+    named_pairs(element, "Term", "custom property")
+}
+
+fn named_pairs(
+    element: &Element,
+    item: &str,
+    what: &'static str,
+) -> Result<Vec<(String, String)>, Fault> {
     let mut seen = BTreeSet::new();
-    let mut variables = Vec::new();
-    for (at, name, value) in pairs(element, "Variable")? {
+    let mut named = Vec::new();
+    for (at, name, value) in pairs(element, item)? {
         if !seen.insert(name.clone()) {
-            return Err(twice(at, "variable", &name));
+            return Err(twice(at, what, &name));
         }
-        variables.push((name, value));
+        named.push((name, value));
     }
-    Ok(variables)
+    Ok(named)
 }
 
 fn wrong(attribute: &Attribute, value: &str, right: &str) -> Fault {

@@ -77,6 +77,12 @@ impl<'a> Attributes<'a> {
         self.get(name).filter(|a| !a.value.trim().is_empty())
     }
 
+    /// The names of those that are not empty.
+    pub(super) fn filled_names(&self) -> impl Iterator<Item = &'a str> {
+        let filled = self.0.iter().filter(|(_, a)| !a.value.trim().is_empty());
+        filled.map(|(&name, _)| name)
+    }
+
     pub(super) fn text(&self, name: &str) -> String {
         self.get(name).map(|a| a.value.clone()).unwrap_or_default()
     }

@@ -24,11 +24,13 @@
 //! # Ok::<(), jobyard::jobfile::JobFileError>(())
 //! ```
 
+mod changes;
 mod error;
 mod hpc_attributes;
 mod hpc_groups;
 mod hpc_job;
 mod hpc_parts;
+mod keys;
 mod model;
 mod model_values;
 mod read_json;
@@ -37,6 +39,8 @@ mod read_xml;
 mod suggest;
 mod tree;
 mod values;
+mod write;
+mod write_xml;
 
 #[cfg(test)]
 mod tests;
@@ -46,13 +50,15 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use jobyard_kernel::{Invalid, JobSpec, TaskSpec, check_form};
+use jobyard_kernel::{Invalid, JobSpec, TaskSpec, Unit, check_form};
 
+pub use changes::{JobChanges, TaskChanges};
 pub use error::{JobFileError, Place, Problem};
 pub use values::{
-    BadValue, UnitRange, parse_group_op, parse_hold_until, parse_job_ids, parse_order_by,
-    parse_priority, parse_range, parse_span, parse_sweep,
+    BadValue, UnitRange, parse_group_op, parse_hold_until, parse_job_ids, parse_memory_range,
+    parse_order_by, parse_priority, parse_range, parse_span, parse_sweep,
 };
+pub use write::{NotWritable, write_tasks};
 
 use error::Fault;
 
@@ -161,15 +167,8 @@ impl JobFile {
     /// # Errors
     /// As [`JobFile::read`], for what is in the text.
     pub fn parse(name: &str, text: &str, format: Format) -> Result<JobFile, JobFileError> {
-        let text = without_mark(text);
+        let text = usable(name, text)?;
         let fail = |place, problem| Err(JobFileError::new(name, place, problem));
-        if text.len() as u64 > JOB_FILE_BYTES_MAX {
-            let bytes = Some(text.len() as u64);
-            return fail(None, Problem::TooLarge { bytes });
-        }
-        if text.trim().is_empty() {
-            return fail(None, Problem::Empty);
-        }
         let draft = match format {
             Format::Toml => read_toml::read(text).and_then(|tree| model::read(&tree)),
             Format::Json => read_json::read(text).and_then(|tree| model::read(&tree)),
@@ -180,6 +179,37 @@ impl JobFile {
             Err(fault) => fail(Some(Place::of(text, fault.at)), fault.problem),
         }
     }
+}
+
+/// Reads the text of tasks for a job that is there already and counts this unit: in TOML and JSON as a job file that has nothing but
+/// tasks, in JSON also one task or a list of them; in XML `Task`, `Tasks` or the tasks of a `Job`. `name` is what errors call it.
+///
+/// # Errors
+/// As [`JobFile::parse`], but for what only shows when the tasks meet their job.
+pub fn parse_tasks(
+    name: &str,
+    text: &str,
+    format: Format,
+    unit: Unit,
+) -> Result<Vec<TaskSpec>, JobFileError> {
+    let text = usable(name, text)?;
+    let tasks = match format {
+        Format::Toml => read_toml::read(text).and_then(|tree| model::read_tasks(&tree, unit)),
+        Format::Json => read_json::read(text).and_then(|tree| model::read_tasks(&tree, unit)),
+        Format::HpcXml => read_xml::read(text).and_then(|root| hpc_job::read_tasks(&root, unit)),
+    };
+    tasks.map_err(|fault| JobFileError::new(name, Some(Place::of(text, fault.at)), fault.problem))
+}
+
+/// The text, if there is some and not too much.
+fn usable<'t>(name: &str, text: &'t str) -> Result<&'t str, JobFileError> {
+    let text = without_mark(text);
+    let problem = match text.len() as u64 {
+        bytes if bytes > JOB_FILE_BYTES_MAX => Problem::TooLarge { bytes: Some(bytes) },
+        _ if text.trim().is_empty() => Problem::Empty,
+        _ => return Ok(text),
+    };
+    Err(JobFileError::new(name, None, problem))
 }
 
 /// A job file that has been read, with the places that errors about the whole of it name.
@@ -251,6 +281,9 @@ impl Draft {
             Invalid::OrderBy { .. } => property(&["order_by", "OrderBy"]),
             Invalid::Licence { .. } => property(&["licences", "SoftwareLicense"]),
             Invalid::TooManyParents { .. } => property(&["parent_jobs", "ParentJobIds"]),
+            Invalid::TooManyCustom { .. } | Invalid::CustomName { .. } => {
+                property(&["custom_properties", "CustomProperties"])
+            }
             Invalid::RunUntilCanceledAuto => property(&["run_until_canceled", "RunUntilCanceled"]),
             _ => None,
         };

@@ -10,11 +10,12 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::error::Fault;
+use super::keys::{JOB_KEYS, given, unit_key};
 use super::model_values::{
-    Codes, Count, Failures, Flag, Jobs, Join, Kind, Limit, Moment, Names, Order, Priority, Range,
-    Sweep, Text, Variables,
+    Codes, Count, Failures, Flag, Jobs, Join, Kind, Limit, Memory, Moment, Names, Order, Priority,
+    Range, Sweep, Text, Variables,
 };
-use super::tree::{Node, from_tree};
+use super::tree::{Entry, Node, Value, from_tree};
 use super::values::UnitRange;
 use super::{Draft, JobFile};
 
@@ -28,6 +29,7 @@ struct Job {
     name: Option<Text>,
     project: Option<Text>,
     owner: Option<Text>,
+    template: Option<Text>,
     kind: Option<Kind>,
     priority: Option<Priority>,
     cores: Option<Range>,
@@ -49,9 +51,10 @@ struct Job {
     requested_nodes: Option<Names>,
     excluded_nodes: Option<Names>,
     environment: Option<Variables>,
+    custom_properties: Option<Variables>,
     node_groups: Option<Names>,
     node_group_op: Option<Join>,
-    node_memory_mb: Option<Range>,
+    node_memory_mb: Option<Memory>,
     node_cores: Option<Range>,
     order_by: Option<Order>,
     licences: Option<Text>,
@@ -84,6 +87,7 @@ struct Task {
     after: Option<Names>,
     runtime: Option<Limit>,
     rerunnable: Option<Flag>,
+    exclusive: Option<Flag>,
     valid_exit_codes: Option<Codes>,
     fail_job_on_failure_count: Option<Failures>,
     environment: Option<Variables>,
@@ -141,8 +145,43 @@ impl<'de> Deserialize<'de> for Tasks {
     }
 }
 
+/// Reads the job's own properties, and which of them are given.
+pub(super) fn read_job(tree: &Node) -> Result<JobSpec, Fault> {
+    let mut spec = JobSpec::default();
+    set_job(&mut spec, from_tree(tree)?, tree)?;
+    Ok(spec)
+}
+
+/// Reads one task of a job that counts this unit.
+pub(super) fn read_task(tree: &Node, unit: Unit) -> Result<TaskSpec, Fault> {
+    task_spec(from_tree(tree)?, tree, Some(unit))
+}
+
+/// Reads tasks for a job that counts this unit: one task, a list of them, or a job file that has nothing but tasks.
+pub(super) fn read_tasks(tree: &Node, unit: Unit) -> Result<Vec<TaskSpec>, Fault> {
+    if matches!(tree.value, Value::List(_)) {
+        let tasks = tree.items().iter().map(|task| read_task(task, unit));
+        return tasks.collect();
+    }
+    const PARTS: [&str; 3] = ["task", "prepare", "release"];
+    let is_part = |entry: &&Entry| PARTS.contains(&entry.key.as_str());
+    if !tree.entries().iter().any(|entry| is_part(&entry)) {
+        return read_task(tree, unit).map(|task| vec![task]);
+    }
+    if let Some(other) = tree.entries().iter().find(|entry| !is_part(entry)) {
+        let what = "the job is there already: beside [[task]], [prepare] and [release] there can be nothing";
+        return Err(Fault::value(other.key_at, &other.key, what));
+    }
+    read_whole(tree, Some(unit)).map(|draft| draft.file.tasks)
+}
+
 /// Reads the tree of a TOML or JSON file.
 pub(super) fn read(tree: &Node) -> Result<Draft, Fault> {
+    read_whole(tree, None)
+}
+
+/// Of a job that is there already, it is known what it counts.
+fn read_whole(tree: &Node, known: Option<Unit>) -> Result<Draft, Fault> {
     let mut job: Job = from_tree(tree)?;
     let tasks = std::mem::take(&mut job.task).0;
     let mut draft = Draft {
@@ -160,7 +199,8 @@ pub(super) fn read(tree: &Node) -> Result<Draft, Fault> {
     };
     let items = tree.entry("task").map_or(&[][..], |e| e.node.items());
     let (prepare, release) = (job.prepare.take(), job.release.take());
-    let job_unit = set_job(&mut draft.file.spec, job, tree)?;
+    let job_unit = set_job(&mut draft.file.spec, job, tree)?.or(known);
+    draft.file.spec.given = given(&draft.file.spec, named(tree));
     for (task, node) in tasks.into_iter().zip(items) {
         draft.file.tasks.push(task_spec(task, node, job_unit)?);
         draft.tasks_at.push(node.at);
@@ -185,6 +225,16 @@ pub(super) fn read(tree: &Node) -> Result<Draft, Fault> {
     Ok(draft)
 }
 
+/// The job properties that a file gives, by HPC Pack's names.
+fn named(tree: &Node) -> impl Iterator<Item = &'static str> {
+    let set = tree
+        .entries()
+        .iter()
+        .filter(|e| e.node.value != Value::Null);
+    let keys = set.filter_map(|entry| JOB_KEYS.iter().find(|key| key.name == entry.key));
+    keys.flat_map(|key| key.properties).copied()
+}
+
 /// Sets what the file says and leaves the rest.
 macro_rules! set {
     ($spec:expr, $model:expr, $($key:ident),+ $(,)?) => {
@@ -205,6 +255,7 @@ fn set_job(spec: &mut JobSpec, job: Job, tree: &Node) -> Result<Option<Unit>, Fa
         name,
         project,
         owner,
+        template,
         kind,
         priority,
         exclusive,
@@ -222,13 +273,14 @@ fn set_job(spec: &mut JobSpec, job: Job, tree: &Node) -> Result<Option<Unit>, Fa
         requested_nodes,
         excluded_nodes,
         environment,
+        custom_properties,
         node_groups,
         node_group_op,
         order_by,
         licences,
         parent_jobs,
     );
-    if let Some(Range(UnitRange { min, max })) = job.node_memory_mb {
+    if let Some(Memory(UnitRange { min, max })) = job.node_memory_mb {
         (spec.memory_mb_min, spec.memory_mb_max) = (min.map(u64::from), max.map(u64::from));
     }
     if let Some(Range(UnitRange { min, max })) = job.node_cores {
@@ -242,9 +294,9 @@ fn task_spec(task: Task, node: &Node, job_unit: Option<Unit>) -> Result<TaskSpec
     match one_range(node, [task.cores, task.sockets, task.nodes, task.gpus])? {
         None => {}
         Some((at, unit, _)) if unit != job_unit.unwrap_or_default() => {
-            let job = key_of(job_unit.unwrap_or_default());
+            let job = unit_key(job_unit.unwrap_or_default());
             let what = format!("the job counts {job}; its tasks must count {job} too");
-            return Err(Fault::value(at, key_of(unit), what));
+            return Err(Fault::value(at, unit_key(unit), what));
         }
         Some((
             _,
@@ -258,7 +310,7 @@ fn task_spec(task: Task, node: &Node, job_unit: Option<Unit>) -> Result<TaskSpec
         }
         Some((at, unit, _)) => {
             let what = "a task must say its own numbers, without *; write it like 4 or \"2-8\"";
-            return Err(Fault::value(at, key_of(unit), what));
+            return Err(Fault::value(at, unit_key(unit), what));
         }
     }
     set!(
@@ -272,6 +324,7 @@ fn task_spec(task: Task, node: &Node, job_unit: Option<Unit>) -> Result<TaskSpec
         standard_error,
         runtime,
         rerunnable,
+        exclusive,
         valid_exit_codes,
         fail_job_on_failure_count,
         environment,
@@ -323,24 +376,15 @@ fn one_range(
     let mut found = None;
     for (unit, range) in units.into_iter().zip(ranges) {
         let Some(Range(range)) = range else { continue };
-        let at = node.entry(key_of(unit)).map_or(node.at, |e| e.node.at);
+        let at = node.entry(unit_key(unit)).map_or(node.at, |e| e.node.at);
         if let Some((_, first, _)) = found {
             let what = format!(
                 "{} are counted already; write only one of them",
-                key_of(first)
+                unit_key(first)
             );
-            return Err(Fault::value(at, key_of(unit), what));
+            return Err(Fault::value(at, unit_key(unit), what));
         }
         found = Some((at, unit, range));
     }
     Ok(found)
-}
-
-fn key_of(unit: Unit) -> &'static str {
-    match unit {
-        Unit::Core => "cores",
-        Unit::Socket => "sockets",
-        Unit::Node => "nodes",
-        Unit::Gpu => "gpus",
-    }
 }

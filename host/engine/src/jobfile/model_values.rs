@@ -12,8 +12,8 @@ use serde::Deserialize;
 use super::error::quoted;
 use super::tree::{Entry, Node, Value};
 use super::values::{
-    UnitRange, parse_group_op, parse_hold_until, parse_job_ids, parse_order_by, parse_priority,
-    parse_range, parse_span, parse_sweep,
+    UnitRange, parse_group_op, parse_hold_until, parse_job_ids, parse_memory_range, parse_order_by,
+    parse_priority, parse_range, parse_span, parse_sweep,
 };
 
 /// A type of the model from what [`Value`] shapes it takes.
@@ -112,6 +112,18 @@ model_value! {
         other => {
             let number = count(&other, 1, UNITS_MAX)
                 .map_err(|e| format!("{e}, or a range like \"2-8\" or \"2-*\""))?;
+            Ok(UnitRange { min: Some(number), max: Some(number) })
+        }
+    }
+}
+
+model_value! {
+    /// Memory in MiB: a number, or a text with a range.
+    Memory(UnitRange) = |value| match value {
+        Value::Text(text) => parse_memory_range(&text).map_err(|e| e.to_string()),
+        other => {
+            let number = count(&other, 1, u32::MAX)
+                .map_err(|e| format!("{e}, or a range like \"4096-*\""))?;
             Ok(UnitRange { min: Some(number), max: Some(number) })
         }
     }

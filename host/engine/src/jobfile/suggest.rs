@@ -16,9 +16,11 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("directory", "working_folder"),
     ("env", "environment"),
     ("environmentvariables", "environment"),
+    ("customproperties", "custom_properties"),
     ("exitcodes", "valid_exit_codes"),
     ("failjobonfailure", "fail_job_on_failure_count"),
     ("jobname", "name"),
+    ("jobtemplate", "template"),
     ("maxcores", "cores"),
     ("mincores", "cores"),
     ("needs", "after"),
@@ -63,8 +65,8 @@ const JOB_KEYS: &[&str] = &[
     "can_grow",
     "can_preempt",
     "can_shrink",
+    "custom_properties",
     "excluded_nodes",
-    "exclusive",
     "fail_dependent_tasks",
     "fail_on_task_failure",
     "hold_until",
@@ -79,6 +81,7 @@ const JOB_KEYS: &[&str] = &[
     "single_node",
     "task",
     "task_retry_limit",
+    "template",
 ];
 
 /// What to say about an unknown name: the closest known one, or all of them.

@@ -49,6 +49,8 @@ pub enum BadValue {
     Range(String),
     #[error("{} has a number that is not from 1 to {UNITS_MAX}", quoted(.0))]
     RangeNumber(String),
+    #[error("{} has a number of MiB that is not from 1 to {}", quoted(.0), u32::MAX)]
+    MemoryNumber(String),
     #[error("{} starts above its end; write the smaller number first", quoted(.0))]
     RangeOrder(String),
     #[error("{} is not a sweep; write it like 1-200 or 0-100:10 (start-end or start-end:increment)", quoted(.0))]
@@ -207,14 +209,30 @@ pub(super) fn priority_band(priority: u32) -> RangeInclusive<u32> {
 /// # Errors
 /// When it is none of these, a number is 0 or too large, or the first is above the second.
 pub fn parse_range(text: &str) -> Result<UnitRange, BadValue> {
+    range(text, UNITS_MAX, BadValue::RangeNumber)
+}
+
+/// Reads how much memory a node is to have, in MiB: as [`parse_range`], up to 4 PiB.
+///
+/// # Errors
+/// As [`parse_range`].
+pub fn parse_memory_range(text: &str) -> Result<UnitRange, BadValue> {
+    range(text, u32::MAX, BadValue::MemoryNumber)
+}
+
+fn range(
+    text: &str,
+    most: u32,
+    out_of_range: fn(String) -> BadValue,
+) -> Result<UnitRange, BadValue> {
     let end = |part: &str| match part.trim() {
         "*" => Ok(None),
         digits if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => digits
             .parse()
             .ok()
-            .filter(|n| (1..=UNITS_MAX).contains(n))
+            .filter(|n| (1..=most).contains(n))
             .map(Some)
-            .ok_or_else(|| BadValue::RangeNumber(text.into())),
+            .ok_or_else(|| out_of_range(text.into())),
         _ => Err(BadValue::Range(text.into())),
     };
     let (min, max) = match text.split_once('-') {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use jobyard::history::{Page, Query};
-use jobyard::kernel::{Command, Span};
+use jobyard::kernel::{Command, Span, Timestamp};
 use jobyard::{Actor, Builder, Engine, EngineError, JobId, Parameters};
 
 use crate::{ends, named, node, task};
@@ -99,6 +99,16 @@ async fn leave_and_come_back(builder: Builder, folder: &Path) -> Engine {
 async fn in_memory() {
     let folder = tempfile::tempdir().unwrap();
     let engine = leave_and_come_back(Engine::builder(), folder.path()).await;
+
+    // Forgotten before its time: what is live and what is not.
+    let purge = Command::PurgeJobs {
+        by: Actor::administrator("root"),
+        ended_before: Timestamp::MAX,
+    };
+    engine.command(purge).await.unwrap();
+    engine.purge_history(Timestamp::MAX).await.unwrap();
+    assert_eq!(live(&engine).await, BTreeSet::new());
+    assert_eq!(all(&engine, Query::default()).await, []);
     engine.shutdown(Duration::from_secs(5)).await;
 }
 

@@ -6,6 +6,7 @@ mod history;
 mod life;
 mod many;
 mod outlives;
+mod parameters;
 mod recovery;
 
 #[path = "../../../plugin/tests/plugins/wat.rs"]

@@ -1,6 +1,9 @@
 //! Many jobs in one call, one answer each.
 
-use jobyard::kernel::{JobStatus, Rejection};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jobyard::kernel::{Command, JobStatus, Rejection, State};
 use jobyard::{Actor, Engine, EngineError, JobFilter, JobId, Manner, TaskId};
 
 use crate::{named, node, task};
@@ -59,7 +62,7 @@ async fn one_answer_each() {
     assert!(canceled[2].is_err(), "it has finished");
     let view = engine.job(held).await.unwrap();
     assert_eq!((view.status, view.error_message.as_str()), (5, "enough"));
-    engine.shutdown(std::time::Duration::ZERO).await;
+    engine.shutdown(Duration::ZERO).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -92,5 +95,53 @@ async fn a_job_is_cloned_changed_and_given_more_to_do() {
     assert_eq!(view.counts.finished, 3);
     let third = engine.clone_job(&ann, second).await.unwrap();
     engine.delete_job(&ann, third).await.unwrap();
-    engine.shutdown(std::time::Duration::ZERO).await;
+    engine.shutdown(Duration::ZERO).await;
+}
+
+/// Each change is made of the job as it is by then: none undoes another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_at_once_all_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = Engine::builder().node(node(folder.path(), 1));
+    let engine = engine.build().await.unwrap();
+    let ann = Actor::user("ann");
+    let job = engine.add_job(&ann, named("a"), vec![task("true")]);
+    let job = job.await.unwrap();
+    let change = |number: u32| {
+        let (engine, by) = (engine.clone(), ann.clone());
+        tokio::spawn(async move {
+            let make = move |state: &State| {
+                let mut spec = state
+                    .job(job)
+                    .ok_or(Rejection::UnknownJob(job))?
+                    .spec
+                    .clone();
+                let properties = &mut Arc::make_mut(&mut spec).custom_properties;
+                properties.push((format!("p{number}"), String::new()));
+                let by = by.clone();
+                Ok(Command::ModifyJob { by, job, spec })
+            };
+            engine.command_of(make).await.map(drop)
+        })
+    };
+    let changes: Vec<_> = (0..50).map(change).collect();
+    for change in changes {
+        change.await.unwrap().unwrap();
+    }
+    let count = move |state: &State, _: &_| state.job(job).map(|j| j.spec.custom_properties.len());
+    assert_eq!(engine.look(count).await.unwrap(), Some(50));
+    let missing = |_: &State| Err(Rejection::UnknownJob(JobId(9)));
+    let refused = engine.command_of(missing).await.unwrap_err();
+    assert_eq!(
+        refused,
+        EngineError::Rejected(Rejection::UnknownJob(JobId(9)))
+    );
+
+    // Who waits when the engine stops is told so.
+    let waits = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.wait(job).await }
+    });
+    engine.shutdown(Duration::from_secs(5)).await;
+    assert_eq!(waits.await.unwrap().unwrap_err(), EngineError::Stopped);
 }

@@ -139,7 +139,7 @@ fn replay(connection: &Connection, path: &Path, head: Head) -> Result<Seen, Jour
             number += 1;
             note(&mut seen.archived, number, &event);
             if number > at {
-                seen.state.apply(&event);
+                crate::apply(&mut seen.state, number - 1, std::slice::from_ref(&event))?;
             }
             while let Some((_, state)) = kept.next_if(|(at, _)| *at == number) {
                 if state != seen.state {

@@ -1,7 +1,11 @@
 //! The SQLite journal on real files, with events of random kernel runs.
 
 mod fixture;
+#[path = "../../../../tests/fuzz.rs"]
+mod fuzz;
+mod fuzz_format;
 mod history;
+mod memory;
 mod refusals;
 mod store;
 mod torn;

@@ -4,9 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use jobyard_journal::sqlite::verify;
 use jobyard_journal::{Journal, JournalError, SqliteJournal, replay};
 
-use jobyard_kernel::{Actor, Command, JobSpec, TaskSpec, Timestamp, step};
+use jobyard_kernel::{Actor, Command, Event, Fact, JobId, JobSpec, TaskSpec, Timestamp, step};
 
 use crate::yard::Yard;
 
@@ -134,7 +135,7 @@ fn a_full_disk_is_no_place_for_snapshots() {
             ..TaskSpec::default()
         };
         let add = Command::AddJob {
-            by: Actor::administrator("root"),
+            by: Actor::administrator("ann"),
             spec: JobSpec::default().into(),
             tasks: vec![task.into()],
         };
@@ -165,4 +166,24 @@ fn a_file_that_cannot_be_written() {
     SqliteJournal::open(&missing).unwrap();
     let mode = fs::metadata(&missing).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700, "others have no business in it");
+}
+
+/// Written whole, and not by this kernel: a job ends that was never added.
+#[test]
+fn an_event_that_does_not_fit_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = SqliteJournal::open(folder.path()).unwrap();
+    let (_, mut events) = Yard::new(1);
+    let misfit = Event {
+        fact: Fact::JobEnded { job: JobId(7) },
+        ..events[0].clone()
+    };
+    events.push(misfit);
+    let number = journal.append(&events).unwrap();
+    let named = format!("event {number} (JobEnded) does not fit");
+    let error = replay(&journal).unwrap_err().to_string();
+    assert!(error.starts_with(&named), "{error}");
+    drop(journal);
+    let error = verify(folder.path()).unwrap_err().to_string();
+    assert!(error.starts_with(&named), "{error}");
 }

@@ -76,7 +76,16 @@ impl Yard {
             2 if self.numbers.once_in(8) => Command::PurgeHistory {
                 ended_before: Timestamp(self.now.0 - 400_000_000),
             },
-            _ => anything::command(&self.state, &self.history, self.now, &mut self.numbers),
+            _ => {
+                let any =
+                    anything::command(&self.state, &self.history, self.now, &mut self.numbers);
+                // How much is in history is said above.
+                let history = matches!(
+                    any,
+                    Command::ArchiveJobs(_) | Command::RecallJob(_) | Command::PurgeHistory { .. }
+                );
+                if history { Command::Tick } else { any }
+            }
         }
     }
 

@@ -40,6 +40,7 @@ impl State {
                         id: *node,
                         spec: spec.clone(),
                         state: NodeState::Online,
+                        unreachable: false,
                         free: CoreSet::first_n(spec.cores),
                         free_gpus: CoreSet::first_n(spec.gpus),
                         jobs: Default::default(),
@@ -51,6 +52,9 @@ impl State {
             Fact::NodeGroupsSet { node, groups } => {
                 self.node_mut(*node).spec.groups.clone_from(groups);
                 self.choose_candidates_again();
+            }
+            Fact::NodeReachable { node, reachable } => {
+                self.node_mut(*node).unreachable = !reachable;
             }
             Fact::NodeStateChanged { node, state } => self.node_mut(*node).state = *state,
             Fact::JobAdded { job, spec, tasks } => self.job_added(at, *job, spec, tasks),

@@ -73,6 +73,14 @@ pub enum Command {
         /// What it shall be.
         state: NodeState,
     },
+    /// Note that a node can be reached, or that nobody has heard of it for too long. The host's own, as connections come and go:
+    /// nobody is asked for.
+    SetNodeReachable {
+        /// Which.
+        node: NodeId,
+        /// Whether it can be.
+        reachable: bool,
+    },
     /// Put a node into groups, and out of all others.
     SetNodeGroups {
         /// Who asks: an administrator.

@@ -119,8 +119,10 @@ pub enum Rejection {
         job: JobId,
     },
     /// What was added or changed needs more than its running job is sure to have.
-    #[error("task {task} needs at least {needs} units, but job {job} runs with a minimum of {min}")]
+    #[error("task {task} needs at least {needs} {unit}, but job {job} runs with a minimum of {min}", unit = unit.plural())]
     TaskAboveRunningJob {
+        /// What the job counts.
+        unit: Unit,
         /// Which.
         job: JobId,
         /// The task.

@@ -103,6 +103,7 @@ fn submitted(state: &State, job: &Job, all: &[Arc<TaskSpec>], ids: &[TaskId]) ->
         let needs = all[index(task)].min;
         if needs > job.min {
             return Err(Rejection::TaskAboveRunningJob {
+                unit: job.spec.unit,
                 job: job.id,
                 task,
                 needs,

@@ -22,7 +22,7 @@ use jobs::{
     add_job, cancel_job, check_message, finish_job, hold_job, queue_job, requeue_job, submit_job,
 };
 use modify::{clone_job, configure_job, delete_job, modify_job, purge_job, purge_jobs};
-use nodes::{set_node_groups, set_node_state};
+use nodes::{set_node_groups, set_node_reachable, set_node_state};
 use roles::{Right, may, may_administer};
 use tasks::{Which, cancel_task, conclude_service, finish_task, requeue_task};
 
@@ -61,6 +61,9 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
         } => {
             may_administer(by, "change the state of nodes")?;
             set_node_state(state, *node, *wanted)
+        }
+        Command::SetNodeReachable { node, reachable } => {
+            set_node_reachable(state, *node, *reachable)
         }
         Command::SetNodeGroups { by, node, groups } => {
             may_administer(by, "change the groups of nodes")?;

@@ -48,6 +48,19 @@ pub(super) fn set_node_state(state: &State, id: NodeId, wanted: NodeState) -> Fa
     Ok(facts)
 }
 
+/// A node that cannot be reached takes no jobs. What runs there is left alone: it may go on, and a second attempt of it elsewhere would be
+/// one too many. When the node is there again it says what became of it; an administrator who knows better takes it offline.
+pub(super) fn set_node_reachable(state: &State, id: NodeId, reachable: bool) -> Facts {
+    let node = state.node(id).ok_or(Rejection::UnknownNode(id))?;
+    Ok(match node.unreachable == reachable {
+        true => vec![Fact::NodeReachable {
+            node: id,
+            reachable,
+        }],
+        false => Vec::new(),
+    })
+}
+
 /// A node that is in other groups than before may no longer be one that a job may run on: it leaves the job, and what runs there
 /// is stopped and queued again if it may be (T15).
 pub(super) fn set_node_groups(state: &State, id: NodeId, groups: &[String]) -> Facts {

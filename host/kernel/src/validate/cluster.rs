@@ -6,7 +6,7 @@ use super::Invalid;
 use super::graph::levels;
 use super::selection::{check_feasible, check_groups};
 use crate::limits::{CORES_PER_NODE_MAX, NODES_MAX, UNITS_MAX};
-use crate::{JobSpec, NodeSpec, State, TaskKind, TaskSpec};
+use crate::{JobSpec, NodeSpec, State, TaskKind, TaskSpec, Unit};
 
 /// What validation finds out on the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +55,9 @@ pub fn check_job(
             (sum.min(u64::from(UNITS_MAX)) as u32).max(min)
         }
     };
+    if spec.single_node && spec.unit == Unit::Node && min > 1 {
+        return Err(Invalid::SingleNodeOfMany { min });
+    }
     let limit = state.parameters().excluded_nodes_limit;
     if spec.excluded_nodes.len() > limit as usize {
         return Err(Invalid::TooManyExcluded {

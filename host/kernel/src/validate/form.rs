@@ -189,8 +189,13 @@ pub(super) fn check_task(job: &JobSpec, number: u32, task: &TaskSpec) -> Result<
             t if !t.depends_on.is_empty() => no("dependencies")?,
             t if (t.min, t.max) != (1, 1) => no("minimum or maximum of its own")?,
             t if t.fail_job_on_failure_count.is_some() => no("failure count")?,
+            t if t.exclusive => no("nodes to itself")?,
             _ => {}
         }
+    }
+    let sized = job.min.is_some() && job.max.is_some();
+    if task.exclusive && !(job.exclusive && sized) {
+        return Err(Invalid::ExclusiveTask { task: number });
     }
     match (task.runtime, job.runtime) {
         (Some(crate::Span::ZERO), _) => return Err(Invalid::ZeroRuntime),
@@ -213,6 +218,7 @@ pub(super) fn check_task(job: &JobSpec, number: u32, task: &TaskSpec) -> Result<
     }
     if let Some(job_max) = job.max.filter(|&max| task.max > max) {
         return Err(Invalid::TaskMaxAboveJob {
+            unit: job.unit,
             task: number,
             task_max: task.max,
             job_max,

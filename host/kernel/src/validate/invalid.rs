@@ -6,7 +6,7 @@ use crate::limits::{
     CUSTOM_PROPERTIES_MAX, DEPENDENCIES_PER_TASK_MAX, DEPENDENCY_DEPTH_MAX, NODE_GROUP_CHARS_MAX,
     NODE_GROUPS_MAX, ORDER_BY_MAX, PARENT_JOBS_MAX, PRIORITY_MAX, SWEEP_INSTANCES_MAX, UNITS_MAX,
 };
-use crate::{GroupOp, JobId, Unit};
+use crate::{GroupOp, JobId, Then, Unit};
 
 /// Why a job or node cannot be taken as it is. `task` counts from 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -150,8 +150,12 @@ pub enum Invalid {
     UnknownParent { parent: JobId },
     #[error("the job waits for job {parent}, which is not submitted")]
     ParentNotSubmitted { parent: JobId },
-    #[error("the job waits for job {parent}, which did not finish and is no longer there")]
-    ParentGone { parent: JobId },
+    #[error("the job waits for job {parent}, which {} and is no longer in the scheduler; without it the job can be submitted", ended(*how))]
+    ParentGone {
+        parent: JobId,
+        #[serde(default)]
+        how: Option<Then>,
+    },
     #[error("jobs wait for each other in a circle: {}", ids(circle))]
     ParentCycle { circle: Vec<JobId> },
     #[error("a command job cannot wait for other jobs")]
@@ -160,12 +164,18 @@ pub enum Invalid {
     Licence { part: String, what: String },
     #[error("environment variable \"{name}\" is not a name: it is empty, or has '=' or NUL in it")]
     VariableName { name: String },
-    #[error("task {task} needs at most {task_max} units, but the job asks for at most {job_max}")]
+    #[error("task {task} asks for at most {task_max} {unit}, but the job asks for at most {job_max}", unit = unit.plural())]
     TaskMaxAboveJob {
+        #[serde(default)]
+        unit: Unit,
         task: u32,
         task_max: u32,
         job_max: u32,
     },
+    #[error(
+        "task {task} is exclusive, which needs a job that is exclusive too and says its minimum and maximum"
+    )]
+    ExclusiveTask { task: u32 },
     #[error("task {task} depends on others, which tasks of a command job cannot")]
     CommandJobDependency { task: u32 },
     #[error(
@@ -200,6 +210,87 @@ pub enum Invalid {
     CustomName { name: String },
     #[error("node \"{name}\": {what}")]
     Node { name: String, what: String },
+}
+
+/// HPC Pack's numbers of validation errors count from here.
+const VALIDATION: u32 = 0x8004_05E8;
+
+impl Invalid {
+    /// HPC Pack's number, where it has one for this (reference 1.6); else the first of its validation errors.
+    pub fn code(&self) -> u32 {
+        let number = match self {
+            Invalid::UnknownParent { .. } | Invalid::ParentGone { .. } => 16,
+            Invalid::ParentNotSubmitted { .. } => 17,
+            Invalid::DependencyCycle { .. } => 61,
+            Invalid::UnknownDependency { .. } => 63,
+            Invalid::DependsWithoutName { .. } => 64,
+            Invalid::DependenciesTooDeep { .. } => 65,
+            Invalid::EmptySweep { increment: 0, .. } => 94,
+            Invalid::EmptySweep { .. } => 93,
+            Invalid::TooLong { .. }
+            | Invalid::TooBig { .. }
+            | Invalid::Nul { .. }
+            | Invalid::TooManyTasks { .. }
+            | Invalid::Priority { .. }
+            | Invalid::MinMax { .. }
+            | Invalid::NoCommandLine { .. }
+            | Invalid::CommaInName { .. }
+            | Invalid::SweepTooLarge { .. }
+            | Invalid::TaskAboveJob { .. }
+            | Invalid::TaskMinAboveJobMin { .. }
+            | Invalid::TooManyDependencies { .. }
+            | Invalid::GroupDiffers { .. }
+            | Invalid::NotForNodeTask { .. }
+            | Invalid::TwoNodeTasks { .. }
+            | Invalid::OnlyNodeTasks
+            | Invalid::NotForService { .. }
+            | Invalid::ServiceNotAlone { .. }
+            | Invalid::RunUntilCanceledAuto
+            | Invalid::RuntimeAboveJob { .. }
+            | Invalid::ZeroRuntime
+            | Invalid::UnknownNode { .. }
+            | Invalid::TooManyExcluded { .. }
+            | Invalid::NotEnoughUnits { .. }
+            | Invalid::NoNodeLargeEnough { .. }
+            | Invalid::NoGroupLargeEnough { .. }
+            | Invalid::SingleNodeOfMany { .. }
+            | Invalid::UnknownNodeGroup { .. }
+            | Invalid::GroupOpWithoutGroups { .. }
+            | Invalid::UniformCommandJob
+            | Invalid::TooManyNodeGroups { .. }
+            | Invalid::NodeGroupName { .. }
+            | Invalid::NodeFilter { .. }
+            | Invalid::OrderBy { .. }
+            | Invalid::TooManyParents { .. }
+            | Invalid::ParentCycle { .. }
+            | Invalid::CommandJobDepends
+            | Invalid::Licence { .. }
+            | Invalid::VariableName { .. }
+            | Invalid::TaskMaxAboveJob { .. }
+            | Invalid::ExclusiveTask { .. }
+            | Invalid::CommandJobDependency { .. }
+            | Invalid::CommandJobService { .. }
+            | Invalid::CommandJobWithoutNode
+            | Invalid::ReleaseDisabled { .. }
+            | Invalid::ReleaseTooLong { .. }
+            | Invalid::UnknownTemplate { .. }
+            | Invalid::Template { .. }
+            | Invalid::TemplateItself { .. }
+            | Invalid::UnknownProperty { .. }
+            | Invalid::TooManyCustom { .. }
+            | Invalid::CustomName { .. }
+            | Invalid::Node { .. } => 0,
+        };
+        VALIDATION + number
+    }
+}
+
+fn ended(how: Option<Then>) -> &'static str {
+    match how {
+        Some(Then::Failed) => "failed",
+        Some(Then::Canceled) => "was canceled",
+        Some(Then::Finished | Then::Queued) | None => "did not finish",
+    }
 }
 
 fn ids(jobs: &[JobId]) -> String {

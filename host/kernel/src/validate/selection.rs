@@ -162,5 +162,8 @@ fn some<'a>(mut names: impl Iterator<Item = &'a str>) -> String {
     if names.next().is_some() {
         shown.push("…");
     }
-    shown.join(", ")
+    match shown.is_empty() {
+        true => "none".into(),
+        false => shown.join(", "),
+    }
 }

@@ -2,10 +2,14 @@
 
 mod anything;
 mod archive;
+mod extremes;
 mod filters;
+#[path = "../../../../tests/fuzz.rs"]
+mod fuzz;
 mod mirror;
 mod model;
 mod numbers;
+mod plans;
 mod proposals;
 mod random;
 mod refusals;

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use jobyard_kernel::{
     Actor, Command, Decision, Ending, Event, Fact, FromNode, Job, JobId, JobState, Manner, Mirror,
     NodeSpec, NodeState, Parameters, PreemptionType, Refusal, Rejection, SetId, Span, State,
-    TaskKind, Timestamp, step,
+    TaskKind, Timestamp, step, waiting,
 };
 use strum::VariantNames;
 
-use crate::anything;
 use crate::filters;
 use crate::mirror::Known;
 use crate::numbers::Numbers;
+use crate::{anything, fuzz};
 use crate::{proposals, random};
 
 const SEEDS: u64 = 400;
@@ -32,6 +32,8 @@ struct World {
     last: VecDeque<String>,
     steps: u32,
     refused: u32,
+    /// Why jobs waited, by code.
+    reasons: BTreeMap<u32, u32>,
     /// What has left the live state.
     history: BTreeMap<JobId, Arc<Job>>,
     /// How often each kind of event, command and refusal was seen.
@@ -74,6 +76,7 @@ impl World {
             last: VecDeque::new(),
             steps: 0,
             refused: 0,
+            reasons: BTreeMap::new(),
             history: BTreeMap::new(),
             seen: Seen::default(),
         }
@@ -136,12 +139,44 @@ impl World {
     }
 
     /// Every queued job says why it waits, and no other does.
-    fn check_reasons(&self) {
+    fn check_reasons(&mut self) {
         for job in self.state.jobs() {
             let why = self.state.why_waiting(job.id);
             let queued = job.state() == JobState::Queued;
             assert_eq!(why.is_some(), queued, "job {}: {why:?}", job.id);
-            assert!(why.is_none_or(|why| !why.text.is_empty()));
+            let Some(why) = why else { continue };
+            assert!(!why.text.is_empty(), "job {} says nothing", job.id);
+            *self.reasons.entry(why.reason).or_default() += 1;
+            // What the policy says is its own; what the kernel says holds.
+            if job.waiting.is_some() && !job.is_held() && job.open_parents().is_empty() {
+                continue;
+            }
+            let held = job.is_held();
+            let holds = match why.reason {
+                waiting::HELD_BY_USER
+                | waiting::HELD_BY_ADMIN
+                | waiting::HELD_BY_ACTIVATION_FILTER => held,
+                waiting::ACTIVATION_FILTER => {
+                    let blocks = |other: &Job| other.activation.as_ref().is_some_and(|a| a.blocks);
+                    !held && (job.activation.is_some() || self.state.queue().any(blocks))
+                }
+                waiting::PARENT_JOBS_NOT_FINISHED | waiting::PARENT_JOBS_CANCELED_OR_FAILED => {
+                    !held && !job.open_parents().is_empty()
+                }
+                waiting::REQUIRED_NODES_NOT_AVAILABLE
+                | waiting::NOT_ENOUGH_RESOURCE
+                | waiting::NO_RESOURCE_IN_NODE_GROUP => {
+                    // Dear to find out: not each time.
+                    let asked = self.steps.is_multiple_of(5);
+                    let fits = asked && proposals::start(&self.state, job.id).is_some();
+                    !held && !fits
+                }
+                waiting::NONE | waiting::JOB_SUBMITTED_EARLIER | waiting::HIGHER_PRIORITY_JOB => {
+                    !held && job.open_parents().is_empty()
+                }
+                _ => false,
+            };
+            assert!(holds, "job {}: {why:?} does not hold", job.id);
         }
     }
 
@@ -230,6 +265,8 @@ impl World {
         for node in self.state.nodes().map(|n| n.id).collect::<Vec<_>>() {
             let (by, state) = (Actor::administrator("root"), NodeState::Online);
             let _ = self.act(Command::SetNodeState { by, node, state });
+            let reachable = true;
+            let _ = self.act(Command::SetNodeReachable { node, reachable });
         }
         // What filters keep waiting is proposed again.
         let (queued, until) = (self.state.queue(), Some(self.now + Span::from_secs(1)));
@@ -350,8 +387,9 @@ const UNREACHED: &[(&str, &str)] = &[(
 #[test]
 fn random_commands_keep_every_promise() {
     let mut seen = Seen::default();
+    let mut reasons: BTreeMap<u32, u32> = BTreeMap::new();
     let (mut steps, mut refused) = (0, 0);
-    for seed in 0..SEEDS {
+    for seed in 0..SEEDS * u64::from(fuzz::times()) {
         let mut world = World::new();
         let outcome =
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(seed, &mut world)));
@@ -363,6 +401,9 @@ fn random_commands_keep_every_promise() {
         steps += world.steps;
         refused += world.refused;
         seen.add(world.seen);
+        for (code, count) in world.reasons {
+            *reasons.entry(code).or_default() += count;
+        }
     }
     // The runs are worth something only if they reach everything.
     let all = [
@@ -381,6 +422,24 @@ fn random_commands_keep_every_promise() {
         }
     }
     assert!(missing.is_empty(), "hardly or never: {missing:#?}");
+    for code in [
+        waiting::NONE,
+        waiting::NOT_ENOUGH_RESOURCE,
+        waiting::HIGHER_PRIORITY_JOB,
+        waiting::JOB_SUBMITTED_EARLIER,
+        waiting::REQUIRED_NODES_NOT_AVAILABLE,
+        waiting::HELD_BY_ADMIN,
+        waiting::HELD_BY_USER,
+        waiting::PARENT_JOBS_CANCELED_OR_FAILED,
+        waiting::PARENT_JOBS_NOT_FINISHED,
+        waiting::NO_RESOURCE_IN_NODE_GROUP,
+    ] {
+        let count = reasons.get(&code).copied().unwrap_or_default();
+        assert!(
+            count >= 20,
+            "reason {code} was given {count} times: {reasons:?}"
+        );
+    }
     assert!(
         refused < steps / 3 * 2,
         "{refused} of {steps} commands were refused"

@@ -1,8 +1,6 @@
 //! Random proposals of a policy: what fits, what nearly fits, and nonsense.
 
-use jobyard_kernel::{
-    Decision, Job, JobId, JobState, Node, NodeId, NodeState, Share, State, Timestamp, Unit,
-};
+use jobyard_kernel::{Decision, Job, JobId, JobState, Node, NodeId, Share, State, Timestamp, Unit};
 
 use super::numbers::Numbers;
 use super::random::{any_job, job_in};
@@ -25,7 +23,7 @@ pub(crate) fn proposal(state: &State, now: Timestamp, n: &mut Numbers) -> Decisi
             job: queued,
             shares: shares(n),
         }),
-        5 if n.once_in(2) => carelessly(state, queued, n).unwrap_or(Decision::Start {
+        5 if !n.once_in(3) => carelessly(state, queued, n).unwrap_or(Decision::Start {
             job: any_job(state, n),
             shares: shares(n),
         }),
@@ -154,7 +152,7 @@ pub(crate) fn start(state: &State, id: JobId) -> Option<Decision> {
 fn start_on(state: &State, job: &Job, allowed: &dyn Fn(&Node) -> bool) -> Option<Decision> {
     let (mut shares, mut got) = (Vec::new(), 0);
     for node in state.nodes().filter(|node| allowed(node)) {
-        let usable = node.state == NodeState::Online && state.is_candidate(job, node.id);
+        let usable = node.takes_jobs() && state.is_candidate(job, node.id);
         let fits = state.free_units(job, node).min(job.max - got);
         if !usable || fits == 0 || (job.spec.single_node && fits < job.min) {
             continue;

@@ -417,6 +417,10 @@ fn node_command(state: &State, n: &mut Numbers) -> Command {
                 .map(ToString::to_string)
                 .collect(),
         },
+        4 => Command::SetNodeReachable {
+            node: n.pick(&nodes).copied().unwrap_or(NodeId(9)),
+            reachable: !n.once_in(3),
+        },
         _ => Command::SetNodeState {
             by: actor(n),
             node: some_node(&nodes, n),

@@ -91,7 +91,10 @@ fn exists(name: &str) -> Result<(), String> {
     };
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let named = format!("fn {function}()");
-    let is = |pair: &[&str]| pair[0] == "#[test]" && pair[1].starts_with(&named);
+    let is = |pair: &[&str]| match pair[1].strip_prefix("async ") {
+        None => pair[0] == "#[test]" && pair[1].starts_with(&named),
+        Some(rest) => pair[0].starts_with("#[tokio::test") && rest.starts_with(&named),
+    };
     if !lines.windows(2).any(is) {
         return Err(format!("{file} has no test {function}"));
     }

@@ -65,8 +65,123 @@ pub(crate) async fn read<T: DeserializeOwned>(
 }
 
 #[cfg(test)]
+#[path = "../../../../tests/fuzz.rs"]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
+    use jobyard_kernel::{Ending, Execution, FromNode, JobId, TaskId, ToNode};
+    use proptest::prelude::*;
+
+    use super::super::wire::{HostSays, NodeSays};
     use super::*;
+
+    fn execution() -> impl Strategy<Value = Execution> {
+        any::<[u32; 4]>().prop_map(|[job, task, instance, attempt]| Execution {
+            job: JobId(job),
+            task: TaskId(task),
+            instance,
+            attempt,
+        })
+    }
+
+    fn ending() -> impl Strategy<Value = Ending> {
+        prop_oneof![
+            any::<i32>().prop_map(|code| Ending::Exited { code }),
+            any::<Option<i32>>().prop_map(|code| Ending::Stopped { code }),
+            (any::<u32>(), ".*").prop_map(|(code, text)| Ending::Failed { code, text }),
+            Just(Ending::Lost),
+        ]
+    }
+
+    /// Messages of both directions, as they lie on the stream.
+    fn message() -> impl Strategy<Value = Vec<u8>> {
+        let of_host = prop_oneof![
+            (execution(), any::<u64>()).prop_map(|(execution, grace_ms)| ToNode::Stop {
+                execution,
+                grace_ms
+            }),
+            execution().prop_map(ToNode::Forget),
+        ];
+        let of_node = (execution(), ending(), ".*").prop_map(|(execution, ending, output_tail)| {
+            FromNode::Ended {
+                execution,
+                ending,
+                output_tail,
+            }
+        });
+        let framed = |message: &dyn Fn(&mut Vec<u8>) -> Result<(), FrameError>| {
+            let mut bytes = Vec::new();
+            message(&mut bytes).expect("it fits into a frame");
+            bytes
+        };
+        prop_oneof![
+            of_host.prop_map(move |tell| framed(&|to| append(to, &HostSays::Tell(tell.clone())))),
+            of_node.prop_map(move |said| framed(&|to| append(to, &NodeSays::Report(said.clone())))),
+        ]
+    }
+
+    /// Reads until the end or the first error: how many came, and whether the end was clean.
+    fn read_all<T: DeserializeOwned>(mut bytes: &[u8]) -> (usize, bool) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.expect("a runtime").block_on(async {
+            for count in 0.. {
+                match read::<T>(&mut bytes).await {
+                    Ok(Some(_)) => {}
+                    Ok(None) => return (count, true),
+                    Err(error) => {
+                        assert!(!error.to_string().is_empty());
+                        return (count, false);
+                    }
+                }
+            }
+            unreachable!("a stream in memory ends")
+        })
+    }
+
+    proptest! {
+        #![proptest_config(fuzz::cases(300))]
+
+        #[test]
+        fn any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            read_all::<HostSays>(&bytes);
+            read_all::<NodeSays>(&bytes);
+        }
+
+        #[test]
+        fn messages_with_changes(
+            messages in proptest::collection::vec(message(), 1..5),
+            changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+            end in any::<prop::sample::Index>(),
+        ) {
+            let mut bytes = messages.concat();
+            for (at, byte) in changes {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            bytes.truncate(end.index(bytes.len() + 1));
+            read_all::<HostSays>(&bytes);
+            read_all::<NodeSays>(&bytes);
+        }
+
+        /// What was whole before the cut is there; the cut itself is an error.
+        #[test]
+        fn cut_streams(
+            reports in proptest::collection::vec((execution(), ending()), 1..5),
+            end in any::<prop::sample::Index>(),
+        ) {
+            let (mut bytes, mut ends) = (Vec::new(), vec![0]);
+            for (execution, ending) in reports {
+                let output_tail = String::new();
+                let report = FromNode::Ended { execution, ending, output_tail };
+                append(&mut bytes, &NodeSays::Report(report)).expect("it fits");
+                ends.push(bytes.len());
+            }
+            let end = end.index(bytes.len() + 1);
+            let whole = ends.iter().filter(|&&at| at <= end).count() - 1;
+            prop_assert_eq!(read_all::<NodeSays>(&bytes[..end]), (whole, ends.contains(&end)));
+        }
+    }
 
     #[tokio::test]
     async fn messages_come_out_as_they_went_in() {

@@ -31,9 +31,31 @@ pub struct PolicyChoice {
 }
 
 impl PolicyChoice {
-    fn instance(&self) -> Result<PolicyInstance, ConfigureError> {
-        self.plugin.policy(self.limits, &self.settings)
+    fn instance(&self, parameters: &[(String, String)]) -> Result<PolicyInstance, ConfigureError> {
+        let mut instance = self.plugin.policy(self.limits, &self.settings)?;
+        let followed = followed(&instance, parameters);
+        if !followed.is_empty() {
+            instance.configure(&self.with(followed))?;
+        }
+        Ok(instance)
     }
+
+    /// All settings, with these.
+    fn with(&self, more: Vec<(String, String)>) -> Vec<(String, String)> {
+        self.settings.iter().cloned().chain(more).collect()
+    }
+}
+
+/// The cluster's parameters that a policy says it follows.
+fn followed(instance: &PolicyInstance, parameters: &[(String, String)]) -> Vec<(String, String)> {
+    let says = |(name, names): &(String, String)| (name == "follows").then(|| names.clone());
+    let names: Vec<String> = instance.traits().iter().filter_map(says).collect();
+    let follows = |name: &str| {
+        let mut names = names.iter().flat_map(|names| names.split(','));
+        names.any(|one| one.trim().eq_ignore_ascii_case(name))
+    };
+    let all = parameters.iter();
+    all.filter(|(name, _)| follows(name)).cloned().collect()
 }
 
 /// From which policy to which, and why.
@@ -101,6 +123,8 @@ pub struct PolicySlot {
     built_in: PolicyChoice,
     ladder: Ladder,
     instance: Option<PolicyInstance>,
+    /// The cluster's, by name, for policies that follow some of them.
+    parameters: Vec<(String, String)>,
 }
 
 impl PolicySlot {
@@ -108,7 +132,7 @@ impl PolicySlot {
     /// [`PolicySlot::schedule`] must carry everything.
     pub fn new(chosen: PolicyChoice, built_in: PolicyChoice) -> Result<Self, SwapError> {
         let instance = chosen
-            .instance()
+            .instance(&[])
             .map_err(|error| could_not(&chosen, error))?;
         let (last_good, ladder) = (None, Ladder::new());
         Ok(Self {
@@ -117,7 +141,37 @@ impl PolicySlot {
             built_in,
             ladder,
             instance: Some(instance),
+            parameters: Vec::new(),
         })
+    }
+
+    /// Tells the cluster's parameters, all of them, by name: a policy that follows some of them takes its settings anew.
+    ///
+    /// A refusal is in the outcome as a fault, and the settings that were in force stay. After any other fault the next call must carry
+    /// everything.
+    pub fn follow(&mut self, parameters: Vec<(String, String)>, now: Instant) -> PassOutcome {
+        let mut outcome = PassOutcome::default();
+        let before = std::mem::replace(&mut self.parameters, parameters);
+        let Some(instance) = &self.instance else {
+            return outcome;
+        };
+        let followed = |parameters: &[_]| followed(instance, parameters);
+        let (old, new) = (followed(&before), followed(&self.parameters));
+        if old == new {
+            return outcome;
+        }
+        let settings = self.active().with(new);
+        let Some(instance) = &mut self.instance else {
+            return outcome;
+        };
+        let answer = instance.configure(&settings);
+        outcome.log.extend(instance.take_log());
+        match answer {
+            Ok(()) => {}
+            Err(ConfigureError::Fault(fault)) => self.after(fault, now, &mut outcome),
+            Err(refused) => outcome.faults.push(self.fault_of(refused)),
+        }
+        outcome
     }
 
     /// The policy that decides now.
@@ -201,11 +255,11 @@ impl PolicySlot {
         now: Instant,
         everything: Changes,
     ) -> Result<PassOutcome, SwapError> {
-        let (instance, plan) = match first_pass(&choice, now, everything) {
+        let (instance, plan) = match first_pass(&choice, &self.parameters, now, everything) {
             Ok(passed) => passed,
             Err(error) => {
                 // Should this fail, the next call does it again and takes note.
-                self.instance = self.active().instance().ok();
+                self.instance = self.active().instance(&self.parameters).ok();
                 return Err(error);
             }
         };
@@ -236,7 +290,7 @@ impl PolicySlot {
     /// Makes an instance, going down the ladder as often as that fails.
     fn renew(&mut self, now: Instant, outcome: &mut PassOutcome) {
         loop {
-            match self.active().instance() {
+            match self.active().instance(&self.parameters) {
                 Ok(mut instance) => {
                     outcome.log.extend(instance.take_log());
                     self.instance = Some(instance);
@@ -284,7 +338,7 @@ impl PolicySlot {
                     digest,
                     function: "configure",
                     kind: FaultKind::Nonsense,
-                    text: format!("refused settings that were in force: {text}"),
+                    text: format!("refused its settings: {text}"),
                     log: Vec::new(),
                     limits: *limits,
                 };
@@ -297,11 +351,12 @@ impl PolicySlot {
 /// An instance that took its settings and has answered once.
 fn first_pass(
     choice: &PolicyChoice,
+    parameters: &[(String, String)],
     now: Instant,
     everything: Changes,
 ) -> Result<(PolicyInstance, Plan), SwapError> {
     let mut instance = choice
-        .instance()
+        .instance(parameters)
         .map_err(|error| could_not(choice, error))?;
     let plan = instance
         .schedule(now, everything)

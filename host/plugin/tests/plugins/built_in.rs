@@ -17,7 +17,7 @@ fn bytes(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn built_in(name: &str, world: World) -> Plugin {
+pub(crate) fn built_in(name: &str, world: World) -> Plugin {
     load(name, &bytes(name), world)
 }
 

@@ -2,8 +2,12 @@
 
 mod built_in;
 mod cache;
+#[path = "../../../../tests/fuzz.rs"]
+mod cases;
+mod deciding;
 mod filter_wat;
 mod filters;
+mod fuzz;
 mod loading;
 mod policies;
 mod recovering;

@@ -6,11 +6,11 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jobyard::jobfile::{Format, JOB_FILE_BYTES_MAX, JobFile};
-use jobyard::{JobId, JobView};
+use jobyard::{JobId, JobView, TaskSpec};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Answer, Answers, JOBS_PER_CALL_MAX, created, seen};
+use super::{Answer, Answers, JOBS_PER_CALL_MAX, created};
 use crate::Problem;
 use crate::app::App;
 use crate::body::{Asked, media_type, read, unsupported};
@@ -37,23 +37,13 @@ pub(crate) async fn add(
     Asked(query): Asked<AddQuery>,
     request: Request,
 ) -> Result<Response, Problem> {
-    if let Some(folder) = query
-        .folder
-        .as_ref()
-        .filter(|f| !Path::new(f).is_absolute())
-    {
-        let detail = format!("folder: {folder:?} is not an absolute path");
-        return Err(Problem::bad("BadQuery", detail));
-    }
-    let (parts, body) = request.into_parts();
-    let format = format(&parts.headers)?;
-    let bytes = read(body, JOB_FILE_BYTES_MAX as usize).await?;
+    check_folder(query.folder.as_deref())?;
     let name = query.file.clone().unwrap_or_else(|| "the job".into());
-    let text = std::str::from_utf8(&bytes).map_err(|error| bad_file(format!("{name}: {error}")))?;
+    let (text, format) = read_text(request, &name).await?;
     if format == Format::Json && text.trim_start().starts_with('[') {
-        return add_many(&app, &caller, &query, &name, text).await;
+        return add_many(&app, &caller, &query, &name, &text).await;
     }
-    let file = parse(&name, text, format).await?;
+    let file = parse(&name, &text, format).await?;
     let view = add_one(&app, &caller, &query, file).await?;
     created(view)
 }
@@ -74,15 +64,33 @@ async fn add_many(
         );
         return Err(Problem::bad("TooManyJobs", detail));
     }
-    let mut answers = Vec::with_capacity(jobs.len());
+    let mut files = Vec::with_capacity(jobs.len());
     for (index, job) in jobs.into_iter().enumerate() {
         let name = format!("{name}[{index}]");
-        let result = match parse(&name, &job.to_string(), Format::Json).await {
-            Ok(file) => add_one(app, caller, query, file).await,
-            Err(problem) => Err(problem),
-        };
-        answers.push(Answer::new(result.as_ref().ok().map(|job| job.id), result));
+        files.push(parse(&name, &job.to_string(), Format::Json).await);
     }
+    // Those that can be read share one commit.
+    let mut wanted = Vec::new();
+    let mut unread = Vec::new();
+    for file in files {
+        let (file, problem) = match file {
+            Ok(file) => (Some(file), None),
+            Err(problem) => (None, Some(problem)),
+        };
+        wanted.extend(file);
+        unread.push(problem);
+    }
+    let mut added = add_all(app, caller, query, wanted).await?.into_iter();
+    let answers = unread.into_iter().map(|problem| {
+        let result = match problem {
+            Some(problem) => Err(problem),
+            None => added
+                .next()
+                .unwrap_or_else(|| Err(Problem::failed("there is no answer"))),
+        };
+        Answer::new(result.as_ref().ok().map(|job| job.id), result)
+    });
+    let answers = answers.collect();
     Ok(axum::Json(Answers { answers }).into_response())
 }
 
@@ -90,28 +98,72 @@ async fn add_one(
     app: &App,
     caller: &Caller,
     query: &AddQuery,
-    mut file: JobFile,
+    file: JobFile,
 ) -> Result<JobView, Problem> {
-    if let Some(folder) = &query.folder {
-        let unsaid = file
-            .tasks
-            .iter_mut()
-            .filter(|task| task.working_folder.is_empty());
-        unsaid.for_each(|task| task.working_folder.clone_from(folder));
-    }
-    let id = app.engine.add_job(&caller.0, file.spec, file.tasks).await?;
-    if query.submit {
-        app.engine
-            .submit_job(&caller.0, id)
-            .await
-            .map_err(|error| not_submitted(id, error.into()))?;
-    }
-    seen(app, caller, id).await
+    let added = add_all(app, caller, query, vec![file]).await?.pop();
+    added.unwrap_or_else(|| Err(Problem::failed("there is no answer")))
 }
 
-fn not_submitted(id: JobId, problem: Problem) -> Problem {
-    let detail = format!("job {id} was added and not submitted: {problem}");
-    Problem { detail, ..problem }
+/// Adds jobs, and submits them if that is asked for, all in one commit.
+async fn add_all(
+    app: &App,
+    caller: &Caller,
+    query: &AddQuery,
+    files: Vec<JobFile>,
+) -> Result<Vec<Result<JobView, Problem>>, Problem> {
+    let jobs = files.into_iter().map(|mut file| {
+        run_in(query.folder.as_deref(), &mut file.tasks);
+        (file.spec, file.tasks)
+    });
+    let by = &caller.0;
+    let added = match query.submit {
+        true => app.engine.queue_jobs(by, jobs).await,
+        false => app.engine.add_jobs(by, jobs).await,
+    };
+    let ids: Vec<Option<JobId>> = added.iter().map(|id| id.as_ref().ok().copied()).collect();
+    let look = move |state: &jobyard::kernel::State, _: &_| {
+        let view = |id| state.job(id).map(|job| JobView::without_tasks(state, job));
+        ids.into_iter()
+            .map(|id| id.and_then(view))
+            .collect::<Vec<_>>()
+    };
+    let views = app.engine.look(look).await?;
+    let answers = added.into_iter().zip(views).map(|(id, view)| {
+        let id = id?;
+        let view = view.ok_or_else(|| Problem::unknown_job(id))?;
+        Ok(caller.limited(view))
+    });
+    Ok(answers.collect())
+}
+
+/// Where tasks run that say nothing of it.
+pub(crate) fn run_in(folder: Option<&str>, tasks: &mut [TaskSpec]) {
+    let Some(folder) = folder else { return };
+    let unsaid = tasks
+        .iter_mut()
+        .filter(|task| task.working_folder.is_empty());
+    unsaid.for_each(|task| task.working_folder = folder.into());
+}
+
+/// That a folder of a query is absolute.
+pub(crate) fn check_folder(folder: Option<&str>) -> Result<(), Problem> {
+    match folder.filter(|folder| !Path::new(folder).is_absolute()) {
+        None => Ok(()),
+        Some(folder) => {
+            let detail = format!("folder: {folder:?} is not an absolute path");
+            Err(Problem::bad("BadQuery", detail))
+        }
+    }
+}
+
+/// The text of a body, and its language.
+pub(crate) async fn read_text(request: Request, name: &str) -> Result<(String, Format), Problem> {
+    let (parts, body) = request.into_parts();
+    let format = format(&parts.headers)?;
+    let bytes = read(body, JOB_FILE_BYTES_MAX as usize).await?;
+    let text = String::from_utf8(bytes.into());
+    let text = text.map_err(|error| bad_file(format!("{name}: {error}")))?;
+    Ok((text, format))
 }
 
 /// A large file takes its time: not on the threads that serve.
@@ -129,7 +181,7 @@ async fn parse(name: &str, text: &str, format: Format) -> Result<JobFile, Proble
     parsed.map_err(|error| bad_file(error.to_string()))
 }
 
-fn bad_file(detail: String) -> Problem {
+pub(crate) fn bad_file(detail: String) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "BadJobFile", detail)
 }
 

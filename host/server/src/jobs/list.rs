@@ -1,7 +1,12 @@
-//! A page of jobs: filtered, by id, from after the last page.
+//! A page of jobs, live ones and those of history, newest first: filtered, from after the last page.
+//!
+//! Live jobs come by id, the one that was added last first; then history, the one that ended last first. A job that leaves memory between
+//! two pages may come twice; none is left out.
 
 use axum::extract::State;
-use jobyard::kernel::{Job, JobState};
+use jobyard::history::{Place, Query};
+use jobyard::jobfile::parse_hold_until;
+use jobyard::kernel::{Job, JobState, Timestamp};
 use jobyard::{JobId, JobView};
 use serde::{Deserialize, Serialize};
 
@@ -33,21 +38,58 @@ pub struct ListQuery {
     /// The job's name, all of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Jobs with higher ids only.
+    /// Jobs that were added, submitted, started or ended at this time or later, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub after: Option<u32>,
+    pub since: Option<String>,
+    /// Only what comes after this place: `next` of the page before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
     /// At most so many: 1 to [`PAGE_MAX`], by default [`PAGE_DEFAULT`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
 }
 
-/// Some jobs, by id, without their tasks.
+/// Some jobs, newest first, without their tasks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobPage {
-    /// The jobs.
+    /// The jobs. Of those of history only what a list shows.
     pub jobs: Vec<JobView>,
     /// The `after` of the next page; none when this is the last.
-    pub next: Option<u32>,
+    pub next: Option<String>,
+}
+
+/// How far the pages have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cursor {
+    /// Live jobs with lower ids come next.
+    Live(JobId),
+    /// History comes next: behind this place, or from its begin.
+    History(Option<Place>),
+}
+
+impl Cursor {
+    fn read(text: &str) -> Option<Cursor> {
+        let place = |text: &str| {
+            let (ended, job) = text.split_once('.')?;
+            Some(Place {
+                ended: Timestamp(ended.parse().ok()?),
+                job: JobId(job.parse().ok()?),
+            })
+        };
+        match text.strip_prefix("ended") {
+            Some("") => Some(Cursor::History(None)),
+            Some(rest) => place(rest.strip_prefix('.')?).map(|at| Cursor::History(Some(at))),
+            None => text.parse().ok().map(|id| Cursor::Live(JobId(id))),
+        }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Cursor::Live(id) => id.to_string(),
+            Cursor::History(None) => "ended".into(),
+            Cursor::History(Some(Place { ended, job })) => format!("ended.{}.{job}", ended.0),
+        }
+    }
 }
 
 pub(crate) async fn list(
@@ -57,33 +99,62 @@ pub(crate) async fn list(
 ) -> Result<axum::Json<JobPage>, Problem> {
     let limit = page_limit(query.limit)?;
     let filter = Filter::new(&query)?;
-    let mut after = JobId(query.after.unwrap_or(0));
+    let mut at = match &query.after {
+        None => Cursor::Live(JobId(u32::MAX)),
+        Some(text) => Cursor::read(text).ok_or_else(|| {
+            let detail = format!("after: {text:?} is not the `next` of a page");
+            Problem::bad("BadQuery", detail)
+        })?,
+    };
     let mut jobs = Vec::new();
     loop {
-        let (filter, room) = (filter.clone(), limit - jobs.len());
-        let look = move |state: &jobyard::kernel::State, _: &_| {
-            let (mut found, mut last) = (Vec::new(), None);
-            for (count, job) in state.jobs_after(after).enumerate() {
-                if found.len() == room || count == LOOK_MAX {
-                    return (found, last);
-                }
-                last = Some(job.id);
-                if filter.takes(job) {
-                    found.push(JobView::without_tasks(state, job));
-                }
-            }
-            (found, None)
+        let room = limit - jobs.len();
+        let (found, next) = match at {
+            Cursor::Live(before) => live(&app, &filter, before, room).await?,
+            Cursor::History(after) => history(&app, &filter, after, room).await?,
         };
-        let (found, last) = app.engine.look(look).await?;
         jobs.extend(found.into_iter().map(|view| caller.limited(view)));
-        match last {
-            Some(last) if jobs.len() < limit => after = last,
-            last => {
-                let next = last.map(|id| id.0);
+        match next {
+            Some(next) if jobs.len() < limit => at = next,
+            next => {
+                let next = next.map(Cursor::text);
                 return Ok(axum::Json(JobPage { jobs, next }));
             }
         }
     }
+}
+
+type Found = (Vec<JobView>, Option<Cursor>);
+
+async fn live(app: &App, filter: &Filter, before: JobId, room: usize) -> Result<Found, Problem> {
+    let filter = filter.clone();
+    let look = move |state: &jobyard::kernel::State, _: &_| {
+        let (mut found, mut last) = (Vec::new(), before);
+        for (count, job) in state.jobs_before(before).enumerate() {
+            if found.len() == room || count == LOOK_MAX {
+                return (found, Some(Cursor::Live(last)));
+            }
+            last = job.id;
+            if filter.takes(job) {
+                found.push(JobView::without_tasks(state, job));
+            }
+        }
+        let next = filter.may_have_ended().then_some(Cursor::History(None));
+        (found, next)
+    };
+    Ok(app.engine.look(look).await?)
+}
+
+async fn history(
+    app: &App,
+    filter: &Filter,
+    after: Option<Place>,
+    room: usize,
+) -> Result<Found, Problem> {
+    let page = app.engine.history(filter.of_history(after, room)).await?;
+    let fitting = page.jobs.iter().filter(|job| filter.has(job.state));
+    let found = fitting.map(JobView::of_summary).collect();
+    Ok((found, page.next.map(|place| Cursor::History(Some(place)))))
 }
 
 /// The length of a page from what a query says.
@@ -119,7 +190,11 @@ struct Filter {
     states: u32,
     owner: Option<String>,
     name: Option<String>,
+    since: Option<Timestamp>,
 }
+
+/// The states of jobs that history has.
+const ENDED: [JobState; 3] = [JobState::Finished, JobState::Failed, JobState::Canceled];
 
 impl Filter {
     fn new(query: &ListQuery) -> Result<Filter, Problem> {
@@ -131,18 +206,53 @@ impl Filter {
             let status = state.status();
             is(text, format!("{status:?}")) || text == (status as u32).to_string()
         })?;
+        let since = query.since.as_deref().map(parse_hold_until).transpose();
+        let since = since.map_err(|e| Problem::bad("BadQuery", format!("since: {e}")))?;
         Ok(Filter {
+            since,
             states: fine & coarse,
             owner: query.owner.clone(),
             name: query.name.clone(),
         })
     }
 
+    fn has(&self, state: JobState) -> bool {
+        self.states & state as u32 != 0
+    }
+
+    fn may_have_ended(&self) -> bool {
+        ENDED.into_iter().any(|state| self.has(state))
+    }
+
+    fn of_history(&self, after: Option<Place>, limit: usize) -> Query {
+        let mut states = ENDED.into_iter().filter(|&state| self.has(state));
+        Query {
+            owner: self.owner.clone(),
+            name: self.name.clone(),
+            // One of them is looked up; of two the rest is left out later.
+            state: states.next().filter(|_| states.next().is_none()),
+            ended_from: self.since,
+            after,
+            limit,
+            ..Query::default()
+        }
+    }
+
     fn takes(&self, job: &Job) -> bool {
         let is = |wanted: &Option<String>, value: &String| {
             wanted.as_ref().is_none_or(|wanted| wanted == value)
         };
-        self.states & job.state() as u32 != 0
+        let times = &job.times;
+        let times = [
+            Some(times.created),
+            times.submitted,
+            times.started,
+            times.ended,
+        ];
+        self.has(job.state())
+            && self
+                .since
+                .is_none_or(|since| times.into_iter().flatten().any(|at| at >= since))
             && is(&self.owner, &job.spec.owner)
             && is(&self.name, &job.spec.name)
     }
@@ -198,6 +308,24 @@ mod tests {
         assert_eq!(states(None, Some("Cancelled")), Ok(0x200));
         assert_eq!(states(Some("Running"), Some("3")), Ok(0));
         assert_eq!(states(None, None), Ok(u32::MAX));
+    }
+
+    #[test]
+    fn cursors_read_back() {
+        let place = Place {
+            ended: Timestamp(7),
+            job: JobId(3),
+        };
+        for cursor in [
+            Cursor::Live(JobId(12)),
+            Cursor::History(None),
+            Cursor::History(Some(place)),
+        ] {
+            assert_eq!(Cursor::read(&cursor.text()), Some(cursor));
+        }
+        for bad in ["", "ended.", "ended.1", "endedx", "-1", "1.2"] {
+            assert_eq!(Cursor::read(bad), None, "{bad}");
+        }
     }
 
     #[test]

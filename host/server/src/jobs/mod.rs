@@ -6,6 +6,10 @@
 //! | `POST /jobs` | adds what the body, a job file, asks for: [`AddQuery`]; JSON may be a list of jobs |
 //! | `POST /jobs/submit`, `cancel`, `finish`, `requeue`, `configure` | many in one call, with one answer each: [`Order`], [`Answers`] |
 //! | `GET /jobs/{id}` | a job, without its tasks |
+//! | `PATCH /jobs/{id}` | changes what it asks for: the keys of a JSON job file that are to be otherwise, null for what it would be anyway |
+//! | `GET /jobs/{id}/file` | it, with its tasks, as a job file: [`FileQuery`] |
+//! | `POST /jobs/{id}/purge` | forgets an ended job before its time |
+//! | `POST /jobs/purge` | forgets all that ended before a time: [`Purge`] |
 //! | `DELETE /jobs/{id}` | takes a job away that was never submitted |
 //! | `POST /jobs/{id}/submit`, `cancel`, `finish`, `requeue`, `configure` | one job: [`Words`]; answers the job |
 //! | `POST /jobs/{id}/clone` | adds a copy, and answers it |
@@ -29,7 +33,9 @@ use jobyard::{JobId, JobView};
 use act::Act;
 pub use act::{Answer, Answers, JOBS_PER_CALL_MAX, Order, Words};
 pub use add::AddQuery;
-pub use edit::Hold;
+pub(crate) use add::{bad_file, check_folder, read_text, run_in};
+pub(crate) use edit::only_json;
+pub use edit::{FileQuery, Hold, Purge};
 pub(crate) use list::page_limit;
 pub use list::{JobPage, ListQuery, PAGE_DEFAULT, PAGE_MAX};
 pub use wait::{WAIT_SECONDS_DEFAULT, WAIT_SECONDS_MAX, WaitQuery};
@@ -42,7 +48,10 @@ use crate::caller::Caller;
 pub(crate) fn routes() -> Router<App> {
     let mut routes = Router::new()
         .route("/", get(list::list).post(add::add))
-        .route("/{id}", get(view).delete(edit::delete))
+        .route("/{id}", get(view).patch(edit::modify).delete(edit::delete))
+        .route("/{id}/file", get(edit::file))
+        .route("/{id}/purge", post(edit::purge))
+        .route("/purge", post(edit::purge_many))
         .route("/{id}/clone", post(edit::copy))
         .route("/{id}/hold", put(edit::hold).delete(edit::unhold))
         .route("/{id}/wait", get(wait::wait));

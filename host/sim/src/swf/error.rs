@@ -25,7 +25,7 @@ pub enum BadReason {
         text: String,
     },
     /// A number of things with a fraction.
-    #[error("field {field} ({name}) is {value}, not a whole number", name = field_name(*.field))]
+    #[error("field {field} ({name}) is {value:?}, not a whole number", name = field_name(*.field))]
     NotWhole {
         /// From 1.
         field: usize,
@@ -33,7 +33,7 @@ pub enum BadReason {
         value: f64,
     },
     /// A time that microseconds in an `f64` cannot hold.
-    #[error("field {field} ({name}) is {value} s; at most 9,007,199,254 s", name = field_name(*.field))]
+    #[error("field {field} ({name}) is {value} s; at most 9,007,199,254 s", name = field_name(*.field), value = short(*.value))]
     TooLate {
         /// From 1.
         field: usize,
@@ -77,6 +77,14 @@ pub struct BadLine {
     pub line: u64,
     /// What is wrong with it.
     pub reason: BadReason,
+}
+
+/// A number as it is, or with an exponent where it would be a line of digits.
+fn short(value: f64) -> String {
+    match value.abs() < 1e15 {
+        true => value.to_string(),
+        false => format!("{value:e}"),
+    }
 }
 
 impl fmt::Display for BadLine {

@@ -3,8 +3,12 @@
 use std::io::{self, Read, Write};
 
 use flate2::{Compression, write::GzEncoder};
+use proptest::prelude::*;
 
 use super::*;
+
+#[path = "../../../../tests/fuzz.rs"]
+mod fuzz;
 
 const HEADER: &str = "; Computer: Small\n; MaxProcs: 10\n;\n";
 
@@ -339,4 +343,84 @@ fn says_after_which_line_a_source_failed() {
         error.to_string(),
         "trace t.swf: cannot read on after line 3: the disk is gone"
     );
+}
+
+/// Something that may stand in a field.
+fn field() -> impl Strategy<Value = String> {
+    prop_oneof![
+        8 => (0..200u32).prop_map(|number| number.to_string()),
+        2 => any::<i64>().prop_map(|number| number.to_string()),
+        1 => any::<f64>().prop_map(|number| number.to_string()),
+        1 => Just("99999999999999999999999999".into()),
+        1 => Just("1e308".into()),
+        1 => Just("NaN".into()),
+        1 => Just("-".into()),
+        1 => "[ -~]{0,6}",
+    ]
+}
+
+fn line() -> impl Strategy<Value = String> {
+    prop_oneof![
+        6 => proptest::collection::vec(field(), 0..20).prop_map(|fields| fields.join(" ")),
+        2 => (proptest::array::uniform5(0..90u32)).prop_map(|[a, b, c, d, e]| {
+            let text = |number: u32| number.to_string();
+            job(&text(a), &text(b), &text(c), &text(d), &text(e))
+        }),
+        1 => ("[A-Za-z]{0,10}", field()).prop_map(|(key, value)| format!("; {key}: {value}")),
+        1 => field().prop_map(|procs| format!("; MaxProcs: {procs}")),
+    ]
+}
+
+/// What comes out is a trace that can be simulated, or one line that names the file.
+fn check(bytes: &[u8], procs: Option<u32>) {
+    match read(bytes, procs) {
+        Ok(trace) => {
+            assert!(!trace.jobs.is_empty() && trace.procs > 0);
+            let times = trace.jobs.windows(2);
+            assert!(
+                times
+                    .into_iter()
+                    .all(|two| two[0].submit_us <= two[1].submit_us)
+            );
+        }
+        Err(message) => {
+            assert!(message.starts_with("trace t.swf: "), "{message}");
+            assert!(
+                message.len() < 500 && !message.contains('\n'),
+                "{message:?}"
+            );
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(fuzz::cases(300))]
+
+    #[test]
+    fn any_bytes(
+        bytes in proptest::collection::vec(any::<u8>(), 0..300),
+        procs in any::<Option<u32>>(),
+        packed in any::<bool>(),
+    ) {
+        let magic: &[u8] = if packed { b"\x1f\x8b\x08" } else { b"" };
+        check(&[magic, &bytes].concat(), procs);
+    }
+
+    #[test]
+    fn any_lines(lines in proptest::collection::vec(line(), 0..30), procs in any::<Option<u32>>()) {
+        check(lines.join("\n").as_bytes(), procs);
+    }
+
+    #[test]
+    fn packed_lines_with_changes(
+        lines in proptest::collection::vec(line(), 1..30),
+        changes in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..3),
+    ) {
+        let mut bytes = gzip(&format!("{HEADER}{}", lines.join("\n")));
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        check(&bytes, None);
+    }
 }

@@ -162,7 +162,8 @@ pub mod exports {
                     pub cores: u32,
                     /// Cores that no job holds, and that may be given out now. 0 while an exclusive job holds the node.
                     pub free_cores: u32,
-                    /// Sockets that it has; its cores are spread evenly over them, lowest ids first.
+                    /// Sockets that it has; its cores are spread evenly over them, lowest ids first. Where that does not come out even the last
+                    /// one has fewer; a share of several sockets says as many cores as they would have were all alike, or all that are free.
                     pub sockets: u32,
                     /// GPUs that it has.
                     pub gpus: u32,
@@ -188,12 +189,14 @@ pub mod exports {
                             .finish()
                     }
                 }
-                /// Nodes that one or more jobs may run on.
+                /// Nodes that one or more jobs may run on. A job may have to take all of its nodes from one *part* of its candidates, whichever
+                /// has enough: then the column `set.part-of` says which sets are these parts.
                 #[derive(Clone, PartialEq)]
                 pub struct CandidateSet {
                     /// The set that is described; never 0.
                     pub id: SetId,
-                    /// Its nodes, in the order in which the site prefers them. Empty: no job uses the set any longer.
+                    /// Its nodes, in the order in which the site prefers them. Empty: no job uses the set any longer, or no node is in it just
+                    /// now. Either way it can be forgotten: before a job may use it again it is sent again.
                     pub nodes: _rt::Vec<NodeId>,
                 }
                 impl ::core::fmt::Debug for CandidateSet {
@@ -230,12 +233,21 @@ pub mod exports {
                         }
                     }
                 }
-                /// One more property of jobs or of nodes: those that the plugin's manifest asked for and that this host knows.
+                /// One more property of jobs, of nodes or of sets: those that the plugin's manifest asked for and that this host knows, and two that are
+                /// sent to all whenever they say something:
+                ///
+                /// - `set.part-of`, numbers: the set that this one is a part of; 0 for none. A job whose candidates have parts takes all
+                ///   nodes that it ever holds at one time from one of them (HPC Pack's node group operator Uniform); they are to be
+                ///   tried in the order in which they are sent, behind the set that they are parts of. All parts are sent again with it.
+                /// - `node.free-sockets`, numbers: on how many sockets no job holds a core. The host gives cores of other sockets
+                ///   first. Sent with all nodes from the first job on that counts sockets.
+                ///
+                /// A policy that does not heed them makes proposals that are refused.
                 #[derive(Clone, PartialEq)]
                 pub struct Column {
-                    /// `job.` or `node.`, then the property's name.
+                    /// `job.`, `node.` or `set.`, then the property's name.
                     pub name: _rt::String,
-                    /// One entry for each of `changes.jobs` or `changes.nodes`, in their order.
+                    /// One entry for each of `changes.jobs`, `changes.nodes` or `changes.sets`, in their order.
                     pub values: ColumnValues,
                 }
                 impl ::core::fmt::Debug for Column {
@@ -268,7 +280,7 @@ pub mod exports {
                     pub allocations: _rt::Vec<Allocation>,
                     /// Flat, in the order of `allocations`: what those jobs hold.
                     pub shares: _rt::Vec<Share>,
-                    /// More properties of `jobs` and `nodes`, by name.
+                    /// More properties of `jobs`, `nodes` and `sets`, by name.
                     pub columns: _rt::Vec<Column>,
                 }
                 impl ::core::fmt::Debug for Changes {
@@ -991,15 +1003,21 @@ pub mod exports {
                     }
                 }
                 pub trait Guest {
-                    /// Takes the settings, before the first `schedule` and whenever an admin changes them.
+                    /// Takes the settings, before the first `schedule` and whenever an admin changes them, or a cluster parameter that the policy
+                    /// follows.
                     ///
                     /// `settings` are all of them, by name, as the admin wrote them; a name the policy does not
                     /// know and a value it cannot read must be refused. On a refusal the host keeps the settings that were in force.
                     /// The error is shown to the admin: name the setting, the value and what would be right.
                     ///
-                    /// Returns what the policy says of itself, by name; a host ignores names that it does not know.
-                    /// Known today: `arrivals` = `fitting` says that a new job which does not fit into the cores that are free just
-                    /// now can not change any decision, so that the host need not call for it. Without it the host calls for every arrival.
+                    /// Returns what the policy says of itself, by name; a host ignores names that it does not know. Known today:
+                    ///
+                    /// - `arrivals` = `fitting`: a new job which does not fit into the cores that are free just now, and has no higher priority than
+                    ///   a job that holds some, can not change any decision, so that the host need not call for it. Without it the host calls for
+                    ///   every arrival.
+                    /// - `follows` = names of cluster parameters, as HPC Pack writes them, with commas between them: the host calls `configure` once
+                    ///   more with the same settings and those of these parameters that it has, under their names and with their values, and again
+                    ///   whenever one of them is set. Such a policy takes settings of these names, and does well without them.
                     #[allow(async_fn_in_trait)]
                     fn configure(
                         settings: _rt::Vec<(_rt::String, _rt::String)>,

@@ -181,12 +181,12 @@ fn bad_hpc_xml() {
                 "1:1: not valid XML: there is no element <Job>",
             ),
             (
-                r#"<Job><Tasks><Task CommandLine="x" IsExclusive="true"/></Tasks></Job>"#,
-                r#"1:35: IsExclusive="true" is not served by jobyard yet; make the job exclusive (IsExclusive of Job)"#,
+                r#"<Job><Tasks><Task CommandLine="x" RequestedNodeGroup="g"/></Tasks></Job>"#,
+                r#"1:35: RequestedNodeGroup="g" is not served by jobyard yet; name the job's nodes in RequestedNodes of Job"#,
             ),
             (
                 r#"<Job><Tasks><Task CommandLine="x" Command="x"/></Tasks></Job>"#,
-                r#"1:35: unknown attribute "Command"; known here: CommandLine, DependsOn, EndValue, FailJobOnFailure, FailJobOnFailureCount, GroupId, HasRuntime, IncrementValue, IsParametric, IsRerunnable, MaxCores, MaxGpus, MaxNodes, MaxSockets, MinCores, MinGpus, MinNodes, MinSockets, Name, Runtime, RuntimeSeconds, StartValue, StdErrFilePath, StdInFilePath, StdOutFilePath, Type, ValidExitCodes, WorkDirectory, IsExclusive, IsServiceConcluded, RequestedNodeGroup, RequiredNodes"#,
+                r#"1:35: unknown attribute "Command"; known here: CommandLine, DependsOn, EndValue, FailJobOnFailure, FailJobOnFailureCount, GroupId, HasRuntime, IncrementValue, IsExclusive, IsParametric, IsRerunnable, MaxCores, MaxGpus, MaxNodes, MaxSockets, MinCores, MinGpus, MinNodes, MinSockets, Name, Runtime, RuntimeSeconds, StartValue, StdErrFilePath, StdInFilePath, StdOutFilePath, Type, ValidExitCodes, WorkDirectory, IsServiceConcluded, RequestedNodeGroup, RequiredNodes"#,
             ),
         ],
     );

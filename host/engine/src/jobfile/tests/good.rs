@@ -50,6 +50,7 @@ standard_error = "err-*"
 cores = "1-2"
 runtime = "1:30"
 rerunnable = false
+exclusive = true
 valid_exit_codes = 4
 fail_job_on_failure_count = 2
 environment = { B = "" }
@@ -81,7 +82,7 @@ pub(super) const EVERYTHING_XML: &str = r#"<?xml version="1.0" encoding="utf-8"?
     <j:Task Type="NodePrep" CommandLine="mkdir x" Name="before" MinCores="1" MaxCores="1" GroupId="0"/>
     <j:Task Name="one" Type="ParametricSweep" StartValue="10" EndValue="20" IncrementValue="5"
       CommandLine="echo &quot;*&quot;" WorkDirectory="/tmp" StdInFilePath="in-*" StdOutFilePath="out-*" StdErrFilePath="err-*"
-      MinCores="1" MaxCores="2" Runtime="1h30m" IsRerunnable="false" ValidExitCodes="4" FailJobOnFailureCount="2" GroupId="2">
+      MinCores="1" MaxCores="2" Runtime="1h30m" IsRerunnable="false" IsExclusive="true" ValidExitCodes="4" FailJobOnFailureCount="2" GroupId="2">
       <j:EnvironmentVariables><j:Variable><j:Name>B</j:Name><j:Value></j:Value></j:Variable></j:EnvironmentVariables>
     </j:Task>
     <j:Task CommandLine="true" MinCores="2" GroupId="3" FailJobOnFailure="false" FailJobOnFailureCount="1"/>
@@ -113,6 +114,8 @@ fn job() -> JobSpec {
         requested_nodes: vec!["n1".into(), "n2".into()],
         excluded_nodes: vec!["n3".into(), "n4".into()],
         environment: pairs(&[("Z", "1"), ("A", "x y"), ("N", "4")]),
+        // What it counts is said, and is what it would be anyway.
+        given: vec!["UnitType".into()],
         ..JobSpec::default()
     }
 }
@@ -136,6 +139,7 @@ fn first_task() -> TaskSpec {
         depends_on: Vec::new(),
         runtime: Some(Span::from_secs(5_400)),
         rerunnable: false,
+        exclusive: true,
         valid_exit_codes: Some("4".parse().unwrap()),
         fail_job_on_failure_count: Some(2),
         environment: pairs(&[("B", "")]),
@@ -207,7 +211,8 @@ fn everything_that_hpc_pack_can_say() {
     let file = read(Format::HpcXml, EVERYTHING_XML);
     let expected = JobSpec {
         environment: pairs(&[("Z", "1 & 2"), ("C", "<x>"), ("E", "")]),
-        // Read-only in HPC Pack.
+        custom_properties: pairs(&[("a", "b")]),
+        template: "Default".into(),
         can_grow: true,
         can_shrink: true,
         ..job()
@@ -272,6 +277,7 @@ fn hpc_pack_ways_to_say_nothing() {
     let file = read(Format::HpcXml, text);
     let expected = JobSpec {
         priority: 2_100,
+        given: vec!["NodeGroupOp".into(), "Runtime".into()],
         ..JobSpec::default()
     };
     assert_eq!(file.spec, expected);

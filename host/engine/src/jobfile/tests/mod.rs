@@ -5,6 +5,10 @@ mod bad_xml;
 mod disk;
 mod examples;
 mod folder;
+#[path = "../../../../../tests/fuzz.rs"]
+mod fuzz;
 mod good;
+mod hurtful;
 mod noise;
+mod round_trip;
 mod small_values;

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::fuzz::cases;
 use crate::jobfile::{
     Format, JobFile, parse_hold_until, parse_priority, parse_range, parse_span, parse_sweep,
 };
@@ -50,7 +51,7 @@ fn piece() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(400))]
 
     #[test]
     fn any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {

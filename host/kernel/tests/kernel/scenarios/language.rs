@@ -171,6 +171,10 @@ impl Play {
                     other => return Err(format!("{other:?} is not a state of a node")),
                 },
             },
+            "node-lost" | "node-back" => Command::SetNodeReachable {
+                node: node(state, first)?,
+                reachable: verb == "node-back",
+            },
             "node-groups" => Command::SetNodeGroups {
                 by,
                 node: node(state, first)?,
@@ -657,6 +661,7 @@ fn task_spec(line: &str) -> Result<TaskSpec, Wrong> {
             "env" => t.environment = vec![("X".into(), value.into())],
             "runtime" => t.runtime = Some(span(value)?),
             "not-rerunnable" => t.rerunnable = false,
+            "exclusive-task" => t.exclusive = true,
             "valid-exit-codes" => t.valid_exit_codes = Some(codes(value)?),
             "fail-job-on-failures" => t.fail_job_on_failure_count = Some(number(value)?),
             _ => return Err(format!("\"{key}\" is not a property of a task")),

@@ -21,6 +21,10 @@ pub(crate) fn event(state: &State, event: &Event) -> String {
             };
             format!("NodeGroupsSet {} in {groups}", name(state, *node))
         }
+        Fact::NodeReachable { node, reachable } => {
+            let what = if *reachable { "again" } else { "no longer" };
+            format!("NodeReachable {} {what}", name(state, *node))
+        }
         Fact::NodeStateChanged { node, state: now } => {
             format!("NodeStateChanged {} {now:?}", name(state, *node))
         }

@@ -1,14 +1,15 @@
-//! The arguments of verbs that talk to a daemon.
+//! `jobyard job`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use jobyard::jobfile::parse_span;
 
-use crate::args::{Data, Format};
+use super::super::options::{JobOptions, TaskOptions, moment};
+use super::{Id, Show};
+use crate::args::Data;
 
 /// `jobyard job`.
 #[derive(Debug, Args)]
@@ -22,10 +23,13 @@ pub(crate) struct Job {
 #[derive(Debug, Subcommand)]
 pub(crate) enum JobVerb {
     /// Add a job and submit it; or submit jobs that were added before
-    Submit(Submit),
+    Submit(Box<Submit>),
     /// Add a job without submitting it
-    Add(Add),
-    /// List jobs: those that have not ended, unless --all or --state says otherwise
+    #[command(alias = "new")]
+    Add(Box<Add>),
+    /// Change what a job asks for
+    Modify(Box<Modify>),
+    /// List jobs, newest first: those that have not ended, unless --all or --state says otherwise
     List(List),
     /// Show a job and its tasks
     View(One),
@@ -41,20 +45,18 @@ pub(crate) enum JobVerb {
     Configure(Many),
     /// Do not start a job before a time; or, with --clear, let it start again
     Hold(Hold),
+    /// Let held jobs start again
+    Release(Many),
     /// Add a copy of a job
     Clone(One),
-    /// Take a job away that was never submitted
-    Delete(Delete),
+    /// Print a job as a job file, to keep or to submit again
+    Export(Export),
+    /// Take jobs away that were never submitted
+    Delete(Ids),
+    /// Forget ended jobs before their time: for administrators
+    Purge(Purge),
     /// Print what tasks wrote
     Output(Output),
-}
-
-/// What to print.
-#[derive(Debug, Args)]
-pub(crate) struct Show {
-    /// How to print the result
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -86,8 +88,12 @@ pub(crate) struct JobArgs {
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
     /// Where tasks run that say nothing of it [default: the current folder]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, alias = "workdir", value_name = "DIR")]
     pub(crate) chdir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) options: JobOptions,
+    #[command(flatten)]
+    pub(crate) task: TaskOptions,
 }
 
 #[derive(Debug, Args)]
@@ -104,6 +110,9 @@ pub(crate) struct List {
     /// Those of this name
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
+    /// Those that were added, submitted, started or ended since then, as 2027-01-31T08:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) since: Option<String>,
     /// At most so many
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: Option<u32>,
@@ -183,10 +192,56 @@ pub(crate) struct Hold {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Delete {
+pub(crate) struct Modify {
+    #[command(flatten)]
+    pub(crate) job: One,
+    #[command(flatten)]
+    pub(crate) options: JobOptions,
+    /// Take a property back to what it is where nobody gives it, by its name in job files; or a variable, as environment.NAME
+    #[arg(long, value_name = "PROPERTY")]
+    pub(crate) unset: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
     /// The job's id
     #[arg(value_name = "JOB")]
     pub(crate) id: u32,
+    /// In which language
+    #[arg(long, value_enum, default_value_t = FileFormat::Toml)]
+    pub(crate) format: FileFormat,
+}
+
+/// The languages of job files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FileFormat {
+    /// As the examples have it
+    Toml,
+    /// With the keys of TOML
+    Json,
+    /// HPC Pack job XML
+    Xml,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ids {
+    /// The jobs' ids
+    #[arg(value_name = "JOB", required = true)]
+    pub(crate) ids: Vec<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Purge {
+    /// The jobs' ids
+    #[arg(
+        value_name = "JOB",
+        required_unless_present = "ended_before",
+        conflicts_with = "ended_before"
+    )]
+    pub(crate) ids: Vec<u32>,
+    /// Or all that ended before then, as 2027-01-31T08:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) ended_before: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -205,175 +260,8 @@ pub(crate) struct Output {
     pub(crate) attempt: Option<u32>,
 }
 
-/// `jobyard task`.
-#[derive(Debug, Args)]
-pub(crate) struct Task {
-    #[command(flatten)]
-    pub(crate) data: Data,
-    #[command(subcommand)]
-    pub(crate) verb: TaskVerb,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum TaskVerb {
-    /// List the tasks of a job
-    List(One),
-    /// Show a task, and which of its instances run where
-    View(OneTask),
-    /// Cancel a task, or one instance of it
-    Cancel(CancelTask),
-    /// End a running task as if it had finished
-    Finish(OneTask),
-    /// Run a task again, or one instance of it
-    Requeue(OneTask),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct OneTask {
-    /// JOB.TASK, or JOB.TASK.INSTANCE
-    #[arg(value_name = "ID")]
-    pub(crate) id: Id,
-    #[command(flatten)]
-    pub(crate) show: Show,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CancelTask {
-    #[command(flatten)]
-    pub(crate) task: OneTask,
-    /// Why: at most 320 characters; kept with the task
-    #[arg(long, short, value_name = "TEXT", default_value = "")]
-    pub(crate) message: String,
-    /// No grace period
-    #[arg(long)]
-    pub(crate) force: bool,
-}
-
-/// `jobyard node`.
-#[derive(Debug, Args)]
-pub(crate) struct Node {
-    #[command(flatten)]
-    pub(crate) data: Data,
-    #[command(subcommand)]
-    pub(crate) verb: NodeVerb,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum NodeVerb {
-    /// List the nodes
-    List(Show),
-    /// Give nodes jobs again
-    Online(NodeNames),
-    /// Give nodes no jobs; running tasks may end there
-    Offline(NodeNames),
-    /// Give nodes no new jobs
-    Drain(NodeNames),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct NodeNames {
-    /// The nodes
-    #[arg(value_name = "NODE", required = true)]
-    pub(crate) names: Vec<String>,
-    #[command(flatten)]
-    pub(crate) show: Show,
-}
-
-/// `jobyard param`.
-#[derive(Debug, Args)]
-pub(crate) struct Param {
-    #[command(flatten)]
-    pub(crate) data: Data,
-    #[command(subcommand)]
-    pub(crate) verb: ParamVerb,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ParamVerb {
-    /// List the cluster parameters
-    List(Show),
-    /// Print the value of one
-    Get(ParamGet),
-    /// Set one
-    Set(ParamSet),
-    /// Set one to its default
-    Reset(ParamGet),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ParamGet {
-    /// Its name, in any case
-    pub(crate) name: String,
-    #[command(flatten)]
-    pub(crate) show: Show,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ParamSet {
-    /// Its name, in any case
-    pub(crate) name: String,
-    /// Its value
-    pub(crate) value: String,
-    #[command(flatten)]
-    pub(crate) show: Show,
-}
-
-/// A job, a task of it, or one instance of that, as `7`, `7.2` or `7.2.5`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Id {
-    pub(crate) job: u32,
-    pub(crate) task: Option<u32>,
-    pub(crate) instance: Option<u32>,
-}
-
-impl FromStr for Id {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Id, String> {
-        let numbers: Result<Vec<u32>, _> = text.split('.').map(str::parse).collect();
-        match numbers.as_deref() {
-            Ok(&[job]) => Ok(Id {
-                job,
-                task: None,
-                instance: None,
-            }),
-            Ok(&[job, task]) => Ok(Id {
-                job,
-                task: Some(task),
-                instance: None,
-            }),
-            Ok(&[job, task, instance]) => Ok(Id {
-                job,
-                task: Some(task),
-                instance: Some(instance),
-            }),
-            Ok(_) | Err(_) => Err("an id is JOB, JOB.TASK or JOB.TASK.INSTANCE, as 7.2.5".into()),
-        }
-    }
-}
-
 fn duration(text: &str) -> Result<Duration, String> {
     let span = parse_span(text).map_err(|error| error.to_string())?;
     let span = span.ok_or_else(|| "leave it out to wait for ever".to_string())?;
     Ok(Duration::from_micros(span.0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_have_one_to_three_numbers() {
-        let id = |text: &str| {
-            text.parse::<Id>()
-                .map(|id| (id.job, id.task, id.instance))
-                .ok()
-        };
-        assert_eq!(id("7"), Some((7, None, None)));
-        assert_eq!(id("7.2"), Some((7, Some(2), None)));
-        assert_eq!(id("7.2.5"), Some((7, Some(2), Some(5))));
-        for bad in ["", "7.", ".7", "7.2.5.1", "7.x", "-1", "4294967296"] {
-            assert_eq!(id(bad), None, "{bad}");
-        }
-    }
 }
