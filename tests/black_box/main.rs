@@ -7,3 +7,12 @@ mod journal;
 mod run;
 mod serve;
 mod simulate;
+
+#[path = "../../host/plugin/tests/plugins/filter_wat.rs"]
+mod filter_wat;
+#[path = "../../host/plugin/tests/plugins/wat.rs"]
+#[expect(
+    dead_code,
+    reason = "shared with the tests of the plugin host, which use the rest"
+)]
+mod wat;

@@ -95,6 +95,20 @@ pub(crate) struct Serve {
     pub(crate) cores: Option<u32>,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
+    #[command(flatten)]
+    pub(crate) filters: FilterArgs,
+}
+
+/// Which job filters look at jobs.
+#[derive(Debug, Args)]
+pub(crate) struct FilterArgs {
+    /// A job filter for all jobs: a built-in one by name (filter-licences), or the file of a component, which gives it its name; may be given again:
+    /// they are asked in this order
+    #[arg(long = "filter", value_name = "NAME|FILE.wasm")]
+    pub(crate) filters: Vec<PathBuf>,
+    /// A setting of a filter; may be given again
+    #[arg(long = "filter-set", value_name = "FILTER.NAME=VALUE", value_parser = setting)]
+    pub(crate) filter_settings: Vec<(String, String)>,
 }
 
 /// `jobyard journal`.

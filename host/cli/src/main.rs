@@ -6,6 +6,7 @@
 
 mod args;
 mod failure;
+mod filters;
 mod folders;
 mod journal;
 mod node_process;

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use crate::args::{Common, Serve};
 use crate::failure::Failure;
-use crate::{folders, policy};
+use crate::{filters, folders, policy};
 
 pub(crate) fn main(args: Serve, common: &Common) -> Result<ExitCode, Failure> {
     let path = folders::data(args.data.data.as_deref()).ok_or_else(|| {
@@ -89,6 +89,9 @@ async fn open_engine(
     for (name, value) in &args.policy.settings {
         builder = builder.setting(name, value);
     }
+    for filter in filters::choose(&args.filters)? {
+        builder = builder.filter(filter.name, filter.bytes, filter.settings);
+    }
     let engine = builder.build().await.map_err(Failure::input)?;
     Ok((engine, name))
 }
@@ -100,6 +103,10 @@ fn watch(mut notices: Notices) -> JoinHandle<String> {
         loop {
             match notices.next().await {
                 Some(Ok(Notice::PolicyFault(fault))) => log.say(fault),
+                Some(Ok(Notice::FilterFault(fault))) => log.say(fault),
+                Some(Ok(Notice::FilterLog { filter, line })) => {
+                    log.say(format_args!("filter {filter}: {line}"));
+                }
                 Some(Ok(Notice::PolicySwitched(switched))) => log.say(switched),
                 Some(Ok(Notice::ProposalRefused(refusal))) => {
                     log.say(format_args!(

@@ -53,7 +53,10 @@ impl Archive {
     pub(crate) fn note(&mut self, state: &State, event: &Event) {
         let ended = matches!(
             event.fact,
-            Fact::JobEnded { .. } | Fact::JobInvalid { .. } | Fact::JobRecalled { .. }
+            Fact::JobEnded { .. }
+                | Fact::JobInvalid { .. }
+                | Fact::JobRejected { .. }
+                | Fact::JobRecalled { .. }
         );
         if let Some(id) = event.fact.job().filter(|_| ended)
             && state.job(id).is_some_and(|job| job.state().is_ended())

@@ -15,6 +15,7 @@ use crate::archive::{self, ENDED_LIVE_MAX, SharedHistory};
 use crate::clock::Clock;
 use crate::commit::Committer;
 use crate::core::{self, Core};
+use crate::filters::{Filters, Loaded, NewFilter};
 use crate::notice::NOTICES_MAX;
 use crate::pass::Decider;
 use crate::run::{Loop, NODE_MESSAGES_MAX, Outbox};
@@ -84,6 +85,7 @@ pub struct Builder {
     settings: Vec<(String, String)>,
     limits: Option<Limits>,
     plugins: Vec<(String, Plugin, Limits)>,
+    filters: Vec<NewFilter>,
     nodes: Vec<(NodeSpec, Carrier)>,
     parameters: Option<Parameters>,
     journal: Store,
@@ -111,6 +113,7 @@ impl Default for Builder {
             settings: Vec::new(),
             limits: None,
             plugins: Vec::new(),
+            filters: Vec::new(),
             nodes: Vec::new(),
             parameters: None,
             journal: Store::Given(Box::new(MemoryJournal::new())),
@@ -153,6 +156,40 @@ impl Builder {
     /// An executor, prepare or release component beside the built-in ones, or in the place of one, by the name that jobs use.
     pub fn node_plugin(mut self, name: impl Into<String>, plugin: Plugin, limits: Limits) -> Self {
         self.plugins.push((name.into(), plugin, limits));
+        self
+    }
+
+    /// A job filter that every job is shown to, after those that were named before: when it is submitted, when it is about to start or to
+    /// grow, or both, as the component exports. The parameters SubmissionFilterProgram and ActivationFilterProgram then name the filters
+    /// that were given here, in the place of those that the journal has.
+    pub fn filter(
+        mut self,
+        name: impl Into<String>,
+        component: impl Into<Vec<u8>>,
+        settings: impl Into<Vec<(String, String)>>,
+    ) -> Self {
+        self.filters.push(NewFilter {
+            name: name.into(),
+            component: component.into(),
+            settings: settings.into(),
+            everywhere: true,
+        });
+        self
+    }
+
+    /// A job filter that only jobs are shown to whose template, or a cluster parameter, names it.
+    pub fn filter_for_templates(
+        mut self,
+        name: impl Into<String>,
+        component: impl Into<Vec<u8>>,
+        settings: impl Into<Vec<(String, String)>>,
+    ) -> Self {
+        self.filters.push(NewFilter {
+            name: name.into(),
+            component: component.into(),
+            settings: settings.into(),
+            everywhere: false,
+        });
         self
     }
 
@@ -212,6 +249,9 @@ impl Builder {
             plugins.insert(name, plugin, limits);
         }
 
+        let everywhere = self.filters.iter().any(|filter| filter.everywhere);
+        let filters = Loaded::load(&host, self.filters)?;
+
         let mut clock = Clock::default();
         let mut journal = match self.journal {
             Store::Given(journal) => journal,
@@ -224,13 +264,13 @@ impl Builder {
         if let Some(last) = journal.read(sequence, 1).unwrap_or_default().first() {
             clock.at_least(last.at);
         }
-        set_up(
-            &mut state,
-            &mut clock,
-            self.parameters,
-            &self.nodes,
-            &mut events,
-        )?;
+        let mut parameters = self.parameters;
+        if everywhere {
+            let all = parameters.get_or_insert_with(|| state.parameters().clone());
+            all.submission_filters.clone_from(&filters.submission);
+            all.activation_filters.clone_from(&filters.activation);
+        }
+        set_up(&mut state, &mut clock, parameters, &self.nodes, &mut events)?;
         let sequence = match events.is_empty() {
             true => sequence,
             false => journal.append(&events)?,
@@ -244,13 +284,16 @@ impl Builder {
         let failure = Arc::new(OnceLock::new());
         let waiters = Waiters::default();
         let engine = Loop {
-            core: Core::new(state, sequence, policy, clock.now()).ended_live(self.ended_live),
+            core: Core::new(state, sequence, policy, clock.now())
+                .ended_live(self.ended_live)
+                .filters(filters.wants()),
             clock,
             requests,
             crowded: false,
             reports,
             committer: Committer::start(journal, notices.clone())?,
             decider: Decider::start(slot)?,
+            filters: Filters::start(filters.slots)?,
             nodes,
             handles: handles.clone(),
             notices: notices.clone(),

@@ -32,6 +32,8 @@ components! {
     POLICY_FIFO = "policy-fifo", SchedulingPolicy;
     /// EASY backfill; the policy where nobody chose another, and the last resort when one fails.
     POLICY_BACKFILL = "policy-backfill", SchedulingPolicy;
+    /// Activation filter: a job starts when the licences that it needs are free.
+    FILTER_LICENCES = "filter-licences", JobFilter;
     /// Runs command lines.
     EXECUTOR_COMMAND = "executor-command", TaskExecutor;
     /// Runs the job's node prepare command line.
@@ -47,6 +49,14 @@ pub fn policy(name: &str) -> Option<Component> {
     let policies = || ALL.iter().filter(|c| c.world == World::SchedulingPolicy);
     policies()
         .find(|c| c.name == name || c.name.strip_prefix("policy-") == Some(name))
+        .copied()
+}
+
+/// A built-in filter by name: `licences`, or `filter-licences`.
+pub fn filter(name: &str) -> Option<Component> {
+    let mut filters = ALL.iter().filter(|c| c.world == World::JobFilter);
+    filters
+        .find(|c| c.name == name || c.name.strip_prefix("filter-") == Some(name))
         .copied()
 }
 
@@ -75,7 +85,7 @@ impl Component {
 /// The built-in executor, prepare and release components, by the names that jobs use: `command`, `scratch`.
 pub fn node_plugins(host: &PluginHost) -> Result<PluginSet, LoadError> {
     let mut set = PluginSet::new();
-    for component in ALL.iter().filter(|c| c.world != World::SchedulingPolicy) {
+    for component in ALL.iter().filter(|c| c.world.is_node_side()) {
         let plugin = component.load(host)?;
         set.insert(
             component.short_name(),

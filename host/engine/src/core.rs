@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use jobyard_journal::{Record, Sequence};
+use jobyard_kernel::filter::{FilterAnswer, FilterFault, Question, Wants};
 use jobyard_kernel::{
     Changes, Command, Decision, Ending, Event, Execution, Fact, FromNode, Mirror, NodeId, Phase,
     Plan, Rejection, Run, Span, State, TaskId, Timestamp, ToNode, carry_out, step,
@@ -15,6 +16,7 @@ use jobyard_kernel::{
 use jobyard_plugin::recovery::PassOutcome;
 
 use crate::archive::{Archive, ENDED_LIVE_MAX};
+use crate::asking::Asking;
 use crate::{Notice, Stats};
 
 /// Events between two snapshots, at least.
@@ -135,6 +137,7 @@ pub struct Core<A> {
     silent: BTreeMap<NodeId, Timestamp>,
     snapshot_at: Sequence,
     archive: Archive,
+    asking: Asking,
     effects: Vec<Effect<A>>,
 }
 
@@ -163,6 +166,7 @@ impl<A> Core<A> {
             silent: BTreeMap::new(),
             snapshot_at: sequence,
             archive,
+            asking: Asking::default(),
             effects: Vec::new(),
         };
         core.resend();
@@ -172,6 +176,12 @@ impl<A> Core<A> {
     /// Lets no more than this many ended jobs stay in the state, 10,000 unless said otherwise.
     pub fn ended_live(mut self, jobs: usize) -> Self {
         self.archive = Archive::of(&self.state, jobs);
+        self
+    }
+
+    /// The filters that there are, by name, and what each wants to be shown.
+    pub fn filters(mut self, filters: BTreeMap<String, Wants>) -> Self {
+        self.asking = Asking::new(filters);
         self
     }
 
@@ -417,6 +427,42 @@ impl<A> Core<A> {
             {
                 *at = now.as_instant();
             }
+        }
+    }
+
+    // ---- filters ----
+
+    /// The questions that filters are to be asked now. Each filter must answer one before it is asked the next.
+    pub fn questions(&mut self, now: Timestamp) -> Vec<Question> {
+        while let Some((number, filter)) = self.asking.unanswerable(&self.state) {
+            let text = format!("there is no filter \"{filter}\"");
+            let answer = FilterAnswer::Fault(FilterFault::Missing, text);
+            self.answered(number, answer, now);
+        }
+        self.asking.next(&self.state)
+    }
+
+    /// Takes a filter's answer, or that there is none.
+    pub fn filter_answered(
+        &mut self,
+        filter: &str,
+        question: u64,
+        answer: FilterAnswer,
+        now: Timestamp,
+    ) {
+        self.asking.answered(filter);
+        self.answered(question, answer, now);
+    }
+
+    /// Counts a filter's fault; what it means for the job comes as its answer.
+    pub fn filter_failed(&mut self) {
+        self.stats.filter_faults += 1;
+    }
+
+    fn answered(&mut self, question: u64, answer: FilterAnswer, now: Timestamp) {
+        let command = Command::FilterAnswer { question, answer };
+        if self.command(&command, now).is_err() {
+            self.stats.stale_answers += 1;
         }
     }
 

@@ -4,7 +4,7 @@ use jobyard_journal::JournalError;
 use jobyard_kernel::{JobId, Rejection};
 use jobyard_node::LinkError;
 use jobyard_plugin::recovery::SwapError;
-use jobyard_plugin::{HostError, LoadError};
+use jobyard_plugin::{ConfigureError, HostError, LoadError};
 
 /// Why an engine could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +18,14 @@ pub enum BuildError {
     /// The policy does not take its settings.
     #[error(transparent)]
     Policy(#[from] SwapError),
+    /// A filter does not take its settings, or failed at them.
+    #[error("filter \"{name}\": {error}")]
+    Filter {
+        /// Which.
+        name: String,
+        /// Why.
+        error: ConfigureError,
+    },
     /// A node could not be started.
     #[error(transparent)]
     Node(#[from] LinkError),

@@ -48,12 +48,14 @@
 //! process down. With `Builder::data` nothing that was acknowledged is lost; with the journal in memory that ends with the process.
 
 mod archive;
+mod asking;
 mod builder;
 pub mod builtin;
 mod clock;
 mod commit;
 pub mod core;
 mod error;
+mod filters;
 mod handle;
 pub mod jobfile;
 mod many;

@@ -28,6 +28,15 @@ pub enum Notice {
     PolicySwitched(Switched),
     /// A policy logged something.
     PolicyLog(LogLine),
+    /// A filter's call failed; what that means for the job is in its events.
+    FilterFault(Arc<Fault>),
+    /// A filter logged something.
+    FilterLog {
+        /// Which.
+        filter: Arc<str>,
+        /// What.
+        line: LogLine,
+    },
     /// The kernel refused a proposal.
     ProposalRefused(Refusal),
     /// The journal failed and the engine has stopped.
@@ -56,6 +65,10 @@ pub struct Stats {
     pub proposals_refused: u64,
     /// Reports of attempts that are not current: ignored.
     pub stale_reports: u64,
+    /// Answers of filters to questions that were not open any more: ignored.
+    pub stale_answers: u64,
+    /// Calls of filters that failed.
+    pub filter_faults: u64,
 }
 
 /// Receives notices from the moment it was made.

@@ -10,6 +10,7 @@ use jobyard_kernel::{
     Command, Event, JobId, NodeId, Parameter, Parameters, Rejection, State, ToNode,
 };
 use jobyard_node::{LinkEvent, NodeLink};
+use jobyard_plugin::Answered;
 use jobyard_plugin::recovery::PolicyChoice;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::{Instant as Alarm, sleep_until};
@@ -17,6 +18,7 @@ use tokio::time::{Instant as Alarm, sleep_until};
 use crate::clock::Clock;
 use crate::commit::{Committer, Durable, Gone};
 use crate::core::{Core, Effect};
+use crate::filters::{Filters, Said};
 use crate::pass::{Answer, Ask, Decider};
 use crate::waiters::Waking;
 use crate::{EngineError, Notice, Stats};
@@ -69,6 +71,7 @@ pub(crate) struct Loop {
     pub(crate) reports: mpsc::Receiver<(NodeId, LinkEvent)>,
     pub(crate) committer: Committer,
     pub(crate) decider: Decider,
+    pub(crate) filters: Filters,
     pub(crate) nodes: BTreeMap<NodeId, Outbox>,
     pub(crate) handles: Vec<NodeLink>,
     pub(crate) notices: broadcast::Sender<Notice>,
@@ -90,6 +93,7 @@ enum Woken {
     Report(Option<(NodeId, LinkEvent)>),
     Durable(Option<Durable>),
     Policy(Option<Answer>),
+    Filter(Option<Said>),
     Room(NodeId, mpsc::OwnedPermit<ToNode>),
     Time,
 }
@@ -98,11 +102,10 @@ impl Loop {
     /// Runs until it is told to stop, its last handle is gone, or the journal fails.
     pub(crate) async fn run(mut self) {
         let mut shutdown = None;
-        self.carry_out();
+        // What a crash left open is asked before anything comes in.
+        let mut woken = Woken::Time;
         loop {
-            self.ask_policy();
-            let alarm = Alarm::now() + self.clock.until(self.core.alarm());
-            match self.wait(alarm).await {
+            match woken {
                 Woken::Request(None) => return,
                 Woken::Request(Some(request)) => self.requests(request, &mut shutdown).await,
                 Woken::Report(None) => return,
@@ -111,10 +114,12 @@ impl Loop {
                 Woken::Durable(Some(Err(error))) => return self.journal_failed(&error).await,
                 Woken::Durable(None) | Woken::Policy(None) => return,
                 Woken::Policy(Some(answer)) => self.policy_answered(answer),
+                Woken::Filter(said) => said.into_iter().for_each(|said| self.filter_answered(said)),
                 Woken::Room(node, permit) => self.send_next(node, permit),
                 Woken::Time => {}
             }
             self.core.tick(self.clock.now());
+            self.ask_filters();
             match self.commit().await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => return self.journal_failed(&error).await,
@@ -126,6 +131,9 @@ impl Loop {
                 let _ = done.send(());
                 return;
             }
+            self.ask_policy();
+            let alarm = Alarm::now() + self.clock.until(self.core.alarm());
+            woken = self.wait(alarm).await;
         }
     }
 
@@ -146,6 +154,7 @@ impl Loop {
             biased;
             durable = self.committer.durable() => Woken::Durable(durable),
             answer = self.decider.answers.recv() => Woken::Policy(answer),
+            said = self.filters.replies.recv() => Woken::Filter(said),
             (id, permit) = room => Woken::Room(id, permit),
             report = self.reports.recv() => Woken::Report(report),
             request = self.requests.recv() => Woken::Request(request),
@@ -299,6 +308,41 @@ impl Loop {
                 drop(reply.send(kept.map_err(EngineError::clone).and(result)));
             }));
         }
+    }
+
+    // ---- filters ----
+
+    fn ask_filters(&mut self) {
+        let now = self.clock.now();
+        // What cannot be asked is answered at once, and may open the next question.
+        loop {
+            let questions = self.core.questions(now);
+            if questions.is_empty() {
+                return;
+            }
+            for question in questions {
+                let (filter, number) = (question.filter.clone(), question.number);
+                if let Some(answer) = self.filters.ask(question, now) {
+                    self.core.filter_answered(&filter, number, answer, now);
+                }
+            }
+        }
+    }
+
+    fn filter_answered(&mut self, said: Said) {
+        let Answered { answer, fault, log } = said.answered;
+        for line in log {
+            let filter = said.filter.clone();
+            // An error means that nobody listens.
+            let _ = self.notices.send(Notice::FilterLog { filter, line });
+        }
+        if let Some(fault) = fault {
+            self.core.filter_failed();
+            let _ = self.notices.send(Notice::FilterFault(Arc::new(fault)));
+        }
+        let now = self.clock.now();
+        self.core
+            .filter_answered(&said.filter, said.question, answer, now);
     }
 
     // ---- what goes out ----

@@ -83,6 +83,7 @@ impl List {
             event.fact,
             Fact::JobEnded { .. }
                 | Fact::JobInvalid { .. }
+                | Fact::JobRejected { .. }
                 | Fact::JobPurged { .. }
                 | Fact::JobDeleted { .. }
         );

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::depend::relink;
+use crate::filter::Stage;
 use crate::{
     CoreSet, Counts, Grant, Job, JobKind, Outcome, Phase, QueueKey, Selector, SetId, SharePhase,
     State, TaskKind, Then, Unit,
@@ -30,12 +31,29 @@ impl State {
             &self.reserved,
             &reserved.map(QueueKey::of).collect(),
         )?;
+        self.check_questions()?;
         self.check_sets()?;
         self.check_nodes()?;
         self.jobs.values().try_for_each(|job| {
             self.check_job(job)
                 .map_err(|what| format!("job {}: {what}", job.id))
         })
+    }
+
+    fn check_questions(&self) -> Check {
+        let mut questions = BTreeMap::new();
+        let mut blockers = BTreeSet::new();
+        for job in self.jobs.values() {
+            if let Phase::External(screening) = &job.phase {
+                questions.insert(screening.question, job.id);
+            }
+            if let Some(activation) = &job.activation {
+                questions.extend(activation.question().map(|number| (number, job.id)));
+                blockers.extend(activation.blocks.then(|| QueueKey::of(job)));
+            }
+        }
+        same("open questions", &self.questions, &questions)?;
+        same("jobs that hold the queue", &self.blockers, &blockers)
     }
 
     fn check_sets(&self) -> Check {
@@ -82,6 +100,14 @@ impl State {
                 gpus.put(&share.gpus);
                 holders.insert(job.id);
             }
+            for job in self.jobs.values() {
+                let coming = job.activation.iter().flat_map(|a| a.grants.iter());
+                for grant in coming.filter(|grant| grant.node == node.id) {
+                    cores.put(&grant.cores);
+                    gpus.put(&grant.gpus);
+                    holders.insert(job.id);
+                }
+            }
             let name = &node.spec.name;
             same(
                 &format!("cores of node {name}"),
@@ -122,6 +148,7 @@ impl State {
             format!("wants nodes by {wanted:?}, its candidates are by {chosen:?}")
         })?;
         check_phase(job)?;
+        check_activation(job)?;
         check_tasks(job)?;
         check_shares(job)?;
         for (&node, share) in &job.shares {
@@ -160,7 +187,12 @@ fn check_phase(job: &Job) -> Check {
     let told = |is: bool, what: &str| ensure(is, || format!("is {} and {what}", job.state()));
     match &job.phase {
         Phase::Running | Phase::Ending(_) => {}
-        Phase::Configuring | Phase::Submitted | Phase::Queued | Phase::Ended(_) => {
+        Phase::Configuring
+        | Phase::Submitted
+        | Phase::External(_)
+        | Phase::Validating
+        | Phase::Queued
+        | Phase::Ended(_) => {
             told(!runs && job.shares.is_empty(), "holds nodes or runs tasks")?;
         }
     }
@@ -201,7 +233,13 @@ fn check_phase(job: &Job) -> Check {
             told(job.candidates == SetId(0), "keeps its candidates")?;
             told(job.counts.configuring == 0, "has tasks apart")?;
         }
-        Phase::Submitted => told(false, "waits for validation, which is immediate")?,
+        Phase::Submitted | Phase::Validating => {
+            told(false, "waits for validation, which is immediate")?
+        }
+        Phase::External(screening) => told(
+            screening.passed.len() < screening.filters.len(),
+            "all its filters have passed it",
+        )?,
         Phase::Queued if !job.open_parents.is_empty() => {}
         Phase::Queued => {
             let work = job.counts.queued > 0 || job.spec.run_until_canceled;
@@ -214,6 +252,33 @@ fn check_phase(job: &Job) -> Check {
     }
     let validated = job.min >= 1 && job.min <= job.max;
     told(validated || job.min == 0, "has no minimum and maximum")
+}
+
+/// What activation filters keep from a job, and for it.
+fn check_activation(job: &Job) -> Check {
+    let Some(activation) = &job.activation else {
+        return Ok(());
+    };
+    let told = |is: bool, what: &str| ensure(is, || format!("is {} and {what}", job.state()));
+    let (queued, running) = (job.phase == Phase::Queued, job.phase == Phase::Running);
+    told(queued || running, "is to start or to grow")?;
+    told(queued || !activation.blocks, "holds the queue")?;
+    let (holds, free) = match activation.stage {
+        Stage::Asked { .. } => (true, queued),
+        Stage::Kept { .. } => (true, true),
+        Stage::Waiting { .. } => (false, queued),
+        Stage::Held => (false, false),
+    };
+    told(
+        holds != activation.grants.is_empty(),
+        "something is kept for it or nothing is",
+    )?;
+    told(!free || job.may_start(), "is to start although it is held")?;
+    let held = activation.stage == Stage::Held;
+    told(
+        !held || (queued && job.is_held()),
+        "is held by a filter without a hold",
+    )
 }
 
 /// Counters and indices of tasks.

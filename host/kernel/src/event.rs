@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::filter::Deferral;
 use crate::{
     CancelCause, Closing, CoreSet, Execution, FailureCause, GivingBack, HeldBy, Invalid, Job,
     JobError, JobId, JobSpec, NodeId, NodeSpec, NodeState, Outcome, Parameters, Reservation, Span,
@@ -203,6 +204,71 @@ pub enum Fact {
         job: JobId,
         /// The one that has finished.
         parent: JobId,
+    },
+    /// Submission filters look at a job, the first of them now. J4.
+    ScreeningBegun {
+        /// Which.
+        job: JobId,
+        /// Those that are asked, in order.
+        filters: Vec<String>,
+    },
+    /// A submission filter lets a job pass; the next one is asked, or it is validated. J5.
+    FilterPassed {
+        /// Which.
+        job: JobId,
+    },
+    /// A job did not get past its submission filters; it has failed. J6.
+    JobRejected {
+        /// Which.
+        job: JobId,
+        /// Why.
+        error: JobError,
+    },
+    /// A filter has taken back that it passed a job, or failed at it.
+    RevertEnded {
+        /// Which job; it may be gone.
+        job: JobId,
+        /// The question by which the filter was told.
+        question: u64,
+    },
+    /// Activation filters are asked whether a job may start, or grow, with what the policy proposed. Nobody else is given that meanwhile.
+    ActivationBegun {
+        /// Which.
+        job: JobId,
+        /// What it would be given.
+        grants: Vec<Grant>,
+        /// Those that are asked, in order.
+        filters: Vec<String>,
+        /// It would start before a job that is ahead of it in the queue.
+        backfill: bool,
+    },
+    /// The next activation filter is asked, or the first one again.
+    ActivationAsked {
+        /// Which job.
+        job: JobId,
+        /// Which filter, from 0.
+        filter: u32,
+    },
+    /// An activation filter does not let a job start or grow, for now.
+    ActivationDeferred {
+        /// Which.
+        job: JobId,
+        /// What that means.
+        how: Deferral,
+        /// When it is asked again, or may be.
+        until: Timestamp,
+        /// Its words, or what is known of its fault.
+        said: String,
+    },
+    /// A job that holds the queue up may be proposed for again.
+    ActivationDue {
+        /// Which.
+        job: JobId,
+    },
+    /// What a job was to be given can no longer be, or is asked for no more: it is free again.
+    ActivationDropped {
+        /// Which.
+        job: JobId,
     },
     /// A check failed; the job has failed. J8.
     JobInvalid {
@@ -407,6 +473,15 @@ impl Fact {
             | Fact::JobSubmitted { job, .. }
             | Fact::JobValidated { job, .. }
             | Fact::JobInvalid { job, .. }
+            | Fact::ScreeningBegun { job, .. }
+            | Fact::FilterPassed { job }
+            | Fact::JobRejected { job, .. }
+            | Fact::RevertEnded { job, .. }
+            | Fact::ActivationBegun { job, .. }
+            | Fact::ActivationAsked { job, .. }
+            | Fact::ActivationDeferred { job, .. }
+            | Fact::ActivationDue { job }
+            | Fact::ActivationDropped { job }
             | Fact::HoldSet { job, .. }
             | Fact::WaitExplained { job, .. }
             | Fact::Reserved { job, .. }

@@ -21,8 +21,19 @@ pub fn follow(state: &State, job: JobId, facts: &mut Vec<Fact>) {
         return;
     };
     match &job.phase {
-        Phase::Configuring => {}
-        Phase::Submitted => {
+        // Nothing before a filter has answered.
+        Phase::Configuring | Phase::External(_) => {}
+        Phase::Submitted | Phase::Validating => {
+            let filters = match job.phase == Phase::Submitted {
+                true => state.submission_filters(&job.spec),
+                false => Vec::new(),
+            };
+            if !filters.is_empty() {
+                return facts.push(Fact::ScreeningBegun {
+                    job: job.id,
+                    filters,
+                });
+            }
             let checked = validate::check_allowed(state, &job.spec)
                 .and_then(|()| validate::check_release(state, &job.tasks))
                 .and_then(|()| check_parents(state, job.id, &job.spec))

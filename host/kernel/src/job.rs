@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::depend::Group;
+use crate::filter::{Activation, Screening};
 use crate::{
     CoreSet, Execution, Invalid, JobId, JobSpec, NodeId, SetId, Share, Span, StopCause, Task,
     TaskId, TaskKind, Timestamp,
@@ -100,12 +101,16 @@ impl fmt::Display for JobState {
 }
 
 /// Where a job is in its life, with what belongs to that phase only.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Phase {
     /// Not in the queue.
     Configuring,
     /// Accepted, not yet validated.
     Submitted,
+    /// Submission filters look at it.
+    External(Screening),
+    /// Submission filters let it pass; it is to be validated.
+    Validating,
     /// In the queue.
     Queued,
     /// Has shares.
@@ -180,6 +185,9 @@ pub struct Job {
     /// What it is to give back while it runs.
     #[serde(default)]
     pub giving_back: Option<GivingBack>,
+    /// It could start or grow, were it not for activation filters.
+    #[serde(default)]
+    pub activation: Option<Box<Activation>>,
     /// It started before a job that was ahead of it in the queue and had a promise of when it would start.
     pub backfilled: bool,
     /// The policy's words on why it waits.
@@ -312,6 +320,8 @@ pub enum HeldBy {
     User,
     /// Somebody else who may.
     Administrator,
+    /// An activation filter, or its fault.
+    ActivationFilter,
 }
 
 /// Why a job waits, in the codes of HPC Pack (`PendingReason`) or the policy's own.
@@ -401,6 +411,46 @@ pub enum JobError {
         /// The one that is gone.
         parent: JobId,
     },
+    /// It did not get past its submission filters. J6.
+    #[error("submission filter \"{filter}\" {how}{colon}{text}", colon = if text.is_empty() { "" } else { ": " })]
+    SubmissionFilter {
+        /// Which.
+        filter: String,
+        /// What went wrong.
+        how: FilterEnd,
+        /// The filter's words, or what is known of its fault.
+        text: String,
+    },
+    /// An activation filter did not let it start, for good. J26.
+    #[error("activation filter \"{filter}\" failed the job{colon}{text}", colon = if text.is_empty() { "" } else { ": " })]
+    ActivationFilter {
+        /// Which.
+        filter: String,
+        /// Its words.
+        text: String,
+    },
+}
+
+/// How a submission filter ended a job. `Display` is what it did.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, strum::Display,
+)]
+pub enum FilterEnd {
+    /// It said no.
+    #[strum(to_string = "rejected the job")]
+    Rejected,
+    /// It trapped, or answered nonsense.
+    #[strum(to_string = "failed")]
+    Failed,
+    /// It ran longer than it may.
+    #[strum(to_string = "ran longer than SubmissionFilterTimeout")]
+    Late,
+    /// There is none of that name.
+    #[strum(to_string = "is not there")]
+    Missing,
+    /// What it would have made of the job is no job.
+    #[strum(to_string = "would have changed the job to something impossible")]
+    InvalidChange,
 }
 
 impl JobError {
@@ -416,6 +466,13 @@ impl JobError {
             JobError::NodesLost { .. } => 0x8004_09DB,
             JobError::Preempted => 0x8004_09DE,
             JobError::ParentDeleted { .. } => 0x8004_05F8,
+            JobError::SubmissionFilter { how, .. } => match how {
+                FilterEnd::Rejected | FilterEnd::Failed => 0x8004_0642,
+                FilterEnd::Missing => 0x8004_0643,
+                FilterEnd::Late => 0x8004_0654,
+                FilterEnd::InvalidChange => 0x8004_0655,
+            },
+            JobError::ActivationFilter { .. } => 0x8004_09EA,
         }
     }
 }
@@ -426,6 +483,8 @@ impl Job {
         match &self.phase {
             Phase::Configuring => JobState::Configuring,
             Phase::Submitted => JobState::Submitted,
+            Phase::External(_) => JobState::ExternalValidation,
+            Phase::Validating => JobState::Validating,
             Phase::Queued => JobState::Queued,
             Phase::Running => JobState::Running,
             Phase::Ending(Closing {

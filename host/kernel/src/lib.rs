@@ -16,6 +16,7 @@ mod decide;
 mod depend;
 mod event;
 mod exit_codes;
+pub mod filter;
 mod follow;
 mod id;
 mod instances;
@@ -53,8 +54,8 @@ pub use exit_codes::{BadExitCodes, ExitCodes};
 pub use follow::follow;
 pub use id::{Execution, InstanceId, JobId, NodeId, SetId, TaskId};
 pub use job::{
-    Closing, Counts, GivingBack, HeldBy, Job, JobError, JobShare, JobState, JobStatus, Phase,
-    Reservation, SharePhase, Then, Times, Waiting,
+    Closing, Counts, FilterEnd, GivingBack, HeldBy, Job, JobError, JobShare, JobState, JobStatus,
+    Phase, Reservation, SharePhase, Then, Times, Waiting,
 };
 pub use mirror::Mirror;
 pub use parameters::{BadParameter, PARAMETERS, Parameter};

@@ -56,5 +56,15 @@ pub const NODES_MAX: usize = 100_000;
 pub const CORES_PER_NODE_MAX: u32 = 1_000_000;
 /// Bytes of a node's words about an attempt that went wrong; longer ones are cut.
 pub const ERROR_TEXT_BYTES_MAX: usize = 4_096;
+/// Filters of one job template, or of the cluster, for submission and for activation each.
+pub const FILTERS_MAX: usize = 32;
+/// Properties that a submission filter may change of one job.
+pub const FILTER_CHANGES_MAX: usize = 10_000;
+/// Bytes of a filter's words about a job; longer ones are cut.
+pub const FILTER_TEXT_BYTES_MAX: usize = 1_024;
+/// Seconds after which an activation filter that did not let a job start or grow is asked about it again.
+pub const ACTIVATION_AGAIN_SECONDS: u64 = 5;
+/// Seconds that one call of a filter may take at the most.
+pub const FILTER_TIMEOUT_SECONDS_MAX: u64 = 120;
 /// Bytes of a policy's own words about a job.
 pub const WAITING_TEXT_BYTES_MAX: usize = 1_024;

@@ -40,6 +40,8 @@ pub struct Mirror {
     least_arrival: Option<u64>,
     /// The highest priority that one of those has.
     highest_arrival: u32,
+    /// Nodes of which something is withheld for a job until its activation filters have answered, as was told.
+    withheld: BTreeMap<JobId, Vec<NodeId>>,
     other: bool,
 }
 
@@ -75,6 +77,9 @@ impl Mirror {
 
     /// Takes note of an event that has been applied to `state`.
     pub fn note(&mut self, state: &State, event: &Event) {
+        if let Some(job) = event.fact.job() {
+            self.note_withheld(state, job, &event.fact);
+        }
         match &event.fact {
             Fact::NodeGroupsSet { .. } => self.sets_moved = true,
             Fact::ParametersSet(_) => self.parameters_set = true,
@@ -84,6 +89,11 @@ impl Mirror {
             | Fact::JobAdded { .. }
             | Fact::JobSubmitted { .. }
             | Fact::JobInvalid { .. }
+            | Fact::ScreeningBegun { .. }
+            | Fact::FilterPassed { .. }
+            | Fact::JobRejected { .. }
+            | Fact::RevertEnded { .. }
+            | Fact::ActivationAsked { .. }
             | Fact::WaitExplained { .. }
             | Fact::Reserved { .. }
             | Fact::WorkStarted { .. }
@@ -126,6 +136,10 @@ impl Mirror {
             | Fact::TaskRequeued { job, .. }
             | Fact::JobEnded { job }
             | Fact::ParentFinished { job, .. }
+            | Fact::ActivationBegun { job, .. }
+            | Fact::ActivationDeferred { job, .. }
+            | Fact::ActivationDue { job }
+            | Fact::ActivationDropped { job }
             | Fact::JobModified { job, .. }
             | Fact::MaximumChanged { job, .. }
             | Fact::TasksAdded { job, .. }
@@ -145,6 +159,25 @@ impl Mirror {
                     self.job(*job, Changed::Allocation);
                 }
             }
+        }
+    }
+
+    /// What is withheld for a job is free again by whatever ends the waiting: cancel, hold, start.
+    fn note_withheld(&mut self, state: &State, id: JobId, fact: &Fact) {
+        let begins = matches!(fact, Fact::ActivationBegun { .. });
+        if !begins && !self.withheld.contains_key(&id) {
+            return;
+        }
+        let now = state.job(id).map(withheld).unwrap_or_default();
+        let before = self.withheld.remove(&id).unwrap_or_default();
+        if now == before {
+            self.withheld.insert(id, now);
+            return;
+        }
+        before.iter().chain(&now).for_each(|&node| self.node(node));
+        self.job(id, Changed::All);
+        if !now.is_empty() {
+            self.withheld.insert(id, now);
         }
     }
 
@@ -266,10 +299,14 @@ impl Mirror {
             }
             push_job(changes, job);
         }
-        if job.phase != Phase::Queued {
+        let withheld = withheld(job);
+        if job.phase != Phase::Queued || !withheld.is_empty() {
             let lowest = self.lowest_running.unwrap_or(u32::MAX);
             self.lowest_running = Some(lowest.min(job.spec.priority));
             push_allocation(changes, job);
+        }
+        if !withheld.is_empty() {
+            self.withheld.insert(job.id, withheld);
         }
     }
 
@@ -346,10 +383,24 @@ fn is_visible(job: &Job) -> bool {
         return false;
     }
     match job.phase {
-        Phase::Queued => job.may_start(),
+        // One that an activation filter is asked about shows as a job that has its resources and gets no more.
+        Phase::Queued => {
+            let activation = job.activation.as_ref();
+            job.may_start() && activation.is_none_or(|a| a.is_open() || !a.grants.is_empty())
+        }
         Phase::Running | Phase::Ending(_) => !job.shares.is_empty(),
-        Phase::Configuring | Phase::Submitted | Phase::Ended(_) => false,
+        Phase::Configuring
+        | Phase::Submitted
+        | Phase::External(_)
+        | Phase::Validating
+        | Phase::Ended(_) => false,
     }
+}
+
+/// Nodes of which something is withheld for a job.
+fn withheld(job: &Job) -> Vec<NodeId> {
+    let grants = job.activation.iter().flat_map(|a| a.grants.iter());
+    grants.map(|grant| grant.node).collect()
 }
 
 /// `part_of` is 0 for a set of its own: as long as all are, there is no column of it.
@@ -414,7 +465,33 @@ fn push_job(changes: &mut Changes, job: &Job) {
     });
 }
 
+/// What a job holds, and what is withheld for it.
 fn push_allocation(changes: &mut Changes, job: &Job) {
+    let first = changes.shares.len();
+    for (&node, share) in &job.shares {
+        changes.shares.push(Share {
+            node,
+            cores: share.cores.len(),
+            gpus: share.gpus.len(),
+        });
+    }
+    let activation = job.activation.as_deref();
+    for grant in activation.iter().flat_map(|a| &a.grants) {
+        let (cores, gpus) = (grant.cores.len(), grant.gpus.len());
+        let of_node = |share: &&mut Share| share.node == grant.node;
+        match changes.shares[first..].iter_mut().find(of_node) {
+            Some(share) => {
+                share.cores += cores;
+                share.gpus += gpus;
+            }
+            None => changes.shares.push(Share {
+                node: grant.node,
+                cores,
+                gpus,
+            }),
+        }
+    }
+    let started = job.times.started.or(activation.map(|a| a.since));
     changes.allocations.push(AllocationRow {
         job: job.id,
         state: if job.phase == Phase::Running && !job.is_held() {
@@ -423,16 +500,9 @@ fn push_allocation(changes: &mut Changes, job: &Job) {
             ALLOCATION_ENDING
         },
         demand: job.demand(),
-        share_count: job.shares.len() as u32,
-        started: job.times.started.map_or(0.0, |at| at.as_instant()),
+        share_count: (changes.shares.len() - first) as u32,
+        started: started.map_or(0.0, |at| at.as_instant()),
     });
-    for (&node, share) in &job.shares {
-        changes.shares.push(Share {
-            node,
-            cores: share.cores.len(),
-            gpus: share.gpus.len(),
-        });
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-use crate::limits::CLUSTER_NAME_CHARS_MAX;
+use crate::filter;
+use crate::limits::{CLUSTER_NAME_CHARS_MAX, FILTER_TIMEOUT_SECONDS_MAX};
 use crate::{Affinity, Parameters, PreemptionType, Span};
 
 /// One of the cluster's parameters.
@@ -52,10 +53,31 @@ const SECOND: u64 = 1;
 const DAY: u64 = 86_400;
 const FLAG: &str = "true or false";
 const COUNT: &str = "0 to 2147483647";
+const FILTERS: &str =
+    "names of filters in the order in which they are asked, with commas between; none when empty";
+const FILTER_TIME: &str = "a time from 1 to 120 seconds, as 15s, or a number of seconds";
 const TIME: &str = "a time, as 15s or 2m30s, or a number of seconds";
 
 /// All of them, by name.
 pub const PARAMETERS: &[Parameter] = &[
+    Parameter {
+        name: "ActivationFilterProgram",
+        takes: FILTERS,
+        get: |all| all.activation_filters.join(","),
+        set: |all, text| {
+            all.activation_filters = filter::names(text)?;
+            Some(())
+        },
+    },
+    Parameter {
+        name: "ActivationFilterTimeout",
+        takes: FILTER_TIME,
+        get: |all| all.activation_filter_timeout.to_string(),
+        set: |all, text| {
+            all.activation_filter_timeout = filter_time(text)?;
+            Some(())
+        },
+    },
     Parameter {
         name: "AffinityType",
         takes: "AllJobs, NonExclusiveJobs or NoJobs",
@@ -186,6 +208,24 @@ pub const PARAMETERS: &[Parameter] = &[
         },
     },
     Parameter {
+        name: "SubmissionFilterProgram",
+        takes: FILTERS,
+        get: |all| all.submission_filters.join(","),
+        set: |all, text| {
+            all.submission_filters = filter::names(text)?;
+            Some(())
+        },
+    },
+    Parameter {
+        name: "SubmissionFilterTimeout",
+        takes: FILTER_TIME,
+        get: |all| all.submission_filter_timeout.to_string(),
+        set: |all, text| {
+            all.submission_filter_timeout = filter_time(text)?;
+            Some(())
+        },
+    },
+    Parameter {
         name: "TaskCancelGracePeriod",
         takes: TIME,
         get: |all| all.task_cancel_grace.to_string(),
@@ -288,6 +328,12 @@ fn truth(text: &str) -> Option<bool> {
     }
 }
 
+fn filter_time(text: &str) -> Option<Span> {
+    let (least, most) = (SECOND, FILTER_TIMEOUT_SECONDS_MAX);
+    let allowed = Span::from_secs(least)..=Span::from_secs(most);
+    span(text, SECOND).filter(|time| allowed.contains(time))
+}
+
 /// With a unit, or a number of HPC Pack's, which has so many seconds.
 fn span(text: &str, unit_seconds: u64) -> Option<Span> {
     match text.parse::<u64>() {
@@ -318,6 +364,10 @@ mod tests {
     fn the_defaults_are_hpc_packs() {
         let all = Parameters::default();
         for (name, default) in [
+            ("ActivationFilterProgram", ""),
+            ("ActivationFilterTimeout", "15s"),
+            ("SubmissionFilterProgram", ""),
+            ("SubmissionFilterTimeout", "15s"),
             ("AffinityType", "NonExclusiveJobs"),
             ("AutomaticGrowthEnabled", "true"),
             ("AutomaticShrinkEnabled", "true"),
@@ -358,6 +408,9 @@ mod tests {
             ("AutomaticGrowthEnabled", "perhaps"),
             ("PreemptionType", "Sometimes"),
             ("CCP_CLUSTER_NAME", ""),
+            ("SubmissionFilterTimeout", "0"),
+            ("ActivationFilterTimeout", "121"),
+            ("ActivationFilterProgram", "a,a"),
         ] {
             let refused = set(name, value).expect_err(value).to_string();
             assert!(

@@ -26,6 +26,10 @@ pub enum Refusal {
         first: JobId,
         parents: usize,
     },
+    #[error("job {job}: its activation filters have not let it pass")]
+    Activating { job: JobId },
+    #[error("job {job} waits for job {by}, for which an activation filter holds the queue")]
+    QueueHeld { job: JobId, by: JobId },
     #[error("job {job}: there is no node {node}")]
     UnknownNode { job: JobId, node: NodeId },
     #[error("job {job}: node {node} takes no jobs")]
@@ -111,6 +115,8 @@ impl Refusal {
             | Refusal::NotRunning { job, .. }
             | Refusal::Held { job }
             | Refusal::ParentsNotFinished { job, .. }
+            | Refusal::Activating { job }
+            | Refusal::QueueHeld { job, .. }
             | Refusal::UnknownNode { job, .. }
             | Refusal::NodeNotUsable { job, .. }
             | Refusal::NotACandidate { job, .. }
@@ -153,9 +159,25 @@ pub(crate) fn decide(
                     parents: job.open_parents.len(),
                 });
             }
-            Fact::JobStarted {
-                job: job.id,
-                grants: grants(state, job, shares)?,
+            if job.activation.as_ref().is_some_and(|a| !a.is_open()) {
+                return Err(Refusal::Activating { job: job.id });
+            }
+            if let Some(by) = state.held_up_by(job) {
+                return Err(Refusal::QueueHeld { job: job.id, by });
+            }
+            let (grants, job_id) = (grants(state, job, shares)?, job.id);
+            let filters = state.activation_filters(&job.spec);
+            match filters.is_empty() {
+                true => Fact::JobStarted {
+                    job: job_id,
+                    grants,
+                },
+                false => Fact::ActivationBegun {
+                    job: job_id,
+                    grants,
+                    filters,
+                    backfill: state.is_ahead_of_a_promise(job),
+                },
             }
         }
         Decision::Grow { job, shares } => {
@@ -181,9 +203,22 @@ pub(crate) fn decide(
                     node: s.node,
                 });
             }
-            Fact::JobGrown {
-                job: job.id,
-                grants: grants(state, job, shares)?,
+            if job.activation.is_some() {
+                return Err(Refusal::Activating { job: job.id });
+            }
+            let (grants, job_id) = (grants(state, job, shares)?, job.id);
+            let filters = state.activation_filters(&job.spec);
+            match filters.is_empty() {
+                true => Fact::JobGrown {
+                    job: job_id,
+                    grants,
+                },
+                false => Fact::ActivationBegun {
+                    job: job_id,
+                    grants,
+                    filters,
+                    backfill: false,
+                },
             }
         }
         Decision::Shrink { job, shares } => return shrink(state, running(state, *job)?, shares),
@@ -258,6 +293,8 @@ fn queued(state: &State, id: JobId) -> Result<&Job, Refusal> {
         Phase::Queued => Ok(job),
         Phase::Configuring
         | Phase::Submitted
+        | Phase::External(_)
+        | Phase::Validating
         | Phase::Running
         | Phase::Ending(_)
         | Phase::Ended(_) => Err(Refusal::NotQueued {
@@ -273,6 +310,8 @@ fn running(state: &State, id: JobId) -> Result<&Job, Refusal> {
         Phase::Running => Ok(job),
         Phase::Configuring
         | Phase::Submitted
+        | Phase::External(_)
+        | Phase::Validating
         | Phase::Queued
         | Phase::Ending(_)
         | Phase::Ended(_) => Err(Refusal::NotRunning {
@@ -393,7 +432,7 @@ fn grants(state: &State, job: &Job, shares: &[Share]) -> Result<Vec<Grant>, Refu
 }
 
 /// Whether a job that wants its nodes from one group would have them so. Nodes that are leaving it do not count.
-fn is_uniform(state: &State, job: &Job, more: &BTreeSet<NodeId>) -> bool {
+pub(crate) fn is_uniform(state: &State, job: &Job, more: &BTreeSet<NodeId>) -> bool {
     let set = state.sets.get(&job.candidates);
     let Some(groups) = set.and_then(|set| set.selector.uniform_groups()) else {
         return true;

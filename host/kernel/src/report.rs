@@ -93,6 +93,8 @@ fn verdict(
         Phase::Ending(closing) => closing.then == Then::Queued,
         Phase::Configuring
         | Phase::Submitted
+        | Phase::External(_)
+        | Phase::Validating
         | Phase::Queued
         | Phase::Running
         | Phase::Ended(_) => true,

@@ -386,6 +386,14 @@ pub struct Parameters {
     pub automatic_growth: bool,
     /// `AutomaticShrinkEnabled`: whether running jobs may give back what they do not use.
     pub automatic_shrink: bool,
+    /// `SubmissionFilterProgram`: the filters of every job that is submitted, by name, in the order in which they are asked.
+    pub submission_filters: Vec<String>,
+    /// `SubmissionFilterTimeout`: how long one call of a submission filter may take.
+    pub submission_filter_timeout: Span,
+    /// `ActivationFilterProgram`: the filters of every job that is to start or to grow, likewise.
+    pub activation_filters: Vec<String>,
+    /// `ActivationFilterTimeout`: how long one call of an activation filter may take.
+    pub activation_filter_timeout: Span,
     /// `BackfillLookahead`: how many jobs behind the first that waits a policy looks at; below 0 all, 0 none. For policies that
     /// follow it; the kernel has no use for it.
     pub backfill_lookahead: i32,
@@ -453,6 +461,10 @@ impl Default for Parameters {
             inactivity_count: 3,
             default_hold: Span::from_secs(900),
             environment: Vec::new(),
+            submission_filters: Vec::new(),
+            submission_filter_timeout: Span::from_secs(15),
+            activation_filters: Vec::new(),
+            activation_filter_timeout: Span::from_secs(15),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::filter::{PassMark, Revert};
 use crate::jobs::Jobs;
 use crate::parents::Gone;
 use crate::{
@@ -112,6 +113,8 @@ pub enum Timer {
     TaskRuntime(Execution),
     /// A hold is over.
     Hold(JobId),
+    /// Activation filters are asked about a job again, or may be.
+    Activation(JobId),
     /// An ended job's time to live is over.
     Purge(JobId),
 }
@@ -148,6 +151,21 @@ pub struct State {
     pub(crate) reserved: BTreeSet<QueueKey>,
     /// Derived: attempts of which a node has yet to confirm the start, or to report the end after a stop.
     pub(crate) owed: BTreeSet<Execution>,
+    /// Questions to filters count up from 1.
+    #[serde(default)]
+    pub(crate) last_question: u64,
+    /// The scheduling pass that asked activation filters last.
+    #[serde(default)]
+    pub(crate) pass: PassMark,
+    /// What filters are to take back, by question.
+    #[serde(default)]
+    pub(crate) reverts: BTreeMap<u64, Revert>,
+    /// Derived: open questions to filters, and the jobs that they are about.
+    #[serde(default)]
+    pub(crate) questions: BTreeMap<u64, JobId>,
+    /// Derived: queued jobs that keep others of their priority and below from starting, in queue order.
+    #[serde(default)]
+    pub(crate) blockers: BTreeSet<QueueKey>,
     /// Derived: what is due when.
     pub(crate) timers: BTreeSet<(Timestamp, Timer)>,
 }
@@ -169,6 +187,11 @@ impl QueueKey {
             position: job.position,
             job: job.id,
         }
+    }
+
+    /// Whether its priority is that of the other, or above.
+    pub(crate) fn is_as_high_as(&self, other: &QueueKey) -> bool {
+        self.below_top <= other.below_top
     }
 
     /// Whether both have the same priority.
@@ -241,6 +264,12 @@ impl State {
     /// How many candidate sets have come and gone: their ids count up from 1.
     pub(crate) fn gone_sets(&self) -> u32 {
         self.last_set - self.sets.len() as u32
+    }
+
+    /// Whether a job that starts now starts before one that is ahead of it in the queue and has a promise of when it will start.
+    pub(crate) fn is_ahead_of_a_promise(&self, job: &Job) -> bool {
+        let own = QueueKey::of(job);
+        self.reserved.first().is_some_and(|first| *first < own)
     }
 
     /// Whether a job may run on a node.
@@ -318,18 +347,27 @@ pub(crate) fn job_timers(
 ) -> impl Iterator<Item = (Timestamp, Timer)> + use<> {
     let hold = || job.hold_until.map(|at| (at, Timer::Hold(job.id)));
     let timers = match &job.phase {
-        Phase::Running => [job_runtime(job), hold()],
-        Phase::Queued => [None, hold()],
+        Phase::Running => [job_runtime(job), hold(), activation(job)],
+        Phase::Queued => [None, hold(), activation(job)],
         Phase::Ended(_) => {
             let ended = job.times.ended;
             let gone = ended.map(|at| at + parameters.ttl_completed_jobs);
-            [None, gone.map(|at| (at, Timer::Purge(job.id)))]
+            [None, None, gone.map(|at| (at, Timer::Purge(job.id)))]
         }
         // Ended gracefully: the limit holds for what may still run.
-        Phase::Ending(closing) if closing.grace.is_none() => [job_runtime(job), None],
-        Phase::Configuring | Phase::Submitted | Phase::Ending(_) => [None, None],
+        Phase::Ending(closing) if closing.grace.is_none() => [job_runtime(job), None, None],
+        Phase::Configuring
+        | Phase::Submitted
+        | Phase::External(_)
+        | Phase::Validating
+        | Phase::Ending(_) => [None, None, None],
     };
     timers.into_iter().flatten()
+}
+
+fn activation(job: &Job) -> Option<(Timestamp, Timer)> {
+    let due = job.activation.as_ref()?.due()?;
+    Some((due, Timer::Activation(job.id)))
 }
 
 fn job_runtime(job: &Job) -> Option<(Timestamp, Timer)> {

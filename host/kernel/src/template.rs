@@ -29,6 +29,10 @@ pub struct Template {
     pub node_prepare: Option<TaskSpec>,
     /// Given to jobs that have no node release task of their own.
     pub node_release: Option<TaskSpec>,
+    /// Submission filters of its jobs by name, in the order in which they are asked, before the cluster's.
+    pub submission_filters: Vec<String>,
+    /// Activation filters, likewise.
+    pub activation_filters: Vec<String>,
 }
 
 /// What a template says about one property of a job.
@@ -199,4 +203,6 @@ static EMPTY: Template = Template {
     environment: Vec::new(),
     node_prepare: None,
     node_release: None,
+    submission_filters: Vec::new(),
+    activation_filters: Vec::new(),
 };

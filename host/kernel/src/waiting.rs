@@ -46,10 +46,18 @@ impl State {
             return match job.held_by {
                 HeldBy::User => said(HELD_BY_USER, "held".into()),
                 HeldBy::Administrator => said(HELD_BY_ADMIN, "held by an administrator".into()),
+                HeldBy::ActivationFilter => said(HELD_BY_ACTIVATION_FILTER, held_by_filter(job)),
             };
         }
         if !job.open_parents.is_empty() {
             return Some(self.waits_for_parents(job));
+        }
+        if let Some(text) = waits_for_filter(job) {
+            return said(ACTIVATION_FILTER, text);
+        }
+        if let Some(by) = self.held_up_by(job) {
+            let text = format!("an activation filter holds the queue for job {by}");
+            return said(ACTIVATION_FILTER, text);
         }
         if let Some(waiting) = &job.waiting {
             return Some(waiting.clone());
@@ -135,5 +143,30 @@ impl State {
                 false => (free + now, all + idle),
             }
         })
+    }
+}
+
+/// What an activation filter has to do with a job that is not held.
+fn waits_for_filter(job: &Job) -> Option<String> {
+    let activation = job.activation.as_ref()?;
+    let said = words(&activation.said);
+    Some(match (activation.asked(), activation.grants.is_empty()) {
+        (Some(filter), _) => format!("activation filter \"{filter}\" is being asked"),
+        (None, true) => format!("an activation filter holds the queue for it{said}"),
+        (None, false) => {
+            format!("an activation filter keeps it from starting, its resources are reserved{said}")
+        }
+    })
+}
+
+fn held_by_filter(job: &Job) -> String {
+    let said = job.activation.as_ref().map(|a| words(&a.said));
+    format!("held by an activation filter{}", said.unwrap_or_default())
+}
+
+fn words(said: &str) -> String {
+    match said.is_empty() {
+        true => String::new(),
+        false => format!(": {said}"),
     }
 }

@@ -99,7 +99,7 @@ impl PluginSet {
             World::TaskExecutor => WorkKind::Execute,
             World::PrepareTask => WorkKind::Prepare,
             World::ReleaseTask => WorkKind::Release,
-            World::SchedulingPolicy => return false,
+            World::SchedulingPolicy | World::JobFilter => return false,
         };
         self.0.insert((kind, name.into()), (plugin, limits));
         true

@@ -8,6 +8,16 @@ pub(crate) mod policy {
     });
 }
 
+pub(crate) mod filter {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "job-filter",
+        with: {
+            "jobyard:plugin/log": super::policy::jobyard::plugin::log,
+        },
+    });
+}
+
 pub(crate) mod executor {
     wasmtime::component::bindgen!({
         path: "../../wit",

@@ -12,11 +12,11 @@ use crate::cache::{CacheRefusal, CodeCache, engine_key};
 use crate::digest::{hex, sha256};
 use crate::error::{HostError, LoadError};
 use crate::inspect::{check_bytes, check_names, check_types, one_line};
+use crate::instance::GuestState;
 use crate::limits::{
     POLICY_STACK_BYTES, SPARES_PER_THREAD, WORK_FIBER_BYTES, WORK_MEMORY_GROWTH_BYTES,
     WORK_MEMORY_RESERVATION_BYTES, WORK_STACK_BYTES,
 };
-use crate::policy::PolicyState;
 use crate::policy_memory;
 use crate::ticker::Ticker;
 use crate::work::WorkState;
@@ -30,7 +30,7 @@ pub struct PluginHost {
 }
 
 struct Inner {
-    policies: Side<PolicyState>,
+    policies: Side<GuestState>,
     node_side: Side<WorkState>,
     ticker: Ticker,
     cache: Option<CodeCache>,
@@ -61,7 +61,8 @@ struct Loaded {
 
 /// Checked against its world and ready to be instantiated.
 pub(crate) enum Linked {
-    Policy(policy::SchedulingPolicyPre<PolicyState>),
+    Policy(policy::SchedulingPolicyPre<GuestState>),
+    Filter(InstancePre<GuestState>),
     Executor(executor::TaskExecutorPre<WorkState>),
     Prepare(prepare::PrepareTaskPre<WorkState>),
     Release(release::ReleaseTaskPre<WorkState>),
@@ -108,6 +109,10 @@ impl PluginHost {
             World::SchedulingPolicy => {
                 let pre = self.link(&self.inner.policies, name, &digest, bytes, world)?;
                 policy::SchedulingPolicyPre::new(pre).map(Linked::Policy)
+            }
+            World::JobFilter => {
+                let pre = self.link(&self.inner.policies, name, &digest, bytes, world)?;
+                Ok(Linked::Filter(pre))
             }
             World::TaskExecutor => {
                 let pre = self.link(&self.inner.node_side, name, &digest, bytes, world)?;
@@ -238,7 +243,7 @@ fn config() -> Config {
 }
 
 /// Few instances that live long and compute: the address space that makes loads cheap, and no fibers.
-fn policy_side() -> wasmtime::Result<Side<PolicyState>> {
+fn policy_side() -> wasmtime::Result<Side<GuestState>> {
     let mut config = config();
     config
         .max_wasm_stack(POLICY_STACK_BYTES)

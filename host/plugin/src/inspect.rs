@@ -5,6 +5,8 @@ use wasmtime::component::types::{ComponentInstance, ComponentItem};
 use wasmtime::component::{Component, ComponentNamedList, Lift, Lower};
 
 use crate::bindings::executor::jobyard::plugin::work;
+use crate::bindings::filter::exports::jobyard::plugin::{activation, submission};
+use crate::bindings::filter::jobyard::plugin::jobs;
 use crate::bindings::policy::exports::jobyard::plugin::policy;
 
 use crate::error::LoadError;
@@ -81,12 +83,29 @@ pub(crate) fn check_types(
 
     let check = || match world {
         World::SchedulingPolicy => {
-            let functions = Functions::of(engine, component, world)?;
+            let functions = Functions::of(engine, component, world.export())?;
             functions.check::<(Settings,), (Result<Settings, String>,)>("configure")?;
             functions.check::<(f64, &policy::Changes), (policy::Plan,)>("schedule")
         }
+        World::JobFilter => {
+            let functions = Functions::of(engine, component, world.export())?;
+            functions.check::<(Settings,), (Result<Settings, String>,)>("configure")?;
+            let (submits, starts) = filter_kinds(engine, component);
+            if submits {
+                let functions = Functions::of(engine, component, SUBMISSION)?;
+                functions.check::<(f64, &jobs::Job), (submission::Verdict,)>("check")?;
+                functions.check::<(f64, &jobs::Job), ()>("revert")?;
+            }
+            if starts {
+                let functions = Functions::of(engine, component, ACTIVATION)?;
+                functions.check::<(f64, &activation::Candidate), (activation::Answer,)>("check")?;
+            }
+            (submits || starts).then_some(()).ok_or_else(|| {
+                format!("it exports neither {PACKAGE}/{SUBMISSION}@{PACKAGE_VERSION} nor {PACKAGE}/{ACTIVATION}@{PACKAGE_VERSION}")
+            })
+        }
         World::TaskExecutor | World::PrepareTask | World::ReleaseTask => {
-            let functions = Functions::of(engine, component, world)?;
+            let functions = Functions::of(engine, component, world.export())?;
             functions.check::<(&work::Assignment,), (Ended,)>("run")
         }
     };
@@ -98,7 +117,18 @@ pub(crate) fn check_types(
     })
 }
 
-/// The functions of the interface that a component of a world exports.
+/// The interface of filters that look at submitted jobs.
+pub(crate) const SUBMISSION: &str = "submission";
+/// The interface of filters that look at jobs which are about to start or to grow.
+pub(crate) const ACTIVATION: &str = "activation";
+
+/// Whether a filter looks at submitted jobs, and whether at those that are about to start.
+pub(crate) fn filter_kinds(engine: &Engine, component: &Component) -> (bool, bool) {
+    let has = |interface| Functions::of(engine, component, interface).is_ok();
+    (has(SUBMISSION), has(ACTIVATION))
+}
+
+/// The functions of an interface that a component exports.
 struct Functions<'a> {
     engine: &'a Engine,
     component: &'a Component,
@@ -106,11 +136,11 @@ struct Functions<'a> {
 }
 
 impl<'a> Functions<'a> {
-    fn of(engine: &'a Engine, component: &'a Component, world: World) -> Result<Self, String> {
+    fn of(engine: &'a Engine, component: &'a Component, wanted: &str) -> Result<Self, String> {
         let ty = component.component_type();
         let ours = |name: &str| {
             InterfaceName::of_our_package(name)
-                .is_some_and(|name| name.interface == world.export() && name.may_fit())
+                .is_some_and(|name| name.interface == wanted && name.may_fit())
         };
         let found = ty
             .exports(engine)
@@ -122,7 +152,7 @@ impl<'a> Functions<'a> {
                 component,
                 interface,
             }),
-            _ => Err(format!("{} is not an interface", world.export())),
+            _ => Err(format!("{wanted} is not an interface")),
         }
     }
 

@@ -24,8 +24,10 @@ mod convert;
 mod digest;
 mod error;
 mod fault;
+mod filter;
 mod host;
 mod inspect;
+mod instance;
 mod limits;
 mod log;
 mod mapping;
@@ -42,11 +44,12 @@ mod world;
 pub use cache::CacheRefusal;
 pub use error::{ConfigureError, HostError, LoadError};
 pub use fault::{Fault, FaultKind, FaultReport};
+pub use filter::{Answered, FilterSlot};
 pub use host::{Plugin, PluginHost};
 pub use limits::{
-    BACKTRACE_FRAMES_MAX, COMPONENT_BYTES_MAX, DECISIONS_MAX, FAULT_LOG_LINES_MAX, LOG_LINES_MAX,
-    LOG_MESSAGE_BYTES_MAX, Limits, POLICY_ANSWER_BYTES_MAX, PROCESSES_MAX, SHARES_MAX,
-    TEXT_BYTES_MAX, TRAITS_MAX, WORK_ANSWER_BYTES_MAX,
+    BACKTRACE_FRAMES_MAX, COMPONENT_BYTES_MAX, DECISIONS_MAX, FAULT_LOG_LINES_MAX,
+    FILTER_ANSWER_BYTES_MAX, LOG_LINES_MAX, LOG_MESSAGE_BYTES_MAX, Limits, POLICY_ANSWER_BYTES_MAX,
+    PROCESSES_MAX, SHARES_MAX, TEXT_BYTES_MAX, TRAITS_MAX, WORK_ANSWER_BYTES_MAX,
 };
 pub use log::{LogLevel, LogLine};
 pub use policy::PolicyInstance;

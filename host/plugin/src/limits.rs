@@ -21,6 +21,9 @@ pub const TRAITS_MAX: usize = 1_000;
 /// policy, which is a plan of a million decisions with a share each and room to spare.
 pub const POLICY_ANSWER_BYTES_MAX: usize = 128 << 20;
 
+/// As [`POLICY_ANSWER_BYTES_MAX`], for filters: 16 MiB, which is 10,000 changes of 1,600 bytes.
+pub const FILTER_ANSWER_BYTES_MAX: usize = 16 << 20;
+
 /// As [`POLICY_ANSWER_BYTES_MAX`], for work on a node: 16 MiB, which is more than any command line.
 pub const WORK_ANSWER_BYTES_MAX: usize = 16 << 20;
 
@@ -83,9 +86,9 @@ pub struct Limits {
 
 impl Limits {
     /// The limits of a plugin whose manifest says nothing: 256 MiB and 1 s for policies, 64 MiB and 10 s
-    /// for work on a node, 64 KiB of log for both.
+    /// for work on a node and for filters, 64 KiB of log for all. How long a filter may take is said with each question.
     pub fn for_world(world: World) -> Self {
-        let (memory_bytes_max, deadline) = if world.is_node_side() {
+        let (memory_bytes_max, deadline) = if world != World::SchedulingPolicy {
             (64 << 20, Duration::from_secs(10))
         } else {
             (256 << 20, Duration::from_secs(1))

@@ -8,17 +8,16 @@ use wasmtime::Store;
 use wasmtime::component::TypedFunc;
 
 use crate::bindings::policy::exports::jobyard::plugin::policy as wit;
-use crate::bindings::policy::jobyard::plugin::log;
 use crate::bindings::policy::{SchedulingPolicy, SchedulingPolicyPre};
 use crate::changes::LoweredChanges;
 use crate::convert;
 use crate::error::ConfigureError;
-use crate::fault::{Fault, FaultKind, FaultReport, diagnose};
+use crate::fault::{Fault, FaultKind};
 use crate::host::{Linked, Plugin};
+use crate::instance::{GuestState, Kept};
 use crate::limits::TEXT_BYTES_MAX;
 use crate::limits::{DECISIONS_MAX, Limits, POLICY_ANSWER_BYTES_MAX, SHARES_MAX, TRAITS_MAX};
-use crate::log::{LogBudget, LogLevel, LogLine, last_lines};
-use crate::memory::MemoryBudget;
+use crate::log::LogLine;
 use crate::text::cut;
 use crate::world::{PACKAGE, PACKAGE_VERSION, World};
 
@@ -30,27 +29,16 @@ const INSTANT_END: f64 = 9_007_199_254_740_992.0; // 2^53
 /// After a fault it holds nothing any more, and every call returns a fault of the kind
 /// [`FaultKind::Poisoned`]: make a new one and send it everything.
 pub struct PolicyInstance {
-    plugin: Plugin,
-    limits: Limits,
-    live: Option<Live>,
+    kept: Kept<Exports>,
     traits: Vec<(String, String)>,
-    log: Vec<LogLine>,
 }
 
-struct Live {
-    store: Store<PolicyState>,
-    exports: SchedulingPolicy,
+struct Exports {
+    all: SchedulingPolicy,
     schedule: Schedule,
 }
 
 type Schedule = TypedFunc<(Instant, LoweredChanges), (wit::Plan,)>;
-
-/// What the host keeps beside an instance while it runs.
-pub(crate) struct PolicyState {
-    memory: MemoryBudget,
-    budget: LogBudget,
-    log: Vec<LogLine>,
-}
 
 impl Plugin {
     /// Makes an instance and gives it its settings, all of them, as `configure` of `wit/policy.wit` says. The first call of
@@ -60,14 +48,8 @@ impl Plugin {
         limits: Limits,
         settings: &[(String, String)],
     ) -> Result<PolicyInstance, ConfigureError> {
-        let (plugin, traits, log) = (self.clone(), Vec::new(), Vec::new());
-        let mut instance = PolicyInstance {
-            plugin,
-            limits,
-            live: None,
-            traits,
-            log,
-        };
+        let (kept, traits) = (Kept::new(self.clone(), limits), Vec::new());
+        let mut instance = PolicyInstance { kept, traits };
         instance.instantiate()?;
         instance.configure(settings)?;
         Ok(instance)
@@ -77,12 +59,12 @@ impl Plugin {
 impl PolicyInstance {
     /// The plugin that this is an instance of.
     pub fn plugin(&self) -> &Plugin {
-        &self.plugin
+        &self.kept.plugin
     }
 
     /// The limits of each of its calls.
     pub fn limits(&self) -> Limits {
-        self.limits
+        self.kept.limits
     }
 
     /// What the policy said of itself when it took its settings, by name.
@@ -92,8 +74,8 @@ impl PolicyInstance {
 
     /// Gives it other settings. On a refusal those that were in force stay.
     pub fn configure(&mut self, settings: &[(String, String)]) -> Result<(), ConfigureError> {
-        let answer = self.call("configure", |live| {
-            let guest = live.exports.jobyard_plugin_policy();
+        let answer = self.kept.call("configure", |live| {
+            let guest = live.exports.all.jobyard_plugin_policy();
             guest.call_configure(&mut live.store, settings)
         })?;
         let traits = answer.map_err(|text| ConfigureError::Refused(cut(text, TEXT_BYTES_MAX)))?;
@@ -102,7 +84,7 @@ impl PolicyInstance {
                 "says {} things of itself, more than {TRAITS_MAX}",
                 traits.len()
             );
-            return Err(self.nonsense("configure", text).into());
+            return Err(self.kept.nonsense("configure", text).into());
         }
         self.traits = traits;
         Ok(())
@@ -115,142 +97,60 @@ impl PolicyInstance {
     /// [`SHARES_MAX`] shares in one, and a `wake-at` that is no instant or lies before `now`.
     pub fn schedule(&mut self, now: Instant, changes: Changes) -> Result<Plan, Fault> {
         let changes = LoweredChanges::from(changes);
-        let (answer,) = self.call("schedule", |live| {
-            live.schedule.call(&mut live.store, (now, changes))
+        let (answer,) = self.kept.call("schedule", |live| {
+            live.exports.schedule.call(&mut live.store, (now, changes))
         })?;
         let plan = convert::plan(answer);
         match impossible(&plan, now) {
             None => Ok(plan),
-            Some(text) => Err(self.nonsense("schedule", text)),
+            Some(text) => Err(self.kept.nonsense("schedule", text)),
         }
     }
 
     /// What it holds of memory now, in bytes.
     pub fn memory_bytes(&self) -> usize {
-        self.live
-            .as_ref()
-            .map_or(0, |live| live.store.data().memory.bytes())
+        self.kept.memory_bytes()
     }
 
     /// What it logged since this was last asked, oldest first. The last lines before a fault are with the fault too.
     pub fn take_log(&mut self) -> Vec<LogLine> {
-        std::mem::take(&mut self.log)
+        self.kept.take_log()
     }
 
     fn instantiate(&mut self) -> Result<(), Fault> {
-        let Linked::Policy(linked) = self.plugin.linked() else {
+        let Linked::Policy(linked) = self.kept.plugin.linked() else {
             let text = format!(
                 "is a {}, not a {}",
-                self.plugin.world(),
+                self.kept.plugin.world(),
                 World::SchedulingPolicy
             );
-            return Err(self.fault("instantiate", FaultKind::Instantiate, text, Vec::new()));
+            let kind = FaultKind::Instantiate;
+            return Err(self.kept.fault("instantiate", kind, text, Vec::new()));
         };
-        let state = PolicyState {
-            memory: MemoryBudget::new(self.limits.memory_bytes_max),
-            budget: LogBudget::new(self.limits.log_bytes_max),
-            log: Vec::new(),
-        };
-        let mut store = Store::new(linked.engine(), state);
-        store.limiter(|state| &mut state.memory);
-        store.set_hostcall_fuel(POLICY_ANSWER_BYTES_MAX);
-        store.set_epoch_deadline(self.limits.deadline_ticks());
-        let made = {
-            let _running = self.plugin.ticker().run();
-            instantiate(linked, &mut store)
-        };
-        let log = take_log(store.data_mut());
-        self.log.extend_from_slice(&log);
-        match made {
-            Ok((exports, schedule)) => {
-                self.live = Some(Live {
-                    store,
-                    exports,
-                    schedule,
-                });
-                Ok(())
-            }
-            Err(error) => {
-                let denied = store.data().memory.denied();
-                let (kind, text) = diagnose(&error, denied, &self.limits, true);
-                Err(self.fault("instantiate", kind, text, last_lines(&log)))
-            }
-        }
-    }
-
-    /// One call within the limits. After a fault the instance is gone.
-    fn call<R>(
-        &mut self,
-        function: &'static str,
-        call: impl FnOnce(&mut Live) -> wasmtime::Result<R>,
-    ) -> Result<R, Fault> {
-        let Some(live) = &mut self.live else {
-            let text = "had a fault before; a new instance is needed".to_owned();
-            return Err(self.fault(function, FaultKind::Poisoned, text, Vec::new()));
-        };
-        let state = live.store.data_mut();
-        state.memory.begin_call();
-        state.budget = LogBudget::new(self.limits.log_bytes_max);
-        live.store.set_epoch_deadline(self.limits.deadline_ticks());
-        let answer = {
-            let _running = self.plugin.ticker().run();
-            call(live)
-        };
-        let log = take_log(live.store.data_mut());
-        let answer = answer.map_err(|error| {
-            let denied = live.store.data().memory.denied();
-            let (kind, text) = diagnose(&error, denied, &self.limits, false);
-            (kind, text, last_lines(&log))
-        });
-        self.log.extend(log);
-        answer.map_err(|(kind, text, log)| {
-            self.live = None;
-            self.fault(function, kind, text, log)
-        })
-    }
-
-    /// The guest answered in time what the contract rules out: it is not trusted with another call.
-    fn nonsense(&mut self, function: &'static str, text: String) -> Fault {
-        self.live = None;
-        self.fault(function, FaultKind::Nonsense, text, last_lines(&self.log))
-    }
-
-    fn fault(
-        &self,
-        function: &'static str,
-        kind: FaultKind,
-        text: String,
-        log: Vec<LogLine>,
-    ) -> Fault {
-        let (plugin, digest) = self.plugin.name_and_digest();
-        FaultReport {
-            plugin,
-            digest,
-            function,
-            kind,
-            text,
-            log,
-            limits: self.limits,
-        }
-        .into()
+        let engine = linked.engine().clone();
+        let linked = linked.clone();
+        self.kept
+            .instantiate(&engine, POLICY_ANSWER_BYTES_MAX, |store| {
+                instantiate(&linked, store)
+            })
     }
 }
 
 impl std::fmt::Debug for PolicyInstance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PolicyInstance")
-            .field("plugin", &self.plugin)
-            .field("poisoned", &self.live.is_none())
+            .field("plugin", &self.kept.plugin)
+            .field("poisoned", &self.kept.is_poisoned())
             .finish_non_exhaustive()
     }
 }
 
 fn instantiate(
-    linked: &SchedulingPolicyPre<PolicyState>,
-    store: &mut Store<PolicyState>,
-) -> wasmtime::Result<(SchedulingPolicy, Schedule)> {
+    linked: &SchedulingPolicyPre<GuestState>,
+    store: &mut Store<GuestState>,
+) -> wasmtime::Result<Exports> {
     let instance = linked.instance_pre().instantiate(&mut *store)?;
-    let exports = SchedulingPolicy::new(&mut *store, &instance)?;
+    let all = SchedulingPolicy::new(&mut *store, &instance)?;
     let missing = || wasmtime::Error::msg("its function is gone since it was loaded");
     let interface = format!("{PACKAGE}/policy@{PACKAGE_VERSION}");
     let interface = instance
@@ -260,7 +160,7 @@ fn instantiate(
         .get_export_index(&mut *store, Some(&interface), "schedule")
         .ok_or_else(missing)?;
     let schedule = instance.get_typed_func(&mut *store, schedule)?;
-    Ok((exports, schedule))
+    Ok(Exports { all, schedule })
 }
 
 /// What is wrong with a plan as a whole.
@@ -287,21 +187,4 @@ fn impossible(plan: &Plan, now: Instant) -> Option<String> {
     let usable = (now..INSTANT_END).contains(&wake_at);
     (!usable)
         .then(|| format!("answered wake-at {wake_at:?}, which is not an instant from {now} on"))
-}
-
-fn take_log(state: &mut PolicyState) -> Vec<LogLine> {
-    state.log.extend(state.budget.dropped());
-    std::mem::take(&mut state.log)
-}
-
-impl log::Host for PolicyState {
-    fn log(&mut self, level: log::Level, message: String) {
-        let level = match level {
-            log::Level::Error => LogLevel::Error,
-            log::Level::Warn => LogLevel::Warn,
-            log::Level::Info => LogLevel::Info,
-            log::Level::Debug => LogLevel::Debug,
-        };
-        self.log.extend(self.budget.admit(level, &message));
-    }
 }

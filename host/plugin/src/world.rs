@@ -13,6 +13,8 @@ pub const PACKAGE_VERSION: &str = "0.1.0";
 pub enum World {
     /// Decides which jobs run where and when.
     SchedulingPolicy,
+    /// Looks at jobs that are submitted, or about to start or grow: one of the three worlds of filters.
+    JobFilter,
     /// Runs tasks on a node.
     TaskExecutor,
     /// Makes a node ready for a job.
@@ -22,9 +24,10 @@ pub enum World {
 }
 
 impl World {
-    /// All of them, in the order of `wit/worlds.wit`.
-    pub const ALL: [World; 4] = [
+    /// All of them.
+    pub const ALL: [World; 5] = [
         World::SchedulingPolicy,
+        World::JobFilter,
         World::TaskExecutor,
         World::PrepareTask,
         World::ReleaseTask,
@@ -34,6 +37,7 @@ impl World {
     pub fn export(self) -> &'static str {
         match self {
             World::SchedulingPolicy => "policy",
+            World::JobFilter => "filter",
             World::TaskExecutor => "executor",
             World::PrepareTask => "prepare",
             World::ReleaseTask => "release",
@@ -43,7 +47,7 @@ impl World {
     /// The interfaces that a component of this world may import and that hold functions.
     pub fn imports(self) -> &'static [&'static str] {
         match self {
-            World::SchedulingPolicy => &["log"],
+            World::SchedulingPolicy | World::JobFilter => &["log"],
             World::TaskExecutor | World::PrepareTask | World::ReleaseTask => {
                 &["log", "process", "files"]
             }
@@ -53,7 +57,7 @@ impl World {
     /// Whether components of this world run on a node, where they may wait.
     pub fn is_node_side(self) -> bool {
         match self {
-            World::SchedulingPolicy => false,
+            World::SchedulingPolicy | World::JobFilter => false,
             World::TaskExecutor | World::PrepareTask | World::ReleaseTask => true,
         }
     }
@@ -70,6 +74,7 @@ impl fmt::Display for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             World::SchedulingPolicy => "scheduling-policy",
+            World::JobFilter => "job-filter",
             World::TaskExecutor => "task-executor",
             World::PrepareTask => "prepare-task",
             World::ReleaseTask => "release-task",

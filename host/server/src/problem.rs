@@ -95,7 +95,8 @@ fn status(rejection: &Rejection) -> StatusCode {
         | Rejection::TemplateStays { .. }
         | Rejection::NoIdsLeft(_)
         | Rejection::Refused(_)
-        | Rejection::StaleReport(_) => StatusCode::CONFLICT,
+        | Rejection::StaleReport(_)
+        | Rejection::StaleAnswer(_) => StatusCode::CONFLICT,
     }
 }
 

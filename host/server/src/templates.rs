@@ -59,6 +59,12 @@ pub struct TemplateView {
     /// The same for node release.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release: Option<serde_json::Value>,
+    /// Submission filters of its jobs by name, in the order in which they are asked, before the cluster's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub submission_filters: Vec<String>,
+    /// Activation filters, likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub activation_filters: Vec<String>,
 }
 
 /// What a template says about one property.
@@ -130,6 +136,8 @@ impl TemplateView {
             environment: template.environment.iter().cloned().collect(),
             prepare: task(&template.node_prepare, TaskKind::NodePrepare, "prepare"),
             release: task(&template.node_release, TaskKind::NodeRelease, "release"),
+            submission_filters: template.submission_filters.clone(),
+            activation_filters: template.activation_filters.clone(),
         }
     }
 
@@ -156,6 +164,8 @@ impl TemplateView {
             environment: self.environment.into_iter().collect(),
             node_prepare: task_of("prepare", self.prepare)?,
             node_release: task_of("release", self.release)?,
+            submission_filters: self.submission_filters,
+            activation_filters: self.activation_filters,
         })
     }
 }

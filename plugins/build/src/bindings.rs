@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use wit_bindgen_core::{Files, WorldGenerator, wit_parser::Resolve};
 use wit_bindgen_rust::{Opts, WithOption};
 
-/// What every guest imports, as one world: so the four worlds below share the Rust types and functions of it.
+/// What every guest imports, as one world: so the worlds below share the Rust types and functions of it.
 const IMPORTS: &str = "
 package jobyard:sdk;
 
@@ -19,6 +19,7 @@ world imports {
   import jobyard:plugin/process@0.1.0;
   import jobyard:plugin/files@0.1.0;
   import jobyard:plugin/work@0.1.0;
+  import jobyard:plugin/jobs@0.1.0;
 }
 ";
 
@@ -29,10 +30,21 @@ const MODULES: &[(&str, &str)] = &[
     ("executor", "task-executor"),
     ("prepare", "prepare-task"),
     ("release", "release-task"),
+    ("submission_filter", "submission-filter"),
+    ("activation_filter", "activation-filter"),
+    ("job_filter", "job-filter"),
 ];
 
 /// Interfaces whose bindings the modules of the exports take from `imports`.
-const SHARED: &[&str] = &["log", "process", "files", "work"];
+const SHARED: &[&str] = &["log", "process", "files", "work", "jobs"];
+
+/// The modules of worlds that import `log` and types only, and what they take.
+const COMPUTING: &[(&str, &[&str])] = &[
+    ("policy", &["log"]),
+    ("submission_filter", &["log", "jobs"]),
+    ("activation_filter", &["log", "jobs"]),
+    ("job_filter", &["log", "jobs"]),
+];
 
 /// Module, and type in it that gets a `Default`.
 const DEFAULTS: &[(&str, &str)] = &[
@@ -60,6 +72,12 @@ pub(crate) fn generate(root: &Path, check: bool) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a module takes an interface from `imports`.
+fn takes(module: &str, interface: &str) -> bool {
+    let computing = COMPUTING.iter().find(|(name, _)| *name == module);
+    computing.map_or(interface != "jobs", |(_, taken)| taken.contains(&interface))
 }
 
 fn module_text(root: &Path, module: &str, world: &str) -> Result<String> {
@@ -93,7 +111,7 @@ fn module_text(root: &Path, module: &str, world: &str) -> Result<String> {
         opts.default_bindings_module = Some(format!("jobyard_plugin_sdk::bindings::{module}"));
         opts.with = SHARED
             .iter()
-            .filter(|interface| module != "policy" || **interface == "log")
+            .filter(|interface| takes(module, interface))
             .map(|interface| {
                 (
                     format!("jobyard:plugin/{interface}@0.1.0"),
@@ -110,5 +128,10 @@ fn module_text(root: &Path, module: &str, world: &str) -> Result<String> {
     let Some((_, contents)) = files.iter().next() else {
         bail!("the generator wrote nothing")
     };
-    Ok(String::from_utf8(contents.to_vec())?)
+    let text = String::from_utf8(contents.to_vec())?;
+    // Two worlds export the same interface, and macros have one name space.
+    Ok(match module.ends_with("_filter") {
+        true => text.replace("__export_", &format!("__export_{module}_")),
+        false => text,
+    })
 }

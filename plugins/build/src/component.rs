@@ -8,8 +8,8 @@ use wasmparser::{Parser, Payload};
 pub(crate) struct Builtin {
     /// File name without `.wasm`.
     pub(crate) name: &'static str,
-    /// The interface that it exports.
-    pub(crate) export: &'static str,
+    /// The interfaces that it exports.
+    pub(crate) exports: &'static [&'static str],
 }
 
 impl Builtin {
@@ -24,18 +24,25 @@ impl Builtin {
     }
 }
 
-const fn builtin(name: &'static str, export: &'static str) -> Builtin {
-    Builtin { name, export }
+const fn builtin(name: &'static str, exports: &'static [&'static str]) -> Builtin {
+    Builtin { name, exports }
 }
 
 /// All of them.
 pub(crate) const BUILTINS: &[Builtin] = &[
-    builtin("executor-command", "jobyard:plugin/executor@0.1.0"),
-    builtin("policy-backfill", "jobyard:plugin/policy@0.1.0"),
-    builtin("policy-fifo", "jobyard:plugin/policy@0.1.0"),
-    builtin("prepare-command", "jobyard:plugin/prepare@0.1.0"),
-    builtin("release-command", "jobyard:plugin/release@0.1.0"),
-    builtin("release-scratch", "jobyard:plugin/release@0.1.0"),
+    builtin("executor-command", &["jobyard:plugin/executor@0.1.0"]),
+    builtin(
+        "filter-licences",
+        &[
+            "jobyard:plugin/filter@0.1.0",
+            "jobyard:plugin/activation@0.1.0",
+        ],
+    ),
+    builtin("policy-backfill", &["jobyard:plugin/policy@0.1.0"]),
+    builtin("policy-fifo", &["jobyard:plugin/policy@0.1.0"]),
+    builtin("prepare-command", &["jobyard:plugin/prepare@0.1.0"]),
+    builtin("release-command", &["jobyard:plugin/release@0.1.0"]),
+    builtin("release-scratch", &["jobyard:plugin/release@0.1.0"]),
 ];
 
 /// Fails unless these bytes are a component that exports what it is for, and nothing else, and wants nothing but this
@@ -52,11 +59,11 @@ pub(crate) fn inspect(builtin: &Builtin, bytes: &[u8]) -> Result<()> {
             builtin.file()
         );
     }
-    if exports != [builtin.export] {
+    if exports != builtin.exports {
         bail!(
-            "{} exports {exports:?}, it must export {} only",
+            "{} exports {exports:?}, it must export {:?} only",
             builtin.file(),
-            builtin.export
+            builtin.exports
         );
     }
     Ok(())

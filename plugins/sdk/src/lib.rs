@@ -6,6 +6,7 @@
 //!   [`profile`] free cores over time; [`rows`] to write down changes by hand; feature `testing`: `cluster`, a small one to
 //!   test a policy with.
 //! - For executors, prepare and release tasks (features of these names): [`command_line`] and [`run`].
+//! - For filters (features `submission-filter`, `activation-filter`, and `job-filter` for both in one): `filter`.
 //! - For all: [`log`](mod@log), [`settings`], [`bindings`].
 //!
 //! Not here: anything that the host does. The host never depends on this crate.
@@ -16,6 +17,12 @@ pub mod bindings;
 #[cfg(feature = "testing")]
 pub mod cluster;
 pub mod command_line;
+#[cfg(any(
+    feature = "submission-filter",
+    feature = "activation-filter",
+    feature = "job-filter"
+))]
+pub mod filter;
 #[cfg(feature = "policy")]
 mod free;
 #[cfg(feature = "policy")]

@@ -1,6 +1,7 @@
 //! `jobyard serve` and the verbs that talk to it: real daemons, real sockets.
 
 mod daemon;
+mod filters;
 mod http;
 mod jobs;
 mod stop;

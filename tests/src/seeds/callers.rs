@@ -9,15 +9,16 @@ use jobyard_kernel::{
 };
 
 use super::numbers::Numbers;
-use super::{Bug, random};
+use super::{Bug, filters, random};
 
 /// A command, sensible for the most part.
 pub(super) fn command(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
-    match n.once_in(60) {
-        true => Command::PurgeHistory {
+    match n.below(120) {
+        0 | 1 => Command::PurgeHistory {
             ended_before: now - Span::from_secs(u64::from(n.below(30))),
         },
-        false => random::order(state, now, n),
+        2..6 => filters::programs(n),
+        _ => random::order(state, now, n),
     }
 }
 

@@ -73,6 +73,14 @@ pub const UNREACHED: &[(&str, &str)] = &[
         "Report",
         "no caller's command: what comes of reports are events",
     ),
+    (
+        "FilterAnswer",
+        "no caller's command: what comes of answers are events",
+    ),
+    (
+        "StaleAnswer",
+        "the answer to a filter's answer, which callers do not give",
+    ),
     ("Tick", "no caller's command: the core gives it to itself"),
     (
         "ArchiveJobs",

@@ -13,6 +13,8 @@
 mod callers;
 mod coverage;
 mod disk;
+#[path = "../../../host/kernel/tests/kernel/filters.rs"]
+mod filters;
 mod node;
 #[path = "../../../host/kernel/tests/kernel/numbers.rs"]
 mod numbers;
@@ -74,6 +76,12 @@ pub enum Bug {
     DrainingIsForgotten,
     /// A task that was stopped for another job counts as finished.
     PreemptedTasksAreDone,
+    /// What filters were asked before a crash is not asked again.
+    FiltersAreNotAskedAgain,
+    /// A filter that fails lets the job pass.
+    FaultsAreConsent,
+    /// An answer that comes late is taken for one to what the job's filters are asked now.
+    AnyAnswerCounts,
 }
 
 /// All of them.
@@ -100,6 +108,9 @@ pub const BUGS: &[Bug] = &[
     Bug::HoldIsForgotten,
     Bug::DrainingIsForgotten,
     Bug::PreemptedTasksAreDone,
+    Bug::FiltersAreNotAskedAgain,
+    Bug::FaultsAreConsent,
+    Bug::AnyAnswerCounts,
 ];
 
 /// Runs one seed.

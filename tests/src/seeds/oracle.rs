@@ -108,7 +108,12 @@ impl Oracle {
                 Phase::Ending(closing) => closing.release,
                 // Immediate preemption runs no release tasks (reference 8.3).
                 Phase::Running => job.giving_back.is_none_or(|giving| giving.release),
-                Phase::Configuring | Phase::Submitted | Phase::Queued | Phase::Ended(_) => false,
+                Phase::Configuring
+                | Phase::Submitted
+                | Phase::External(_)
+                | Phase::Validating
+                | Phase::Queued
+                | Phase::Ended(_) => false,
             };
         let there = self
             .state

@@ -8,9 +8,10 @@ use jobyard::Notice;
 use jobyard::builtin;
 use jobyard::core::{Core, Decided, Effect};
 use jobyard_journal::Record;
+use jobyard_kernel::filter::{Asks, FilterAnswer, QuestionKind, Wants};
 use jobyard_kernel::{
-    Changes, Command, Ending, Execution, FromNode, JobState, Mirror, NodeId, Plan, Span, State,
-    StopCause, Timestamp, ToNode,
+    Changes, Command, Ending, Execution, FromNode, Job, JobState, Mirror, NodeId, Plan, Span,
+    State, StopCause, Timestamp, ToNode,
 };
 use jobyard_plugin::recovery::{PassOutcome, PolicyChoice, PolicySlot};
 use jobyard_plugin::{Limits, Plugin, PluginHost, World as PluginWorld};
@@ -20,7 +21,7 @@ use super::disk::Disk;
 use super::node::{Attempt, Deed, Node};
 use super::numbers::Numbers;
 use super::oracle::{Answer, Oracle};
-use super::{Bug, callers, proposals, random};
+use super::{Bug, callers, filters, proposals, random};
 
 /// Things that happen while there are faults.
 const STEPS: u32 = 1_500;
@@ -97,6 +98,8 @@ enum Coming {
     HostCrash,
     /// People see to what does not end by itself.
     Caretaker,
+    /// A filter answers a question that it was asked in that life of the host.
+    FilterAnswers(u32, String, u64, FilterAnswer),
     /// Nodes say again what nobody has confirmed.
     NodesRepeat,
 }
@@ -227,7 +230,10 @@ impl World {
             Coming::FromNode(_, report) => self.report(report),
             Coming::Written(life) if life == self.life => self.written()?,
             Coming::Decided(life, outcome) if life == self.life => self.decided(*outcome),
-            Coming::Written(_) | Coming::Decided(..) => {}
+            Coming::FilterAnswers(life, filter, question, answer) if life == self.life => {
+                self.filter_answers(&filter, question, answer)?;
+            }
+            Coming::Written(_) | Coming::Decided(..) | Coming::FilterAnswers(..) => {}
             Coming::WorkEnds(node, execution, ending) => {
                 self.oracle_ends(node, execution);
                 let node_of = self.nodes.entry(node).or_default();
@@ -294,7 +300,11 @@ impl World {
         };
         let slot = PolicySlot::new(choice(), choice()).map_err(|error| error.to_string())?;
         let mut core = Core::new(state, self.disk.events(), "backfill".into(), self.now)
-            .ended_live(ENDED_LIVE_MAX);
+            .ended_live(ENDED_LIVE_MAX)
+            .filters(filters_there());
+        if self.bug == Some(Bug::FiltersAreNotAskedAgain) {
+            core.questions(self.now);
+        }
         if self.bug == Some(Bug::NothingIsSentAgain) {
             core.effects();
         }
@@ -339,6 +349,7 @@ impl World {
         if let Some(changes) = host.core.pass(self.now) {
             self.pass(changes);
         }
+        self.ask_filters();
         // Between decide and commit.
         if self.faults && self.n.once_in(400) {
             self.crash_host();
@@ -522,6 +533,60 @@ impl World {
         host.core.decided(decided, self.now);
     }
 
+    // ---- the filters ----
+
+    /// Filters answer anything, at any time.
+    fn ask_filters(&mut self) {
+        let Some(host) = &mut self.host else { return };
+        for question in host.core.questions(self.now) {
+            let kind = match question.asks {
+                Asks::Submission => QuestionKind::Submission,
+                Asks::Activation(_) => QuestionKind::Activation,
+                Asks::Revert => QuestionKind::Revert,
+            };
+            let answer = match self.faults {
+                true => filters::answer(kind, self.now, &mut self.n),
+                false => filters::yes_to(kind),
+            };
+            let slow = self.faults && self.n.once_in(10);
+            let after = self.millis(if slow { 20_000 } else { 200 });
+            let (filter, number) = (question.filter, question.number);
+            let answers = Coming::FilterAnswers(self.life, filter, number, answer);
+            self.later(after, answers);
+        }
+    }
+
+    /// Only a yes lets a job go on, and only to what it is asked now.
+    fn filter_answers(&mut self, filter: &str, question: u64, answer: FilterAnswer) -> Check {
+        let now = self.now;
+        let Some(host) = &mut self.host else {
+            return Ok(());
+        };
+        let about = host.core.state().asked_about(question);
+        let (mut taken, mut number) = (answer.clone(), question);
+        if self.bug == Some(Bug::FaultsAreConsent)
+            && let FilterAnswer::Fault(..) = answer
+        {
+            taken = FilterAnswer::Start;
+        }
+        if self.bug == Some(Bug::AnyAnswerCounts) && about.is_none() {
+            let other = host.core.state().questions().next();
+            number = other.map_or(number, |(number, ..)| number);
+        }
+        let before = host.core.state().clone();
+        host.core.filter_answered(filter, number, taken, now);
+        let after = host.core.state();
+        if about.is_none() && *after != before {
+            return Err(format!("{answer:?} came too late and changed something"));
+        }
+        let yes = answer == FilterAnswer::Start || matches!(answer, FilterAnswer::Accept(_));
+        let held = |state: &State| about.and_then(|id| state.job(id)).map_or(0, Job::cores);
+        if !yes && held(after) > held(&before) {
+            return Err(format!("{answer:?} gave job {about:?} resources"));
+        }
+        Ok(())
+    }
+
     // ---- the network and the nodes ----
 
     fn post(&mut self, node: NodeId, message: ToNode) {
@@ -602,6 +667,7 @@ impl World {
                 | Coming::NodeCrash
                 | Coming::NodeConnects(_)
                 | Coming::HostCrash
+                | Coming::FilterAnswers(..)
                 | Coming::Caretaker
                 | Coming::NodesRepeat => true,
             });
@@ -721,16 +787,32 @@ impl World {
     }
 }
 
+/// The filters that there are. Others are named, too.
+fn filters_there() -> BTreeMap<String, Wants> {
+    let wants = Wants {
+        tasks: true,
+        holders: vec!["SoftwareLicense".into()],
+    };
+    BTreeMap::from([("a".into(), wants.clone()), ("b".into(), wants)])
+}
+
 fn stuck(state: &State) -> String {
     let jobs = state.jobs().filter(|job| !job.state().is_ended());
     let jobs = jobs.map(|job| format!("job {} is {}", job.id, job.state()));
     jobs.collect::<Vec<_>>().join(", ")
 }
 
-/// A policy that doubles what it said and makes the rest up.
+/// A policy that doubles what it said and makes the rest up, which may come first.
 fn nonsense(plan: &mut Plan, state: &State, now: Timestamp, n: &mut Numbers) {
     let doubled = plan.decisions.clone();
     plan.decisions.extend(doubled);
-    let more = (0..n.below(12)).map(|_| proposals::proposal(state, now, n));
-    plan.decisions.extend(more.collect::<Vec<_>>());
+    let more: Vec<_> = (0..n.below(12))
+        .map(|_| proposals::proposal(state, now, n))
+        .collect();
+    let place = if n.once_in(2) {
+        0
+    } else {
+        plan.decisions.len()
+    };
+    plan.decisions.splice(place..place, more);
 }

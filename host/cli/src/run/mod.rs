@@ -215,6 +215,11 @@ impl Watch {
                     "jobyard: a proposal of the policy was refused: {refusal}"
                 ));
             }
+            Notice::FilterFault(fault) => self.progress.say(&format!("jobyard: {fault}")),
+            Notice::FilterLog { filter, line } => {
+                self.progress
+                    .say(&format!("jobyard: filter {filter}: {line}"));
+            }
             Notice::PolicyLog(line) => self.progress.say(&format!("jobyard: policy: {line}")),
             Notice::Stopped(error) | Notice::SnapshotFailed(error) => {
                 self.progress.say(&format!("jobyard: {error}"))

@@ -86,7 +86,7 @@ impl Times {
                 self.phase = "ending, ";
                 self.ends = closing.then != Then::Queued;
             }
-            Fact::JobInvalid { .. } => self.ended = true,
+            Fact::JobInvalid { .. } | Fact::JobRejected { .. } => self.ended = true,
             Fact::JobEnded { .. } => {
                 self.ended = self.ends;
                 self.ended_at = Some(at);
@@ -99,6 +99,14 @@ impl Times {
             | Fact::NodeReachable { .. }
             | Fact::NodeGroupsSet { .. }
             | Fact::ParentFinished { .. }
+            | Fact::ScreeningBegun { .. }
+            | Fact::FilterPassed { .. }
+            | Fact::RevertEnded { .. }
+            | Fact::ActivationBegun { .. }
+            | Fact::ActivationAsked { .. }
+            | Fact::ActivationDeferred { .. }
+            | Fact::ActivationDue { .. }
+            | Fact::ActivationDropped { .. }
             | Fact::JobPreempted { .. }
             | Fact::JobConfigured { .. }
             | Fact::JobSubmitted { .. }

@@ -6,6 +6,9 @@ use rusqlite::ErrorCode;
 
 use crate::JournalError;
 
+/// Characters of what SQLite says that are shown.
+const WORDS_CHARS_MAX: usize = 300;
+
 /// An error of SQLite on its way out.
 pub(super) trait Failure {
     /// With the file that it is about.
@@ -34,6 +37,16 @@ impl Failure for rusqlite::Error {
 pub(super) fn damaged(path: &Path, what: impl ToString) -> JournalError {
     JournalError::Damaged {
         path: path.to_path_buf(),
-        what: what.to_string(),
+        what: one_line(&what.to_string()),
+    }
+}
+
+/// SQLite quotes a damaged schema, which has lines.
+fn one_line(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(WORDS_CHARS_MAX) {
+        Some((end, _)) => format!("{} …", &line[..end]),
+        None => line,
     }
 }

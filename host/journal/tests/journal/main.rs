@@ -14,6 +14,9 @@ mod yard;
 
 #[path = "../../../kernel/tests/kernel/anything.rs"]
 mod anything;
+#[path = "../../../kernel/tests/kernel/filters.rs"]
+#[expect(dead_code, reason = "no run of these is driven to its end")]
+mod filters;
 #[path = "../../../kernel/tests/kernel/numbers.rs"]
 mod numbers;
 #[path = "../../../kernel/tests/kernel/proposals.rs"]

@@ -52,6 +52,7 @@ impl State {
             tasks,
             shares: Default::default(),
             giving_back: None,
+            activation: None,
             backfilled: false,
             waiting: None,
             reservation: None,
@@ -104,6 +105,7 @@ impl State {
     }
 
     pub(super) fn job_validated(&mut self, id: JobId, min: u32, max: u32) {
+        self.set_activation(id, None);
         self.choose_candidates(id);
         let parents = self.unfinished_parents(&self.jobs[&id].spec);
         for parent in &parents {
@@ -132,6 +134,9 @@ impl State {
     }
 
     pub(super) fn job_modified(&mut self, id: JobId, spec: &Arc<JobSpec>) {
+        if self.jobs[&id].spec.hold_until != spec.hold_until {
+            self.set_activation(id, None);
+        }
         self.with_timers(id, |job| {
             if job.spec.hold_until != spec.hold_until {
                 job.hold_until = spec.hold_until;
@@ -145,6 +150,8 @@ impl State {
             Phase::Ending(closing) if closing.then == Then::Queued => self.choose_candidates(id),
             Phase::Configuring
             | Phase::Submitted
+            | Phase::External(_)
+            | Phase::Validating
             | Phase::Queued
             | Phase::Ending(_)
             | Phase::Ended(_) => {}
@@ -218,8 +225,7 @@ impl State {
     }
 
     pub(super) fn job_started(&mut self, at: Timestamp, id: JobId, grants: &[Grant]) {
-        let own = QueueKey::of(self.job_mut(id));
-        let backfilled = self.reserved.first().is_some_and(|first| *first < own);
+        let backfilled = self.is_ahead_of_a_promise(&self.jobs[&id]);
         self.enter_phase(id, Phase::Running, |job| {
             job.backfilled = backfilled;
             job.times.started = Some(at);
@@ -302,7 +308,11 @@ impl State {
 
     /// Moves a job into another phase, keeping queue, timers and the parents that it waits for in step.
     pub(super) fn enter_phase(&mut self, id: JobId, phase: Phase, change: impl FnOnce(&mut Job)) {
-        let job = self.jobs.get_mut(&id).expect("the event's job is there");
+        let mut job = self.jobs.get_mut(&id).expect("the event's job is there");
+        if job.activation.is_some() || job.is_screened() {
+            self.leave_filters(id, &phase);
+            job = self.jobs.get_mut(&id).expect("the event's job is there");
+        }
         if phase != Phase::Queued {
             for parent in std::mem::take(&mut job.open_parents) {
                 forget_child(&mut self.children, parent, id);
@@ -314,6 +324,7 @@ impl State {
         if job.phase == Phase::Queued {
             let key = QueueKey::of(job);
             self.queue.remove(&key);
+            self.blockers.remove(&key);
             if job.reservation.is_some() {
                 self.reserved.remove(&key);
             }
@@ -329,6 +340,12 @@ impl State {
             if job.reservation.is_some() {
                 self.reserved.insert(key);
             }
+            if job.activation.as_ref().is_some_and(|a| a.blocks) {
+                self.blockers.insert(key);
+            }
+        }
+        if let Phase::External(screening) = &job.phase {
+            self.questions.insert(screening.question, id);
         }
         self.timers.extend(job_timers(job, &self.parameters));
     }

@@ -1,8 +1,9 @@
 //! `apply`: the only writer of the state. Cannot fail; live run, recovery and simulation all go through it.
 //!
 //! It trusts its events: they were decided on this very state. What does not fit is our bug and panics. Here each event is sent to the
-//! function that knows it; [`jobs`], [`nodes`] and [`work`] are about one kind of thing each.
+//! function that knows it; [`jobs`], [`filters`], [`nodes`] and [`work`] are about one kind of thing each.
 
+mod filters;
 mod jobs;
 mod nodes;
 mod work;
@@ -84,6 +85,7 @@ impl State {
             }
             Fact::ParentFinished { job, parent } => self.parent_finished(*job, *parent),
             Fact::HoldSet { job, until, by } => {
+                self.set_activation(*job, None);
                 self.with_timers(*job, |job| (job.hold_until, job.held_by) = (*until, *by));
             }
             Fact::WaitExplained { job, waiting } => {
@@ -100,6 +102,7 @@ impl State {
             }
             Fact::JobStarted { job, grants } => self.job_started(at, *job, grants),
             Fact::JobGrown { job, grants } => {
+                self.set_activation(*job, None);
                 self.job_mut(*job).giving_back = None;
                 self.grant(*job, grants);
             }
@@ -194,6 +197,25 @@ impl State {
             Fact::JobPurged { job } | Fact::JobDeleted { job } => self.job_gone(*job),
             Fact::JobArchived { job } => self.archived(job.id),
             Fact::JobRecalled { job } => self.recalled(job),
+            Fact::ScreeningBegun { job, filters } => self.screening_begun(*job, filters),
+            Fact::FilterPassed { job } => self.filter_passed(*job),
+            Fact::JobRejected { job, error } => self.job_invalid(at, *job, error.clone()),
+            Fact::RevertEnded { question, .. } => drop(self.reverts.remove(question)),
+            Fact::ActivationBegun {
+                job,
+                grants,
+                filters,
+                backfill,
+            } => self.activation_begun(at, *job, grants, filters, *backfill),
+            Fact::ActivationAsked { job, filter } => self.activation_asked(at, *job, *filter),
+            Fact::ActivationDeferred {
+                job,
+                how,
+                until,
+                said,
+            } => self.activation_deferred(*job, *how, *until, said),
+            Fact::ActivationDue { job } => self.activation_due(*job),
+            Fact::ActivationDropped { job } => self.set_activation(*job, None),
             // History is kept elsewhere.
             Fact::HistoryPurged { .. } => {}
         }

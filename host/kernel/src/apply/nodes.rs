@@ -73,6 +73,7 @@ impl State {
         let share = job.shares.remove(&node).expect("a freed share is there");
         assert_eq!(share.free, share.cores, "nothing runs on a freed share");
         let stayed = share.phase == SharePhase::Ready;
+        let comes_back = job.withholds(node);
         index_share(job, node);
         let node = self
             .nodes
@@ -85,8 +86,10 @@ impl State {
         }
         node.free.put(&share.cores);
         node.free_gpus.put(&share.gpus);
-        node.jobs.remove(&id);
-        node.exclusive = node.exclusive.filter(|&job| job != id);
+        if !comes_back {
+            node.jobs.remove(&id);
+            node.exclusive = node.exclusive.filter(|&job| job != id);
+        }
         if stayed {
             self.given_back(id, share.cores.len());
         }

@@ -5,6 +5,7 @@ mod rejection;
 
 use std::sync::Arc;
 
+use crate::filter::FilterAnswer;
 use crate::{
     Decision, FromNode, Job, JobId, JobSpec, NodeId, NodeSpec, NodeState, Parameters, TaskId,
     TaskSpec, Template, Timestamp,
@@ -290,6 +291,13 @@ pub enum Command {
     Propose(Decision),
     /// A node reports.
     Report(FromNode),
+    /// A filter answers, or cannot. The host's own.
+    FilterAnswer {
+        /// What it was asked.
+        question: u64,
+        /// What it said.
+        answer: FilterAnswer,
+    },
     /// Time has passed: do what is due.
     Tick,
     /// Let these leave the live state for history, as far as they have ended. The host's own, as are the next two.

@@ -220,6 +220,9 @@ pub enum Rejection {
     /// A report about an attempt that is not the current one, or of a job that is gone: counted, never applied.
     #[error("report of {0} is out of date")]
     StaleReport(Execution),
+    /// An answer to a question that is not open any more: counted, never applied.
+    #[error("answer to question {0} of a filter is out of date")]
+    StaleAnswer(u64),
 }
 
 impl From<Invalid> for Rejection {

@@ -20,7 +20,11 @@ pub(super) fn add_tasks(state: &State, job: &Job, tasks: &[Arc<TaskSpec>], submi
             facts.push(Fact::JobConfigured { job: job.id });
             false
         }
-        Phase::Submitted | Phase::Ending(_) | Phase::Ended(Then::Finished | Then::Queued) => {
+        Phase::Submitted
+        | Phase::External(_)
+        | Phase::Validating
+        | Phase::Ending(_)
+        | Phase::Ended(Then::Finished | Then::Queued) => {
             return Err(Rejection::InvalidJobState {
                 job: job.id,
                 what: "given more tasks",
@@ -143,7 +147,12 @@ pub(super) fn configure_task(job: &Job, id: TaskId) -> Facts {
     }
     let in_queue = match job.phase {
         Phase::Queued | Phase::Running => true,
-        Phase::Configuring | Phase::Submitted | Phase::Ending(_) | Phase::Ended(_) => false,
+        Phase::Configuring
+        | Phase::Submitted
+        | Phase::External(_)
+        | Phase::Validating
+        | Phase::Ending(_)
+        | Phase::Ended(_) => false,
     };
     let finished = |outcome: &Outcome| matches!(outcome, Outcome::Finished { .. });
     let others = job.counts.queued + job.counts.running - task.queued.len().min(job.counts.queued);

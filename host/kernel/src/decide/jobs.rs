@@ -86,13 +86,17 @@ pub(super) fn submit_job(job: &Job) -> Facts {
             job: job.id,
             first: false,
         }]),
-        Phase::Submitted | Phase::Queued | Phase::Running | Phase::Ending(_) | Phase::Ended(_) => {
-            Err(wrong_state(
-                job,
-                "submitted",
-                "; only a job that is being configured can",
-            ))
-        }
+        Phase::Submitted
+        | Phase::External(_)
+        | Phase::Validating
+        | Phase::Queued
+        | Phase::Running
+        | Phase::Ending(_)
+        | Phase::Ended(_) => Err(wrong_state(
+            job,
+            "submitted",
+            "; only a job that is being configured can",
+        )),
     }
 }
 
@@ -133,7 +137,12 @@ pub(super) fn cancel_job(
         error,
     }]);
     match &job.phase {
-        Phase::Configuring | Phase::Submitted | Phase::Queued | Phase::Running => ending,
+        Phase::Configuring
+        | Phase::Submitted
+        | Phase::External(_)
+        | Phase::Validating
+        | Phase::Queued
+        | Phase::Running => ending,
         // On its way back into the queue: any cancel still counts.
         Phase::Ending(Closing {
             then: Then::Queued, ..
@@ -196,9 +205,16 @@ pub(super) fn finish_job(
     match &job.phase {
         Phase::Queued | Phase::Running => ending,
         Phase::Ending(closing) if closing.then == Then::Finished && how > manner(closing) => ending,
-        Phase::Configuring | Phase::Submitted | Phase::Ending(_) | Phase::Ended(_) => Err(
-            wrong_state(job, "finished", "; only a queued or running job can"),
-        ),
+        Phase::Configuring
+        | Phase::Submitted
+        | Phase::External(_)
+        | Phase::Validating
+        | Phase::Ending(_)
+        | Phase::Ended(_) => Err(wrong_state(
+            job,
+            "finished",
+            "; only a queued or running job can",
+        )),
     }
 }
 
@@ -244,7 +260,12 @@ pub(super) fn requeue_job(state: &State, job: &Job) -> Facts {
 pub(super) fn hold_job(by: &Actor, job: &Job, until: Option<Timestamp>, now: Timestamp) -> Facts {
     match job.phase {
         Phase::Queued | Phase::Running => {}
-        Phase::Configuring | Phase::Submitted | Phase::Ending(_) | Phase::Ended(_) => {
+        Phase::Configuring
+        | Phase::Submitted
+        | Phase::External(_)
+        | Phase::Validating
+        | Phase::Ending(_)
+        | Phase::Ended(_) => {
             return Err(wrong_state(
                 job,
                 "held",

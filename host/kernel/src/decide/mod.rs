@@ -6,6 +6,7 @@
 
 mod added;
 mod cluster;
+mod filters;
 mod jobs;
 mod modify;
 mod nodes;
@@ -190,6 +191,9 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
         }
         Command::Propose(decision) => Ok(proposal::decide(state, decision, now)?),
         Command::Report(report) => report::decide(state, report),
+        Command::FilterAnswer { question, answer } => {
+            filters::answer(state, *question, answer, now)
+        }
         Command::Tick => Ok(time::due(state, now)),
         Command::ArchiveJobs(jobs) => Ok(archive::archive(state, jobs)),
         Command::RecallJob(job) => archive::recall(state, job),

@@ -44,6 +44,8 @@ pub(super) fn purge_job(state: &State, by: &Actor, id: JobId) -> Facts {
         }
         Phase::Configuring
         | Phase::Submitted
+        | Phase::External(_)
+        | Phase::Validating
         | Phase::Queued
         | Phase::Running
         | Phase::Ending(_) => Err(Rejection::InvalidJobState {
@@ -115,7 +117,9 @@ pub(super) fn modify_job(state: &State, by: &Actor, job: &Job, spec: &Arc<JobSpe
             facts.push(Fact::JobConfigured { job: job.id });
         }
         Phase::Ended(Then::Finished | Then::Queued) => return refuse("description", "; clone it"),
-        Phase::Submitted => return refuse("description", ""),
+        Phase::Submitted | Phase::External(_) | Phase::Validating => {
+            return refuse("description", "");
+        }
     }
     if spec == job.spec {
         return Ok(facts);
@@ -124,7 +128,12 @@ pub(super) fn modify_job(state: &State, by: &Actor, job: &Job, spec: &Arc<JobSpe
     let template = template(state, by, &spec)?;
     let in_queue = match job.phase {
         Phase::Configuring | Phase::Ended(_) => false,
-        Phase::Submitted | Phase::Queued | Phase::Running | Phase::Ending(_) => true,
+        Phase::Submitted
+        | Phase::External(_)
+        | Phase::Validating
+        | Phase::Queued
+        | Phase::Running
+        | Phase::Ending(_) => true,
     };
     if !template.rules.is_empty() && !in_queue {
         let whole = !spec.template.eq_ignore_ascii_case(&job.spec.template);
@@ -167,7 +176,12 @@ pub(super) fn modify_job(state: &State, by: &Actor, job: &Job, spec: &Arc<JobSpe
         Phase::Ending(closing) if closing.then == Then::Queued => {
             validate::check_any_job(state, &spec, &tasks)?;
         }
-        Phase::Configuring | Phase::Submitted | Phase::Ending(_) | Phase::Ended(_) => {}
+        Phase::Configuring
+        | Phase::Submitted
+        | Phase::External(_)
+        | Phase::Validating
+        | Phase::Ending(_)
+        | Phase::Ended(_) => {}
     }
     Ok(facts)
 }

@@ -174,7 +174,12 @@ pub(super) fn finish_task(state: &State, which: Which<'_>, by: &Actor, message: 
     let runs = match &which.job.phase {
         Phase::Running => true,
         Phase::Ending(closing) => closing.grace.is_none(),
-        Phase::Configuring | Phase::Submitted | Phase::Queued | Phase::Ended(_) => false,
+        Phase::Configuring
+        | Phase::Submitted
+        | Phase::External(_)
+        | Phase::Validating
+        | Phase::Queued
+        | Phase::Ended(_) => false,
     };
     let concluded = runs.then(|| which.conclude()).flatten();
     let stopped = runs
@@ -196,7 +201,11 @@ pub(super) fn requeue_task(state: &State, which: Which<'_>, by: &Actor) -> Facts
     }
     let goes_on = match which.job.phase {
         Phase::Configuring | Phase::Queued | Phase::Running => true,
-        Phase::Submitted | Phase::Ending(_) | Phase::Ended(_) => false,
+        Phase::Submitted
+        | Phase::External(_)
+        | Phase::Validating
+        | Phase::Ending(_)
+        | Phase::Ended(_) => false,
     };
     let bad = |state| state == TaskState::Failed || state == TaskState::Canceled;
     let ended = match which.instance {
@@ -222,7 +231,12 @@ pub(super) fn conclude_service(state: &State, which: Which<'_>, by: &Actor, stop
     which.service_rule("concluded", true)?;
     let goes_on = match which.job.phase {
         Phase::Queued | Phase::Running => true,
-        Phase::Configuring | Phase::Submitted | Phase::Ending(_) | Phase::Ended(_) => false,
+        Phase::Configuring
+        | Phase::Submitted
+        | Phase::External(_)
+        | Phase::Validating
+        | Phase::Ending(_)
+        | Phase::Ended(_) => false,
     };
     let concluded = goes_on.then(|| which.conclude()).flatten();
     let grace = state.parameters.task_cancel_grace;

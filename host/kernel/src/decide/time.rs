@@ -43,6 +43,10 @@ pub(super) fn due(state: &State, now: Timestamp) -> Vec<Fact> {
                 });
             }
             Timer::Hold(_) => {}
+            Timer::Activation(job) if !ending.contains(&job) => {
+                facts.extend(super::filters::due(&state.jobs[&job]));
+            }
+            Timer::Activation(_) => {}
             Timer::Purge(job) => purge(state, job, &mut ending, &mut facts),
         }
     }

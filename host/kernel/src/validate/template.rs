@@ -2,6 +2,7 @@
 
 use super::Invalid;
 use super::form::{check_environment, check_task};
+use crate::filter;
 use crate::limits::{NAME_CHARS_MAX, TEMPLATE_RULES_MAX};
 use crate::{DEFAULT_TEMPLATE, JobSpec, State, TaskKind, TaskSpec, Template};
 
@@ -51,6 +52,11 @@ pub(crate) fn check_template(template: &Template) -> Result<(), Invalid> {
     let most = lists.chain([template.rules.len()]).max().unwrap_or(0);
     if most > TEMPLATE_RULES_MAX {
         return wrong("it has more than 1000 rules, or a list of more than 1000 names");
+    }
+    for filters in [&template.submission_filters, &template.activation_filters] {
+        if !filter::are_names(filters) {
+            return wrong("its filters are not at most 32 different names without a comma");
+        }
     }
     check_environment(&template.environment)?;
     for (kind, task) in [

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jobyard_kernel::filter::QuestionKind;
 use jobyard_kernel::{Command, Ending, Execution, FromNode, Job, JobId, State, TaskId, Timestamp};
 
+use super::filters;
 use super::numbers::Numbers;
 use super::proposals::proposal;
 use super::random::{any_job, order};
@@ -16,12 +18,29 @@ pub(crate) fn command(
     now: Timestamp,
     n: &mut Numbers,
 ) -> Command {
-    match n.below(43) {
+    match n.below(52) {
         0..18 => order(state, now, n),
         18..27 => Command::Propose(proposal(state, now, n)),
         27..39 => Command::Report(report(state, n)),
         39 => history_command(state, history, now, n),
+        40..49 => filter_command(state, now, n),
         _ => Command::Tick,
+    }
+}
+
+/// An answer of a filter where there is a question; now and then other filters.
+fn filter_command(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
+    let open: Vec<_> = state.questions().collect();
+    match n.pick(&open) {
+        Some(&(question, _, kind)) if !n.once_in(12) => Command::FilterAnswer {
+            question,
+            answer: filters::answer(kind, now, n),
+        },
+        _ if n.once_in(3) => Command::FilterAnswer {
+            question: u64::from(n.below(20)),
+            answer: filters::answer(QuestionKind::Activation, now, n),
+        },
+        _ => filters::programs(n),
     }
 }
 

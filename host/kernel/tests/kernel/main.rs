@@ -3,6 +3,7 @@
 mod anything;
 mod archive;
 mod extremes;
+mod filters;
 #[path = "../../../../tests/fuzz.rs"]
 mod fuzz;
 mod mirror;

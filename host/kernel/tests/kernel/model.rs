@@ -11,12 +11,13 @@ use jobyard_kernel::{
 };
 use strum::VariantNames;
 
+use crate::filters;
 use crate::mirror::Known;
 use crate::numbers::Numbers;
 use crate::{anything, fuzz};
 use crate::{proposals, random};
 
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 400;
 const STEPS: u32 = 300;
 /// Commands shown when a run fails.
 const SHOWN: usize = 12;
@@ -152,7 +153,13 @@ impl World {
             }
             let held = job.is_held();
             let holds = match why.reason {
-                waiting::HELD_BY_USER | waiting::HELD_BY_ADMIN => held,
+                waiting::HELD_BY_USER
+                | waiting::HELD_BY_ADMIN
+                | waiting::HELD_BY_ACTIVATION_FILTER => held,
+                waiting::ACTIVATION_FILTER => {
+                    let blocks = |other: &Job| other.activation.as_ref().is_some_and(|a| a.blocks);
+                    !held && (job.activation.is_some() || self.state.queue().any(blocks))
+                }
                 waiting::PARENT_JOBS_NOT_FINISHED | waiting::PARENT_JOBS_CANCELED_OR_FAILED => {
                     !held && !job.open_parents().is_empty()
                 }
@@ -187,7 +194,8 @@ impl World {
     /// A pass of the policy: it is told what changed. If that is said to be new jobs that do not fit, none of them does.
     fn look(&mut self) {
         let idle = self.mirror.only_arrivals_that_do_not_fit(&self.state);
-        let queued = || self.state.queue().filter(|job| !job.is_held());
+        let open = |job: &&Job| job.activation.as_ref().is_none_or(|a| a.is_open());
+        let queued = || self.state.queue().filter(|job| !job.is_held()).filter(open);
         let told = |id| self.known.has_job(id);
         let fits = |id| proposals::start(&self.state, id).is_some();
         let mut new = queued().map(|job| job.id).filter(|&id| !told(id));
@@ -260,7 +268,26 @@ impl World {
             let reachable = true;
             let _ = self.act(Command::SetNodeReachable { node, reachable });
         }
+        // What filters keep waiting is proposed again.
+        let (queued, until) = (self.state.queue(), Some(self.now + Span::from_secs(1)));
+        let kept: Vec<JobId> = queued
+            .filter(|job| job.activation.is_some())
+            .map(|job| job.id)
+            .collect();
+        for job in kept {
+            let by = Actor::administrator("root");
+            let _ = self.act(Command::HoldJob { by, job, until });
+        }
         for _ in 0..10_000 {
+            let open: Vec<_> = self
+                .state
+                .questions()
+                .map(|(n, _, kind)| (n, kind))
+                .collect();
+            for (question, kind) in open {
+                let answer = filters::yes_to(kind);
+                let _ = self.act(Command::FilterAnswer { question, answer });
+            }
             let live: Vec<_> = self
                 .state
                 .jobs()
@@ -313,6 +340,7 @@ impl World {
             .collect();
         assert!(open.is_empty(), "these never end: {open:#?}");
         assert_eq!(self.state.owed().count(), 0, "nothing is owed");
+        assert_eq!(self.state.questions().count(), 0, "nothing is asked");
         for node in self.state.nodes() {
             assert_eq!(
                 node.free.len(),

@@ -117,7 +117,7 @@ impl Work<'_> {
         state: WorkState,
     ) -> (Result<WorkExit, Failure>, WorkState) {
         let engine = match self.plugin.linked() {
-            Linked::Policy(_) => {
+            Linked::Policy(_) | Linked::Filter(_) => {
                 let text = format!("is a {}, which does no work", self.plugin.world());
                 let failure = Failure::Fault(FaultKind::Instantiate, text, Vec::new());
                 return (Err(failure), state);
@@ -166,7 +166,9 @@ impl Work<'_> {
         work: wit::Assignment,
     ) -> wasmtime::Result<Result<wit::Exit, wit::Failure>> {
         match self.plugin.linked() {
-            Linked::Policy(_) => Err(wasmtime::Error::msg("a policy does no work")),
+            Linked::Policy(_) | Linked::Filter(_) => {
+                Err(wasmtime::Error::msg("it is not for work on a node"))
+            }
             Linked::Executor(linked) => {
                 let instance = linked.instantiate_async(&mut *store).await?;
                 self.function = "run";

@@ -5,10 +5,13 @@ mod cache;
 #[path = "../../../../tests/fuzz.rs"]
 mod cases;
 mod deciding;
+mod filter_wat;
+mod filters;
 mod fuzz;
 mod loading;
 mod policies;
 mod recovering;
+mod released;
 mod wat;
 mod working;
 

@@ -224,7 +224,7 @@ pub(crate) fn component(text: &str) -> Vec<u8> {
 }
 
 /// A memory of so many pages, and an allocator that only ever goes up and grows the memory when it must.
-fn memory(pages: u32) -> String {
+pub(crate) fn memory(pages: u32) -> String {
     format!(
         r#"(core module $memory
           (memory (export "memory") {pages})
@@ -244,7 +244,7 @@ fn memory(pages: u32) -> String {
     )
 }
 
-const LOG: &str = r#"
+pub(crate) const LOG: &str = r#"
 (import "jobyard:plugin/log@0.1.0" (instance $logs
   (type $level-type (enum "error" "warn" "info" "debug"))
   (export "level" (type $level (eq $level-type)))
@@ -382,7 +382,7 @@ impl Bytes {
         payload(self.u32(case).u32(0)).up_to(end)
     }
 
-    fn wat(&self) -> String {
+    pub(crate) fn wat(&self) -> String {
         self.0.iter().map(|byte| format!("\\{byte:02x}")).collect()
     }
 }

@@ -991,6 +991,67 @@ pub mod jobyard {
                 }
             }
         }
+        /// Jobs as filters see them: names and values, so that a new property is a new name and no new type.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod jobs {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            /// A job. Never reused.
+            pub type JobId = u32;
+            /// A point in time: whole microseconds since 1970-01-01T00:00:00Z, below 2^53.
+            pub type Instant = f64;
+            /// A property's name and its value, as text. Names are those of HPC Pack (`Priority`, `MinUnits`, `SoftwareLicense` …), and
+            /// `custom.NAME` and `environment.NAME` for what the user made up; `wit/README.md` lists them. Flags are `true` and `false`, numbers
+            /// decimal, lengths of time whole seconds, instants whole microseconds, lists have commas between. A property without a value is
+            /// not there. Ignore names that you do not know: more may come.
+            pub type Property = (_rt::String, _rt::String);
+            /// A job.
+            #[derive(Clone, PartialEq)]
+            pub struct Job {
+                /// The job that is described.
+                pub id: JobId,
+                /// What it asks for and what is known of it. No name is there twice.
+                pub properties: _rt::Vec<Property>,
+                /// The properties of its tasks in order, task 1 first; empty unless the filter wants them (`tasks` in answer to `configure`).
+                pub tasks: _rt::Vec<_rt::Vec<Property>>,
+            }
+            impl ::core::fmt::Debug for Job {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Job")
+                        .field("id", &self.id)
+                        .field("properties", &self.properties)
+                        .field("tasks", &self.tasks)
+                        .finish()
+                }
+            }
+            /// A job that holds resources.
+            #[derive(Clone, PartialEq)]
+            pub struct Holder {
+                /// Which.
+                pub id: JobId,
+                /// How many units it holds, in its own unit (`UnitType`).
+                pub units: u32,
+                /// Those of its properties that the filter wants.
+                pub properties: _rt::Vec<Property>,
+            }
+            impl ::core::fmt::Debug for Holder {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Holder")
+                        .field("id", &self.id)
+                        .field("units", &self.units)
+                        .field("properties", &self.properties)
+                        .finish()
+                }
+            }
+        }
     }
 }
 #[rustfmt::skip]
@@ -1101,9 +1162,9 @@ mod _rt {
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 1198] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xb0\x08\x01A\x02\x01\
-A\x09\x01B\x04\x01m\x04\x05error\x04warn\x04info\x05debug\x04\0\x05level\x03\0\0\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 1358] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xd0\x09\x01A\x02\x01\
+A\x0b\x01B\x04\x01m\x04\x05error\x04warn\x04info\x05debug\x04\0\x05level\x03\0\0\
 \x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x02\x03\0\x18jobyard:p\
 lugin/log@0.1.0\x05\0\x01B\x10\x01r\x04\x03joby\x04tasky\x08instancey\x07attempt\
 y\x04\0\x09execution\x03\0\0\x01py\x01r\x03\x04nodes\x05cores\x02\x04gpus\x02\x04\
@@ -1126,9 +1187,13 @@ requested\x01y\0\x08deadline\0\0\x04\0\x05event\x03\0\x0e\x01j\x01\x03\x01s\x01@
 j\x01\x7f\x01s\x01@\x01\x04paths\0\0\x04\0\x06exists\x01\x01\x01j\0\x01s\x01@\x01\
 \x04paths\0\x02\x04\0\x0dcreate-folder\x01\x03\x04\0\x0bremove-tree\x01\x03\x01p\
 s\x01j\x01\x04\x01s\x01@\x01\x04paths\0\x05\x04\0\x0blist-folder\x01\x06\x03\0\x1a\
-jobyard:plugin/files@0.1.0\x05\x04\x04\0\x13jobyard:sdk/imports\x04\0\x0b\x0d\x01\
-\0\x07imports\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x07\
-0.258.3\x10wit-bindgen-rust\x060.61.1";
+jobyard:plugin/files@0.1.0\x05\x04\x01B\x0c\x01y\x04\0\x06job-id\x03\0\0\x01u\x04\
+\0\x07instant\x03\0\x02\x01o\x02ss\x04\0\x08property\x03\0\x04\x01p\x05\x01p\x06\
+\x01r\x03\x02id\x01\x0aproperties\x06\x05tasks\x07\x04\0\x03job\x03\0\x08\x01r\x03\
+\x02id\x01\x05unitsy\x0aproperties\x06\x04\0\x06holder\x03\0\x0a\x03\0\x19jobyar\
+d:plugin/jobs@0.1.0\x05\x05\x04\0\x13jobyard:sdk/imports\x04\0\x0b\x0d\x01\0\x07\
+imports\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.25\
+8.3\x10wit-bindgen-rust\x060.61.1";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

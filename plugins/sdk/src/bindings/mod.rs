@@ -12,6 +12,15 @@
 )]
 
 #[rustfmt::skip]
+#[cfg(feature = "activation-filter")]
+pub mod activation_filter;
+#[rustfmt::skip]
+#[cfg(feature = "job-filter")]
+pub mod job_filter;
+#[rustfmt::skip]
+#[cfg(feature = "submission-filter")]
+pub mod submission_filter;
+#[rustfmt::skip]
 #[cfg(feature = "executor")]
 pub mod executor;
 #[rustfmt::skip]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jobyard_kernel::filter::{Change, FilterAnswer, FilterFault};
 use jobyard_kernel::{
     Actor, Command, Decision, Ending, Event, Execution, FromNode, GroupOp, JobId, JobKind, JobSpec,
     Manner, NodeProperty, NodeSpec, NodeState, OrderBy, Parameters, PreemptionType, Rejection,
@@ -69,6 +70,11 @@ impl Play {
                 Ok(show::environment(&self.state, execution, &args[1..]))
             }
             "owed" => Ok(show::owed(&self.state)),
+            "questions" => Ok(show::questions(&self.state, &args)),
+            "shown" => {
+                let number = number(args.first().copied().unwrap_or_default())?;
+                Ok(show::shown(&self.state, number, &args[1..]))
+            }
             "queue" => {
                 let ids: Vec<_> = self.state.queue().map(|j| j.id.to_string()).collect();
                 Ok(vec![match ids.is_empty() {
@@ -309,6 +315,10 @@ impl Play {
                     stop: has("stop"),
                 }
             }
+            "filter" => Command::FilterAnswer {
+                question: number(first)?,
+                answer: filter_answer(rest)?,
+            },
             "started" => Command::Report(FromNode::Started {
                 execution: self.execution(first)?,
             }),
@@ -564,6 +574,12 @@ fn template<'a>(
                 template.users = Some(users.split(',').map(str::to_string).collect());
             }
             Some(("env", value)) => template.environment = vec![("X".into(), value.into())],
+            Some(("submission", all)) => {
+                template.submission_filters = all.split(',').map(str::to_string).collect();
+            }
+            Some(("activation", all)) => {
+                template.activation_filters = all.split(',').map(str::to_string).collect();
+            }
             _ => return Err(format!("\"{arg}\" is not a property of a template")),
         }
     }
@@ -683,6 +699,46 @@ fn order_by(text: &str) -> Result<Vec<OrderBy>, Wrong> {
 
 fn codes(text: &str) -> Result<jobyard_kernel::ExitCodes, Wrong> {
     text.parse().map_err(|e| format!("{e}"))
+}
+
+/// `accept [NAME=VALUE …]`, `reject [WORDS]`, `start`, `hold-queue`, `keep`, `hold [TIME] [WORDS]`, `fail`, `reverted`, `missing`,
+/// `late`, `trap`.
+fn filter_answer(words: &[&str]) -> Result<FilterAnswer, Wrong> {
+    let said = words.get(1).map(ToString::to_string).unwrap_or_default();
+    let fault = |kind| Ok(FilterAnswer::Fault(kind, said.clone()));
+    match words {
+        ["accept", changes @ ..] => {
+            let change = |word: &&str| {
+                let (name, value) = word.split_once('=').ok_or("a change is NAME=VALUE")?;
+                let (task, name) = match name.split_once(':') {
+                    Some((task, name)) => (number(task)?, name),
+                    None => (0, name),
+                };
+                Ok(Change {
+                    task,
+                    name: name.into(),
+                    value: value.into(),
+                })
+            };
+            let changes: Result<Vec<Change>, Wrong> = changes.iter().map(change).collect();
+            Ok(FilterAnswer::Accept(changes?))
+        }
+        ["reject", ..] => Ok(FilterAnswer::Reject(said)),
+        ["start"] => Ok(FilterAnswer::Start),
+        ["hold-queue", ..] => Ok(FilterAnswer::HoldQueue(said)),
+        ["keep", ..] => Ok(FilterAnswer::Keep(said)),
+        ["hold", "until", at, rest @ ..] => {
+            let said = rest.first().map(ToString::to_string).unwrap_or_default();
+            Ok(FilterAnswer::Hold(Some(Timestamp(span(at)?.0)), said))
+        }
+        ["hold", ..] => Ok(FilterAnswer::Hold(None, said)),
+        ["fail", ..] => Ok(FilterAnswer::Fail(said)),
+        ["reverted"] => Ok(FilterAnswer::Reverted),
+        ["missing", ..] => fault(FilterFault::Missing),
+        ["late", ..] => fault(FilterFault::Late),
+        ["trap", ..] => fault(FilterFault::Failed),
+        other => Err(format!("{other:?} is not what a filter answers")),
+    }
 }
 
 fn ending(words: &[&str]) -> Result<Ending, Wrong> {

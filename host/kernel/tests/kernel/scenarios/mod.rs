@@ -77,6 +77,7 @@ const CASES: [&[&str]; 2] = [
         "InvalidHold",
         "Invalid",
         "StaleReport",
+        "StaleAnswer",
     ],
     &[
         "NotQueued",
@@ -95,6 +96,8 @@ const CASES: [&[&str]; 2] = [
         "NotAllowed",
         "NotWhole",
         "ParentsNotFinished",
+        "Activating",
+        "QueueHeld",
         "NotUniform",
         "NotHeld",
         "BadTime",

@@ -1,5 +1,6 @@
 //! Writes events, jobs, tasks and messages the way scenario files have them.
 
+use jobyard_kernel::filter::{Asks, Holder, Wants};
 use jobyard_kernel::{
     Again, Closing, Event, Execution, Fact, Grant, JobId, NodeId, Outcome, Span, State, Task,
     TaskId, Then, ToNode, Verdict, WorkKind,
@@ -42,6 +43,46 @@ pub(crate) fn event(state: &State, event: &Event) -> String {
         Fact::ParentFinished { job, parent } => {
             format!("ParentFinished {job} waited for {parent}")
         }
+        Fact::ScreeningBegun { job, filters } => {
+            format!("ScreeningBegun {job} by {}", filters.join(", "))
+        }
+        Fact::FilterPassed { job } => format!("FilterPassed {job}"),
+        Fact::JobRejected { job, error } => {
+            format!("JobRejected {job}, error {:#x}: {error}", error.code())
+        }
+        Fact::RevertEnded { job, question } => format!("RevertEnded {job} (question {question})"),
+        Fact::ActivationBegun {
+            job,
+            grants,
+            filters,
+            backfill,
+        } => {
+            let backfill = if *backfill { ", backfill" } else { "" };
+            let grants = grants_of(state, grants);
+            format!(
+                "ActivationBegun {job}{grants} by {}{backfill}",
+                filters.join(", ")
+            )
+        }
+        Fact::ActivationAsked { job, filter } => format!("ActivationAsked {job} filter {filter}"),
+        Fact::ActivationDeferred {
+            job,
+            how,
+            until,
+            said,
+        } => {
+            let said = if said.is_empty() {
+                String::new()
+            } else {
+                format!(": {said}")
+            };
+            format!(
+                "ActivationDeferred {job} {how:?} until {}{said}",
+                Span(until.0)
+            )
+        }
+        Fact::ActivationDue { job } => format!("ActivationDue {job}"),
+        Fact::ActivationDropped { job } => format!("ActivationDropped {job}"),
         Fact::JobInvalid { job, error } => format!("JobInvalid {job}: {error}"),
         Fact::HoldSet { job, until, .. } => match until {
             Some(at) => format!("HoldSet {job} until {}", Span(at.0)),
@@ -365,6 +406,65 @@ pub(crate) fn environment(state: &State, execution: Execution, names: &[&str]) -
         }
     };
     names.iter().map(line).collect()
+}
+
+/// What filters are asked now, with some of what they are shown.
+pub(crate) fn questions(state: &State, holders: &[&str]) -> Vec<String> {
+    let wants = Wants {
+        tasks: true,
+        holders: holders.iter().map(ToString::to_string).collect(),
+    };
+    let line = |number: u64| {
+        let question = state.question(number, &wants).expect("an open question");
+        let (filter, job) = (&question.filter, question.job.id);
+        let what = match question.asks {
+            Asks::Submission => "may be queued".into(),
+            Asks::Revert => "is to be reverted".into(),
+            Asks::Activation(c) => {
+                let verb = if c.growing { "grow by" } else { "start with" };
+                let holders: Vec<String> = c.holders.iter().map(holder).collect();
+                let backfill = if c.backfill { ", backfill" } else { "" };
+                let (pass, index, units) = (c.pass, c.index, c.units);
+                let holders = match holders.is_empty() {
+                    true => String::new(),
+                    false => format!("; held: {}", holders.join(", ")),
+                };
+                format!("may {verb} {units} (pass {pass}, index {index}{backfill}){holders}")
+            }
+        };
+        format!("{number} {filter}: job {job} {what}")
+    };
+    match state.questions().next() {
+        None => vec!["no questions".into()],
+        Some(_) => state.questions().map(|(number, ..)| line(number)).collect(),
+    }
+}
+
+fn holder(holder: &Holder) -> String {
+    let properties = holder.properties.iter();
+    let properties = properties.map(|(name, value)| format!(" {name}={value}"));
+    let properties: String = properties.collect();
+    format!("job {} {}{properties}", holder.id, holder.units)
+}
+
+/// Some of what a filter is shown of the job that a question is about; all without names.
+pub(crate) fn shown(state: &State, number: u64, names: &[&str]) -> Vec<String> {
+    let wants = Wants {
+        tasks: true,
+        ..Wants::default()
+    };
+    let Some(question) = state.question(number, &wants) else {
+        return vec![format!("there is no question {number}")];
+    };
+    let wanted = |name: &str| names.is_empty() || names.contains(&name);
+    let own = question.job.properties.iter();
+    let own = own.filter(|(name, _)| wanted(name));
+    let mut lines: Vec<String> = own.map(|(name, value)| format!("{name}={value}")).collect();
+    for (task, properties) in (1..).zip(&question.job.tasks) {
+        let of_task = properties.iter().filter(|(name, _)| wanted(name));
+        lines.extend(of_task.map(|(name, value)| format!("task {task} {name}={value}")));
+    }
+    lines
 }
 
 /// The messages that the nodes are owed now.
