@@ -1,6 +1,8 @@
 //! Random proposals of a policy: what fits, what nearly fits, and nonsense.
 
-use jobyard_kernel::{Decision, Job, JobId, JobState, Node, NodeId, Share, State, Timestamp, Unit};
+use jobyard_kernel::{
+    Decision, GroupOp, Job, JobId, JobState, Node, NodeId, Share, State, Timestamp, Unit,
+};
 
 use super::numbers::Numbers;
 use super::random::{any_job, job_in};
@@ -69,9 +71,12 @@ pub(crate) fn proposal(state: &State, now: Timestamp, n: &mut Numbers) -> Decisi
 
 /// A start that would fit, but for what policies do not look at: a node named twice, groups that are not to be mixed.
 fn carelessly(state: &State, id: JobId, n: &mut Numbers) -> Option<Decision> {
-    let job = state
-        .job(id)
-        .filter(|job| job.may_start() && n.once_in(2))?;
+    let mixes = |job: &&Job| {
+        let op = job.spec.node_group_op;
+        job.may_start() && op == GroupOp::Uniform && job.spec.node_groups.len() > 1 && job.max > 1
+    };
+    let likely = state.queue().find(mixes).filter(|_| n.once_in(2));
+    let job = likely.or_else(|| state.job(id).filter(|job| job.may_start()))?;
     let mut decision = start_on(state, job, &|_| true)?;
     if let Decision::Start { shares, .. } = &mut decision
         && n.once_in(2)
