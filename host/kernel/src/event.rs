@@ -81,7 +81,7 @@ pub enum Again {
 )]
 pub enum Fact {
     /// The cluster's parameters were set.
-    ParametersSet(Parameters),
+    ParametersSet(Box<Parameters>),
     /// A job template was added or replaced.
     TemplateSet(Arc<Template>),
     /// A job template was taken away.

@@ -108,7 +108,7 @@ pub enum Phase {
     /// Accepted, not yet validated.
     Submitted,
     /// Submission filters look at it.
-    External(Screening),
+    External(Box<Screening>),
     /// Submission filters let it pass; it is to be validated.
     Validating,
     /// In the queue.

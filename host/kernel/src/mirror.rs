@@ -165,7 +165,7 @@ impl Mirror {
     /// What is withheld for a job is free again by whatever ends the waiting: cancel, hold, start.
     fn note_withheld(&mut self, state: &State, id: JobId, fact: &Fact) {
         let begins = matches!(fact, Fact::ActivationBegun { .. });
-        if !begins && !self.withheld.contains_key(&id) {
+        if !begins && (self.withheld.is_empty() || !self.withheld.contains_key(&id)) {
             return;
         }
         let now = state.job(id).map(withheld).unwrap_or_default();

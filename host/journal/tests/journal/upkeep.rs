@@ -125,7 +125,7 @@ fn what_does_not_fit_together_is_found() {
     ];
     for (change, words) in cases {
         let folder = tempfile::tempdir().unwrap();
-        let yard = some_journal(folder.path(), 32);
+        let yard = some_journal(folder.path(), 33);
         assert!(yard.history.len() > 3);
         let database = rusqlite::Connection::open(folder.path().join("journal.db")).unwrap();
         database.execute_batch(change).unwrap();

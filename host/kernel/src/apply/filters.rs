@@ -25,7 +25,7 @@ impl State {
             let screening = screening.clone();
             self.questions.remove(&screening.question);
             if !goes_on {
-                self.revert(id, screening);
+                self.revert(id, *screening);
             }
         }
         if !stays {
@@ -44,7 +44,7 @@ impl State {
             passed: Vec::new(),
             question: self.next_question(),
         };
-        self.enter_phase(id, Phase::External(screening), |_| {});
+        self.enter_phase(id, Phase::External(Box::new(screening)), |_| {});
     }
 
     pub(super) fn filter_passed(&mut self, id: JobId) {

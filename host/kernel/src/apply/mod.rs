@@ -26,7 +26,7 @@ impl State {
     pub fn apply(&mut self, event: &Event) {
         let at = event.at;
         match &event.fact {
-            Fact::ParametersSet(parameters) => self.set_parameters(parameters.clone()),
+            Fact::ParametersSet(parameters) => self.set_parameters(parameters.as_ref().clone()),
             Fact::TemplateSet(template) => {
                 let name = template.name.to_lowercase();
                 self.templates.insert(name, template.clone());

@@ -31,7 +31,7 @@ pub(super) fn set_environment(state: &State, by: &Actor, name: &str, value: Opti
 fn changed(state: &State, parameters: Parameters) -> Vec<Fact> {
     match parameters == state.parameters {
         true => Vec::new(),
-        false => vec![Fact::ParametersSet(parameters)],
+        false => vec![Fact::ParametersSet(Box::new(parameters))],
     }
 }
 

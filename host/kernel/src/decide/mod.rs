@@ -34,7 +34,9 @@ type Facts = Result<Vec<Fact>, Rejection>;
 /// asked is [`crate::follow`]; [`crate::step`] does both.
 pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
     match command {
-        Command::SetParameters(parameters) => Ok(vec![Fact::ParametersSet(parameters.clone())]),
+        Command::SetParameters(parameters) => {
+            Ok(vec![Fact::ParametersSet(Box::new(parameters.clone()))])
+        }
         Command::SetParameter { by, name, value } => {
             set_parameter(state, by, name, value.as_deref())
         }
