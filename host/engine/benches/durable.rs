@@ -18,12 +18,11 @@ const CALLERS: usize = 64;
 const SUBMITS_EACH: usize = 150;
 const LONE: usize = 200;
 
-/// A job that stays queued: nothing of it runs.
+/// A plain job. All but the first few stay queued.
 fn job(number: usize) -> (JobSpec, Vec<TaskSpec>) {
     let spec = JobSpec {
         name: format!("bench {number}"),
         runtime: Some(Span::from_secs(60)),
-        requested_nodes: vec!["away".into()],
         ..JobSpec::default()
     };
     let task = TaskSpec {
