@@ -21,11 +21,20 @@ const SMALL_MAX: usize = 512;
 /// Small blocks are cut from pieces of this size.
 const PIECE: usize = 16 * 1024;
 
+/// Bytes of a page of memory.
+const PAGE: usize = 64 * 1024;
+/// The host has large pages of this size for memory that grows by whole ones.
+const LARGE_PAGE: usize = 2 * 1024 * 1024;
+/// Memory from which on each growth is followed by another, and by how much at most.
+const AHEAD_FROM: usize = LARGE_PAGE - 2 * PAGE;
+const AHEAD_MAX: usize = 16 * LARGE_PAGE;
+
 #[global_allocator]
 static ALLOCATOR: FreeLists = FreeLists(UnsafeCell::new(Lists {
     free: [null_mut(); SMALL_MAX / STEP],
     piece: null_mut(),
     left: 0,
+    bytes: 0,
 }));
 
 struct FreeLists(UnsafeCell<Lists>);
@@ -36,6 +45,8 @@ struct Lists {
     /// What is left of the piece that blocks are cut from.
     piece: *mut u8,
     left: usize,
+    /// Bytes of memory when it last grew ahead.
+    bytes: usize,
 }
 
 // SAFETY: wasm32-unknown-unknown components have one thread, so nothing is ever shared between two.
@@ -56,7 +67,7 @@ unsafe impl GlobalAlloc for FreeLists {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let Some(class) = class(layout) else {
             // SAFETY: the caller's promise is handed on.
-            return unsafe { System.alloc(layout) };
+            return unsafe { large(|| System.alloc(layout)) };
         };
         // SAFETY: one thread, and nothing below calls back into this allocator.
         let lists = unsafe { &mut *self.0.get() };
@@ -87,7 +98,7 @@ unsafe impl GlobalAlloc for FreeLists {
         let wanted = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
         match (class(layout), class(wanted)) {
             // SAFETY: the caller's promise is handed on; System gave this block, as its layout says.
-            (None, None) => unsafe { System.realloc(block, layout, size) },
+            (None, None) => unsafe { large(|| System.realloc(block, layout, size)) },
             (old, new) if old == new => block,
             _ => {
                 // SAFETY: as for any caller.
@@ -102,6 +113,56 @@ unsafe impl GlobalAlloc for FreeLists {
             }
         }
     }
+}
+
+/// A large block. Memory grows ahead when it had to grow for it: the standard allocator asks for as little as will do, each growth is a
+/// call of the host, and a part of a large page is none.
+///
+/// # Safety
+/// As for what it calls.
+#[inline]
+unsafe fn large(allocate: impl FnOnce() -> *mut u8) -> *mut u8 {
+    let block = allocate();
+    // SAFETY: one thread, and the standard allocator does not call back into this one.
+    let lists = unsafe { &mut *ALLOCATOR.0.get() };
+    if memory_bytes() != lists.bytes && memory_bytes() >= AHEAD_FROM {
+        grow_ahead(lists);
+    }
+    block
+}
+
+/// Makes room for what a guest that keeps a lot is going to keep: so that this is not part of what it is waited for.
+pub fn make_room() {
+    // SAFETY: one thread, and nothing below calls back into this allocator.
+    let lists = unsafe { &mut *ALLOCATOR.0.get() };
+    if memory_bytes() < LARGE_PAGE {
+        grow_ahead(lists);
+    }
+}
+
+fn memory_bytes() -> usize {
+    core::arch::wasm32::memory_size(0) * PAGE
+}
+
+/// Grows by half as much again, up to whole large pages: by taking a block and giving it back to the standard allocator, which keeps
+/// what it has.
+#[cold]
+#[inline(never)]
+fn grow_ahead(lists: &mut Lists) {
+    let bytes = memory_bytes();
+    let wanted = (bytes + (bytes / 2).min(AHEAD_MAX)).max(2 * LARGE_PAGE);
+    let ahead = wanted.next_multiple_of(LARGE_PAGE) - bytes;
+    // With what the standard allocator keeps beside a block, it comes out even.
+    if let Ok(layout) = Layout::from_size_align(ahead - PAGE / 2, STEP) {
+        // SAFETY: the size is not zero; what was given is given back as it was. None is no harm: then memory is short.
+        unsafe {
+            let block = System.alloc(layout);
+            if !block.is_null() {
+                System.dealloc(block, layout);
+            }
+        }
+    }
+    lists.bytes = memory_bytes();
 }
 
 /// A new block, from a new piece if need be. The rest of an old piece is lost: less than a block.

@@ -12,7 +12,7 @@
 //! Not here: anything that the host does. The host never depends on this crate.
 
 #[cfg(target_arch = "wasm32")]
-mod allocator;
+pub mod allocator;
 pub mod bindings;
 #[cfg(feature = "testing")]
 pub mod cluster;

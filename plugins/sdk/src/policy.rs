@@ -68,6 +68,7 @@ macro_rules! policy_component {
             use std::cell::RefCell;
 
             use jobyard_plugin_sdk::{
+                allocator,
                 bindings::policy::exports::jobyard::plugin::policy::{Changes, Guest, Plan},
                 log,
                 policy::Policy,
@@ -85,6 +86,7 @@ macro_rules! policy_component {
                     settings: Vec<(String, String)>,
                 ) -> Result<Vec<(String, String)>, String> {
                     log::install_panic_hook();
+                    allocator::make_room();
                     POLICY.with_borrow_mut(|policy| policy.configure(&settings))
                 }
 
