@@ -1,8 +1,8 @@
 //! Memory of policies: whole in the address space, and there before it is touched.
 //!
-//! A policy that sees a cluster for the first time fills megabytes at once. Page by page, as they are touched, the system takes as
-//! long to bring them as the policy takes to decide; all of a growth at once takes a third of that, and a page of 2 MiB costs hardly
-//! more than one of 4 KiB. Called by the engine of policies only (`host`).
+//! A policy that sees a cluster for the first time fills megabytes at once. Bringing them page by page, as they are touched, was a third
+//! of the time of such a pass; here the system brings a growth as a whole, and in large pages where it can. Called by the engine of
+//! policies only (`host`).
 
 use rustix::mm::Advice;
 use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
