@@ -99,7 +99,9 @@ impl PluginSet {
             World::TaskExecutor => WorkKind::Execute,
             World::PrepareTask => WorkKind::Prepare,
             World::ReleaseTask => WorkKind::Release,
-            World::SchedulingPolicy | World::JobFilter => return false,
+            World::SchedulingPolicy | World::RankedPolicy | World::JobRanker | World::JobFilter => {
+                return false;
+            }
         };
         self.0.insert((kind, name.into()), (plugin, limits));
         true

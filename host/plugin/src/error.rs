@@ -83,6 +83,16 @@ pub enum LoadError {
         /// What it is, in words.
         has: String,
     },
+    /// A ranked policy or a ranker by itself.
+    #[error(
+        "{name}: this is a {world}, and half of a policy: compose a ranked-policy with a job-ranker, `jobyard policy compose`"
+    )]
+    Half {
+        /// The plugin's name.
+        name: String,
+        /// Which half it is.
+        world: World,
+    },
     /// It was built against another generation of the package.
     #[error(
         "{name}: {direction} {interface}@{version}, and this host serves version {PACKAGE_VERSION} \

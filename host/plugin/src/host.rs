@@ -100,13 +100,17 @@ impl PluginHost {
 
     /// Checks and compiles a component, or takes its code from the cache. `name` is what people call it.
     ///
-    /// Nothing of the component runs. Compiling takes 20 ms for a small Rust component and seconds for one with a
+    /// The halves of a policy, ranked policies and rankers, are refused: see `compose`. Nothing of the component runs. Compiling takes 20 ms for a small Rust component and seconds for one with a
     /// JavaScript or Python inside: do not call it where that hurts.
     pub fn load(&self, name: &str, bytes: &[u8], world: World) -> Result<Plugin, LoadError> {
         check_bytes(name, bytes)?;
+        if let World::RankedPolicy | World::JobRanker = world {
+            let name = name.to_owned();
+            return Err(LoadError::Half { name, world });
+        }
         let digest = hex(&sha256(bytes));
         let linked = match world {
-            World::SchedulingPolicy => {
+            World::SchedulingPolicy | World::RankedPolicy | World::JobRanker => {
                 let pre = self.link(&self.inner.policies, name, &digest, bytes, world)?;
                 policy::SchedulingPolicyPre::new(pre).map(Linked::Policy)
             }

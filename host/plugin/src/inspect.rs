@@ -11,7 +11,7 @@ use crate::bindings::policy::exports::jobyard::plugin::policy;
 
 use crate::error::LoadError;
 use crate::limits::COMPONENT_BYTES_MAX;
-use crate::world::{InterfaceName, PACKAGE, PACKAGE_VERSION, World};
+use crate::world::{InterfaceName, PACKAGE, PACKAGE_VERSION, RANKER, World};
 
 /// Refuses by the first bytes what is not a binary component.
 pub(crate) fn check_bytes(name: &str, bytes: &[u8]) -> Result<(), LoadError> {
@@ -82,7 +82,7 @@ pub(crate) fn check_types(
     type Ended = Result<work::Exit, work::Failure>;
 
     let check = || match world {
-        World::SchedulingPolicy => {
+        World::SchedulingPolicy | World::RankedPolicy | World::JobRanker => {
             let functions = Functions::of(engine, component, world.export())?;
             functions.check::<(Settings,), (Result<Settings, String>,)>("configure")?;
             functions.check::<(f64, &policy::Changes), (policy::Plan,)>("schedule")
@@ -220,6 +220,12 @@ fn check_exports(name: &str, exports: &[String], world: World) -> Result<(), Loa
         .iter()
         .find_map(|export| World::exporting(export.interface))
     {
+        Some(half @ World::JobRanker) if world == World::SchedulingPolicy => {
+            return Err(LoadError::Half {
+                name: name.to_owned(),
+                world: half,
+            });
+        }
         Some(other) => format!("it is a {other}"),
         None if exports.is_empty() => "it exports nothing".to_owned(),
         None => format!("it exports {}", listed(exports)),
@@ -235,6 +241,12 @@ fn check_imports(name: &str, imports: &[Import], world: World) -> Result<(), Loa
     let mut not_served = Vec::new();
     for import in imports.iter().filter(|import| !import.only_types) {
         match InterfaceName::of_our_package(&import.name) {
+            Some(ours) if ours.interface == RANKER && world == World::SchedulingPolicy => {
+                return Err(LoadError::Half {
+                    name: name.to_owned(),
+                    world: World::RankedPolicy,
+                });
+            }
             Some(ours) if !world.imports().contains(&ours.interface) => {
                 not_served.push(import.name.clone());
             }

@@ -88,10 +88,13 @@ impl Limits {
     /// The limits of a plugin whose manifest says nothing: 256 MiB and 1 s for policies, 64 MiB and 10 s
     /// for work on a node and for filters, 64 KiB of log for all. How long a filter may take is said with each question.
     pub fn for_world(world: World) -> Self {
-        let (memory_bytes_max, deadline) = if world != World::SchedulingPolicy {
-            (64 << 20, Duration::from_secs(10))
-        } else {
-            (256 << 20, Duration::from_secs(1))
+        let (memory_bytes_max, deadline) = match world {
+            World::SchedulingPolicy | World::RankedPolicy | World::JobRanker => {
+                (256 << 20, Duration::from_secs(1))
+            }
+            World::JobFilter | World::TaskExecutor | World::PrepareTask | World::ReleaseTask => {
+                (64 << 20, Duration::from_secs(10))
+            }
         };
         Self {
             memory_bytes_max,

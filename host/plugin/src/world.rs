@@ -8,11 +8,18 @@ pub const PACKAGE: &str = "jobyard:plugin";
 /// The version of [`PACKAGE`] that this host serves.
 pub const PACKAGE_VERSION: &str = "0.1.0";
 
+/// The interface that ranked policies import and rankers export.
+pub(crate) const RANKER: &str = "ranker";
+
 /// What a component can be to the host: a world of `wit/worlds.wit`. Displays as its WIT name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum World {
     /// Decides which jobs run where and when.
     SchedulingPolicy,
+    /// The same, but for the order in which jobs are tried: a part, which is composed with a ranker to a scheduling policy.
+    RankedPolicy,
+    /// Puts queued jobs in order: the part that a ranked policy is composed with.
+    JobRanker,
     /// Looks at jobs that are submitted, or about to start or grow: one of the three worlds of filters.
     JobFilter,
     /// Runs tasks on a node.
@@ -25,8 +32,10 @@ pub enum World {
 
 impl World {
     /// All of them.
-    pub const ALL: [World; 5] = [
+    pub const ALL: [World; 7] = [
         World::SchedulingPolicy,
+        World::RankedPolicy,
+        World::JobRanker,
         World::JobFilter,
         World::TaskExecutor,
         World::PrepareTask,
@@ -36,7 +45,8 @@ impl World {
     /// The interface that a component of this world exports.
     pub fn export(self) -> &'static str {
         match self {
-            World::SchedulingPolicy => "policy",
+            World::SchedulingPolicy | World::RankedPolicy => "policy",
+            World::JobRanker => RANKER,
             World::JobFilter => "filter",
             World::TaskExecutor => "executor",
             World::PrepareTask => "prepare",
@@ -47,7 +57,8 @@ impl World {
     /// The interfaces that a component of this world may import and that hold functions.
     pub fn imports(self) -> &'static [&'static str] {
         match self {
-            World::SchedulingPolicy | World::JobFilter => &["log"],
+            World::SchedulingPolicy | World::JobRanker | World::JobFilter => &["log"],
+            World::RankedPolicy => &["log", RANKER],
             World::TaskExecutor | World::PrepareTask | World::ReleaseTask => {
                 &["log", "process", "files"]
             }
@@ -57,12 +68,14 @@ impl World {
     /// Whether components of this world run on a node, where they may wait.
     pub fn is_node_side(self) -> bool {
         match self {
-            World::SchedulingPolicy | World::JobFilter => false,
+            World::SchedulingPolicy | World::RankedPolicy | World::JobRanker | World::JobFilter => {
+                false
+            }
             World::TaskExecutor | World::PrepareTask | World::ReleaseTask => true,
         }
     }
 
-    /// The world that exports this interface.
+    /// The world that exports this interface; of the two that export `policy` the one that is whole.
     pub(crate) fn exporting(interface: &str) -> Option<World> {
         World::ALL
             .into_iter()
@@ -74,6 +87,8 @@ impl fmt::Display for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             World::SchedulingPolicy => "scheduling-policy",
+            World::RankedPolicy => "ranked-policy",
+            World::JobRanker => "job-ranker",
             World::JobFilter => "job-filter",
             World::TaskExecutor => "task-executor",
             World::PrepareTask => "prepare-task",
@@ -155,9 +170,13 @@ mod tests {
     }
 
     #[test]
-    fn each_world_has_an_export_of_its_own() {
+    fn each_world_has_an_export_of_its_own_but_for_policies() {
         for world in World::ALL {
-            assert_eq!(World::exporting(world.export()), Some(world));
+            let whole = match world {
+                World::RankedPolicy => World::SchedulingPolicy,
+                other => other,
+            };
+            assert_eq!(World::exporting(world.export()), Some(whole));
         }
     }
 }

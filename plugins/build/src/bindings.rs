@@ -27,6 +27,8 @@ world imports {
 const MODULES: &[(&str, &str)] = &[
     ("imports", "imports"),
     ("policy", "scheduling-policy"),
+    ("ranked_policy", "ranked-policy"),
+    ("ranker", "job-ranker"),
     ("executor", "task-executor"),
     ("prepare", "prepare-task"),
     ("release", "release-task"),
@@ -41,6 +43,8 @@ const SHARED: &[&str] = &["log", "process", "files", "work", "jobs"];
 /// The modules of worlds that import `log` and types only, and what they take.
 const COMPUTING: &[(&str, &[&str])] = &[
     ("policy", &["log"]),
+    ("ranked_policy", &["log"]),
+    ("ranker", &["log"]),
     ("submission_filter", &["log", "jobs"]),
     ("activation_filter", &["log", "jobs"]),
     ("job_filter", &["log", "jobs"]),
@@ -52,6 +56,8 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("imports", "work@0.1.0/execution"),
     ("policy", "policy@0.1.0/changes"),
     ("policy", "policy@0.1.0/plan"),
+    ("ranked_policy", "policy@0.1.0/changes"),
+    ("ranked_policy", "policy@0.1.0/plan"),
 ];
 
 /// Writes the files, or with `check` fails when one would change.
@@ -130,8 +136,10 @@ fn module_text(root: &Path, module: &str, world: &str) -> Result<String> {
     };
     let text = String::from_utf8(contents.to_vec())?;
     // Two worlds export the same interface, and macros have one name space.
-    Ok(match module.ends_with("_filter") {
-        true => text.replace("__export_", &format!("__export_{module}_")),
-        false => text,
-    })
+    Ok(
+        match module.ends_with("_filter") || module == "ranked_policy" {
+            true => text.replace("__export_", &format!("__export_{module}_")),
+            false => text,
+        },
+    )
 }

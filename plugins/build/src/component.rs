@@ -10,6 +10,8 @@ pub(crate) struct Builtin {
     pub(crate) name: &'static str,
     /// The interfaces that it exports.
     pub(crate) exports: &'static [&'static str],
+    /// An interface that it must import: what a `ranked-policy` is composed by.
+    pub(crate) composed_by: Option<&'static str>,
 }
 
 impl Builtin {
@@ -25,7 +27,11 @@ impl Builtin {
 }
 
 const fn builtin(name: &'static str, exports: &'static [&'static str]) -> Builtin {
-    Builtin { name, exports }
+    Builtin {
+        name,
+        exports,
+        composed_by: None,
+    }
 }
 
 /// All of them.
@@ -58,6 +64,10 @@ pub(crate) fn inspect(builtin: &Builtin, bytes: &[u8]) -> Result<()> {
             "{} imports {foreign}, which no host of this package serves",
             builtin.file()
         );
+    }
+    let is_there = |name: &str| imports.iter().any(|import| import == name);
+    if let Some(missing) = builtin.composed_by.filter(|name| !is_there(name)) {
+        bail!("{} does not import {missing}", builtin.file());
     }
     if exports != builtin.exports {
         bail!(

@@ -1,10 +1,11 @@
 //! What Rust guests share. A guest is a thin layer over one of these; each is natively usable and tested.
 //!
-//! - For policies (feature `policy`): [`policy`] the types and the trait, [`mirror`] the cluster as the host told it,
+//! - For policies (feature `policy`, or `ranked-policy` for those that a ranker is composed with; one of them in a component): [`policy`] the types and the trait, [`mirror`] the cluster as the host told it,
 //!   [`pass`] what one pass gives away, [`shadow`] the reservation of the first job that waits, [`pack`] nodes for a job,
 //!   [`preempt`] what to take from running jobs, [`parameters`] the cluster's parameters that policies follow,
 //!   [`profile`] free cores over time; [`rows`] to write down changes by hand; feature `testing`: `cluster`, a small one to
 //!   test a policy with.
+//! - For rankers (feature `job-ranker`), and for the policies that ask them: `ranker`.
 //! - For executors, prepare and release tasks (features of these names): [`command_line`] and [`run`].
 //! - For filters (features `submission-filter`, `activation-filter`, and `job-filter` for both in one): `filter`.
 //! - For all: [`log`](mod@log), [`settings`], [`bindings`].
@@ -23,31 +24,33 @@ pub mod command_line;
     feature = "job-filter"
 ))]
 pub mod filter;
-#[cfg(feature = "policy")]
+#[cfg(feature = "deciding")]
 mod free;
-#[cfg(feature = "policy")]
+#[cfg(feature = "deciding")]
 mod keys;
 pub mod log;
-#[cfg(feature = "policy")]
+#[cfg(feature = "deciding")]
 pub mod mirror;
-#[cfg(feature = "policy")]
+#[cfg(feature = "deciding")]
 pub mod pack;
-#[cfg(feature = "policy")]
+#[cfg(feature = "deciding")]
 pub mod parameters;
-#[cfg(feature = "policy")]
+#[cfg(feature = "deciding")]
 pub mod pass;
-#[cfg(feature = "policy")]
+#[cfg(feature = "deciding")]
 pub mod policy;
-#[cfg(feature = "policy")]
+#[cfg(feature = "deciding")]
 pub mod preempt;
-#[cfg(feature = "policy")]
+#[cfg(feature = "deciding")]
 pub mod profile;
-#[cfg(feature = "policy")]
+#[cfg(feature = "deciding")]
 mod queue;
-#[cfg(feature = "policy")]
+#[cfg(any(feature = "ranked-policy", feature = "job-ranker"))]
+pub mod ranker;
+#[cfg(feature = "deciding")]
 pub mod rows;
 pub mod run;
 pub mod settings;
-#[cfg(feature = "policy")]
+#[cfg(feature = "deciding")]
 pub mod shadow;
 pub mod work;

@@ -1,7 +1,13 @@
 //! What a policy is sent and what it answers: the types of `wit/policy.wit`, their constants, and the trait that
-//! [`policy_component!`](crate::policy_component) turns into a component.
+//! [`policy_component!`](crate::policy_component) and [`ranked_policy_component!`](crate::ranked_policy_component) turn into a component.
 
-pub use crate::bindings::policy::exports::jobyard::plugin::policy::{
+// A component is of one world and has the types of that world's bindings.
+#[cfg(feature = "policy")]
+use crate::bindings::policy as bindings;
+#[cfg(not(feature = "policy"))]
+use crate::bindings::ranked_policy as bindings;
+
+pub use bindings::exports::jobyard::plugin::policy::{
     Allocation, CandidateSet, Changes, Column, ColumnValues, Decision, Instant, Job, JobId, Node,
     NodeId, Placement, Plan, Preemption, Reservation, SetId, Share, Span, Waiting,
 };
@@ -63,13 +69,31 @@ pub trait Policy: Default {
 #[macro_export]
 macro_rules! policy_component {
     ($policy:ty) => {
+        jobyard_plugin_sdk::component_that_decides!($policy, policy, export_policy);
+    };
+}
+
+/// Makes the crate a component of the world `ranked-policy`: `ranked_policy_component!(MyPolicy<Imported>);`, where `Imported` is
+/// `ranker::Imported`. On any other target than wasm32 it is nothing.
+#[macro_export]
+macro_rules! ranked_policy_component {
+    ($policy:ty) => {
+        jobyard_plugin_sdk::component_that_decides!($policy, ranked_policy, export_ranked_policy);
+    };
+}
+
+/// What the two macros have in common.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! component_that_decides {
+    ($policy:ty, $bindings:ident, $export:ident) => {
         #[cfg(target_arch = "wasm32")]
         mod component {
             use std::cell::RefCell;
 
             use jobyard_plugin_sdk::{
                 allocator,
-                bindings::policy::exports::jobyard::plugin::policy::{Changes, Guest, Plan},
+                bindings::$bindings::exports::jobyard::plugin::policy::{Changes, Guest, Plan},
                 log,
                 policy::Policy,
             };
@@ -96,7 +120,7 @@ macro_rules! policy_component {
                 }
             }
 
-            jobyard_plugin_sdk::bindings::policy::export_policy!(Component);
+            jobyard_plugin_sdk::bindings::$bindings::$export!(Component);
         }
     };
 }

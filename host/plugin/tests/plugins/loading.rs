@@ -86,6 +86,32 @@ fn the_wrong_world() {
 }
 
 #[test]
+fn half_a_policy() {
+    let imports = r#"(import "jobyard:plugin/ranker@0.1.0" (instance (export "rank" (func))))"#;
+    let ranked = Policy {
+        imports,
+        ..Policy::default()
+    };
+    assert_eq!(
+        policy_refusal(&ranked.build()),
+        "site: this is a ranked-policy, and half of a policy: compose a ranked-policy with a job-ranker, \
+         `jobyard policy compose`"
+    );
+    let ranker = component(
+        r#"(component (instance $i) (export "jobyard:plugin/ranker@0.1.0" (instance $i)))"#,
+    );
+    for world in [World::SchedulingPolicy, World::JobRanker] {
+        let error = refusal(&ranker, world);
+        assert!(
+            error.starts_with("site: this is a job-ranker, and half of"),
+            "{error}"
+        );
+    }
+    let error = refusal(&ranker, World::TaskExecutor);
+    assert!(error.ends_with("it is a job-ranker"), "{error}");
+}
+
+#[test]
 fn the_wrong_version() {
     let newer = Policy {
         version: "0.2.0",

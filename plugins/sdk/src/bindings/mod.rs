@@ -29,6 +29,12 @@ pub mod imports;
 #[cfg(feature = "policy")]
 pub mod policy;
 #[rustfmt::skip]
+#[cfg(feature = "ranked-policy")]
+pub mod ranked_policy;
+#[rustfmt::skip]
+#[cfg(feature = "job-ranker")]
+pub mod ranker;
+#[rustfmt::skip]
 #[cfg(feature = "prepare")]
 pub mod prepare;
 #[rustfmt::skip]
