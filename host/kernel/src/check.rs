@@ -34,6 +34,7 @@ impl State {
         self.check_questions()?;
         self.check_sets()?;
         self.check_nodes()?;
+        self.check_accounts()?;
         self.jobs.values().try_for_each(|job| {
             self.check_job(job)
                 .map_err(|what| format!("job {}: {what}", job.id))
@@ -131,6 +132,25 @@ impl State {
             })?;
         }
         Ok(())
+    }
+
+    fn check_accounts(&self) -> Check {
+        let mut held: BTreeMap<u32, u64> = BTreeMap::new();
+        for job in self.jobs.values() {
+            let Some(account) = job.account else { continue };
+            ensure(!job.shares.is_empty(), || {
+                format!(
+                    "job {} holds nothing and counts for account {account}",
+                    job.id
+                )
+            })?;
+            let found = self.accounts.find(&job.spec.project, &job.spec.owner);
+            ensure(found == Some(account), || {
+                format!("job {} counts for account {account}, not {found:?}", job.id)
+            })?;
+            *held.entry(account).or_default() += u64::from(job.cores());
+        }
+        self.accounts.check(&held)
     }
 
     fn check_job(&self, job: &Job) -> Check {

@@ -182,6 +182,9 @@ pub struct Job {
     pub tasks: Vec<Task>,
     /// What it holds.
     pub shares: BTreeMap<NodeId, JobShare>,
+    /// Derived: the place of the account that its cores count for, as long as it holds some.
+    #[serde(default)]
+    pub(crate) account: Option<u32>,
     /// What it is to give back while it runs.
     #[serde(default)]
     pub giving_back: Option<GivingBack>,

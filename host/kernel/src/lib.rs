@@ -7,11 +7,14 @@
 //! What the outside world is owed is read off the state: [`State::message`] for nodes, [`Mirror`] for policies,
 //! [`State::next_due`] for time, [`State::why_waiting`] for people.
 
+mod accounts;
 mod apply;
 mod archive;
 mod changes;
 mod check;
+mod columns;
 mod command;
+mod decay;
 mod decide;
 mod depend;
 mod event;
@@ -46,7 +49,9 @@ mod validate;
 pub mod waiting;
 mod work;
 
+pub use accounts::Account;
 pub use changes::*;
+pub use columns::{Columns, UnknownColumn};
 pub use command::{Actor, Command, Manner, Rejection, Role, Roles};
 pub use decide::decide;
 pub use event::{Again, Dispatch, Event, Fact, Grant, TaskRequest, Verdict};
@@ -71,7 +76,7 @@ pub use spec::{
 pub use state::{CandidateSet, Node, NodeState, QueueKey, State, Timer};
 pub use step::{carry_out, run_on, step};
 pub use task::{CancelCause, FailureCause, Outcome, Run, Stop, StopCause, Task, TaskState, Tries};
-pub use template::{DEFAULT_TEMPLATE, Rule, Template};
+pub use template::{DEFAULT_POOL, DEFAULT_TEMPLATE, Rule, Template};
 pub use time::{BadSpan, Span, Timestamp};
 pub use validate::{Checked, Invalid, check_form, check_job, check_node};
 pub use work::{Assignment, Ending, FromNode, ToNode, WorkKind, WorkShare};

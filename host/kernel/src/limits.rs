@@ -68,3 +68,9 @@ pub const ACTIVATION_AGAIN_SECONDS: u64 = 5;
 pub const FILTER_TIMEOUT_SECONDS_MAX: u64 = 120;
 /// Bytes of a policy's own words about a job.
 pub const WAITING_TEXT_BYTES_MAX: usize = 1_024;
+/// Accounts (a project and an owner) that are remembered, beside those that hold cores.
+pub const ACCOUNTS_MAX: usize = 10_000;
+/// Core-seconds below which what an account has used is forgotten, once it holds nothing.
+pub const ACCOUNT_CORE_SECONDS_MIN: f64 = 1.0;
+/// Unicode scalar values of the name of a resource pool.
+pub const POOL_CHARS_MAX: usize = 64;

@@ -3,13 +3,16 @@
 //! Not part of the state: each instance (active, shadow, simulated) has its own. Feed it every event after `apply`; a new
 //! one, or one after `forget`, tells everything.
 
+mod columns;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     ALLOCATION_ENDING, ALLOCATION_RUNNING, AllocationRow, COLUMN_FREE_SOCKETS, COLUMN_PART_OF,
-    CandidateSet, Changes, Column, ColumnValues, Event, Fact, JOB_CAN_GROW, JOB_CAN_PREEMPT,
-    JOB_CAN_SHRINK, JOB_EXCLUSIVE, JOB_SINGLE_NODE, Job, JobId, JobKind, JobRow, NODE_CLOSED,
-    NODE_GONE, NODE_USABLE, Node, NodeId, NodeRow, Phase, SetId, SetRow, Share, State, Unit,
+    CandidateSet, Changes, Column, ColumnValues, Columns, Event, Fact, JOB_CAN_GROW,
+    JOB_CAN_PREEMPT, JOB_CAN_SHRINK, JOB_EXCLUSIVE, JOB_SINGLE_NODE, Job, JobId, JobKind, JobRow,
+    NODE_CLOSED, NODE_GONE, NODE_USABLE, Node, NodeId, NodeRow, Phase, SetId, SetRow, Share, State,
+    Unit,
 };
 
 /// Follows the events on behalf of one policy instance.
@@ -43,6 +46,8 @@ pub struct Mirror {
     /// Nodes of which something is withheld for a job until its activation filters have answered, as was told.
     withheld: BTreeMap<JobId, Vec<NodeId>>,
     other: bool,
+    /// Columns that the instance asked for, and what of them has been told.
+    asked: columns::Asked,
 }
 
 /// Whether free sockets are told. Most clusters have nobody who counts in sockets, and then it is not worth counting them.
@@ -70,9 +75,18 @@ impl Mirror {
         Self::default()
     }
 
-    /// The instance is gone: the next one is told everything.
+    /// The instance is gone: the next one is told everything, with the columns that this one asked for unless it says otherwise.
     pub fn forget(&mut self) {
-        *self = Self::default();
+        *self = Self {
+            asked: self.asked.again(),
+            ..Self::default()
+        };
+    }
+
+    /// Tells these columns too from now on, in the place of those that were asked for before. An instance that has been told things
+    /// already is told all jobs and nodes again with the next changes if they are others.
+    pub fn wants(&mut self, columns: Columns) {
+        self.asked.ask(columns, self.told);
     }
 
     /// Takes note of an event that has been applied to `state`.
@@ -81,7 +95,12 @@ impl Mirror {
             self.note_withheld(state, job, &event.fact);
         }
         match &event.fact {
-            Fact::NodeGroupsSet { .. } => self.sets_moved = true,
+            Fact::NodeGroupsSet { node, .. } => {
+                self.sets_moved = true;
+                if self.asked.of_nodes() {
+                    self.node(*node);
+                }
+            }
             Fact::ParametersSet(_) => self.parameters_set = true,
             Fact::JobPreempted { .. }
             | Fact::TemplateSet(_)
@@ -194,6 +213,7 @@ impl Mirror {
     /// Whether anything was noted since the last `take`.
     pub fn has_changes(&self) -> bool {
         !self.told
+            || self.asked.is_news()
             || self.parameters_set
             || self.sets_moved
             || !self.jobs.is_empty()
@@ -203,7 +223,8 @@ impl Mirror {
     /// Whether all that is new are jobs that do not fit into the cores that are free, nor have a higher priority than a running
     /// job: then a policy with the trait `arrivals` = `fitting` need not be asked.
     pub fn only_arrivals_that_do_not_fit(&self, state: &State) -> bool {
-        if self.other || self.parameters_set || self.sets_moved || !self.told {
+        let news = self.parameters_set || self.sets_moved || self.asked.is_news();
+        if self.other || news || !self.told {
             return false;
         }
         let Some(mut wanted) = self.least_arrival else {
@@ -231,9 +252,15 @@ impl Mirror {
                 self.tell_job(state, job, Changed::All, &mut changes);
             }
             self.tell_sockets(state, &mut changes);
+            self.asked.tell(state, &mut changes);
             return changes;
         }
         self.parameters_set = false;
+        if self.asked.must_tell_again(state) {
+            self.nodes.extend(state.nodes().map(|node| node.id));
+            let visible = state.jobs().filter(|job| is_visible(job));
+            self.jobs.extend(visible.map(|job| (job.id, Changed::All)));
+        }
         let mut nodes = std::mem::take(&mut self.nodes);
         nodes.sort_unstable();
         nodes.dedup();
@@ -281,6 +308,7 @@ impl Mirror {
         }
         self.tell_changed_sets(state, &mut changes);
         self.tell_sockets(state, &mut changes);
+        self.asked.tell(state, &mut changes);
         changes
     }
 

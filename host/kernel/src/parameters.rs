@@ -1,6 +1,6 @@
 //! The cluster's parameters by HPC Pack's names, in any case: what each takes, what it is, how it is set from text.
 //!
-//! Names, units of bare numbers and defaults are those of reference 7. A name that is not here is refused: there are no parameters of
+//! Names, units of bare numbers and defaults are HPC Pack's (reference 7), but for FairShareHalfLife, which is jobyard's own. A name that is not here is refused: there are no parameters of
 //! a site's own.
 
 use std::fmt;
@@ -149,11 +149,31 @@ pub const PARAMETERS: &[Parameter] = &[
         },
     },
     Parameter {
+        name: "EnablePools",
+        takes: FLAG,
+        get: |all| all.pools.to_string(),
+        set: |all, text| {
+            all.pools = truth(text)?;
+            Some(())
+        },
+    },
+    Parameter {
         name: "ExcludedNodesLimit",
         takes: COUNT,
         get: |all| all.excluded_nodes_limit.to_string(),
         set: |all, text| {
             all.excluded_nodes_limit = count(text)?;
+            Some(())
+        },
+    },
+    Parameter {
+        name: "FairShareHalfLife",
+        takes: "a time of a second or more, as 12h, or a number of days",
+        get: |all| all.fair_share_half_life.to_string(),
+        set: |all, text| {
+            // What is shown is what policies are told, so it must be all of it.
+            let shown = span(text, DAY)?.to_string().parse().ok()?;
+            all.fair_share_half_life = (shown >= Span::from_secs(SECOND)).then_some(shown)?;
             Some(())
         },
     },
@@ -374,7 +394,9 @@ mod tests {
             ("BackfillLookahead", "1000"),
             ("DefaultHoldDuration", "15m"),
             ("DisableResourceValidation", "false"),
+            ("EnablePools", "false"),
             ("ExcludedNodesLimit", "10"),
+            ("FairShareHalfLife", "7d"),
             ("HeartbeatInterval", "30s"),
             ("InactivityCount", "3"),
             ("JobRetryCount", "3"),
@@ -411,6 +433,8 @@ mod tests {
             ("SubmissionFilterTimeout", "0"),
             ("ActivationFilterTimeout", "121"),
             ("ActivationFilterProgram", "a,a"),
+            ("EnablePools", "some"),
+            ("FairShareHalfLife", "0.9s"),
         ] {
             let refused = set(name, value).expect_err(value).to_string();
             assert!(
@@ -423,6 +447,8 @@ mod tests {
             unknown.contains("SpoolDir") && unknown.contains("TaskRetryCount"),
             "{unknown}"
         );
+        assert_eq!(set("FairShareHalfLife", "1d2h3m"), Ok(()));
+        assert_eq!(all.fair_share_half_life, Span::from_secs(26 * 3_600));
         assert_eq!(all.task_cancel_grace, Span::from_secs(30));
         assert_eq!(all.ttl_completed_jobs, Span::from_secs(2 * DAY));
         assert_eq!(all.node_release_timeout, Span::from_secs(90));

@@ -113,6 +113,8 @@ pub struct JobSpec {
     pub licences: String,
     /// Jobs that must have finished before (`ParentJobIds`).
     pub parent_jobs: Vec<JobId>,
+    /// The resource pool that it draws on, as its template says; the default one when empty. Nobody else sets it.
+    pub pool: String,
 }
 
 /// How several node groups of a job are meant.
@@ -185,6 +187,7 @@ impl Default for JobSpec {
             order_by: Vec::new(),
             licences: String::new(),
             parent_jobs: Vec::new(),
+            pool: String::new(),
             template: String::new(),
             given: Vec::new(),
             custom_properties: Vec::new(),
@@ -401,6 +404,10 @@ pub struct Parameters {
     pub heartbeat_interval: Span,
     /// `InactivityCount`: after how many of those without a connection a node counts as unreachable.
     pub inactivity_count: u32,
+    /// `EnablePools`: whether jobs draw on the resource pools that their templates name; otherwise all on the default one.
+    pub pools: bool,
+    /// `FairShareHalfLife`, which HPC Pack does not have: after this time what an account has used counts half.
+    pub fair_share_half_life: Span,
 }
 
 impl Parameters {
@@ -459,6 +466,8 @@ impl Default for Parameters {
             backfill_lookahead: 1_000,
             heartbeat_interval: Span::from_secs(30),
             inactivity_count: 3,
+            pools: false,
+            fair_share_half_life: Span::from_secs(7 * 86_400),
             default_hold: Span::from_secs(900),
             environment: Vec::new(),
             submission_filters: Vec::new(),

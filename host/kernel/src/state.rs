@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::accounts::Accounts;
 use crate::filter::{PassMark, Revert};
 use crate::jobs::Jobs;
 use crate::parents::Gone;
 use crate::{
-    CoreSet, Execution, Job, JobId, NodeId, NodeSpec, Parameters, Phase, Run, Selector, SetId,
-    Task, TaskKind, TaskSpec, Template, Timestamp,
+    Account, CoreSet, Execution, Job, JobId, NodeId, NodeSpec, Parameters, Phase, Run, Selector,
+    SetId, Task, TaskKind, TaskSpec, Template, Timestamp,
 };
 
 /// Whether a node takes jobs.
@@ -134,6 +135,9 @@ pub struct State {
     /// How jobs ended that are no longer there.
     #[serde(default)]
     pub(crate) gone: Gone,
+    /// What owners have used for their projects.
+    #[serde(default)]
+    pub(crate) accounts: Accounts,
     /// By name in lower case.
     pub(crate) templates: BTreeMap<String, Arc<Template>>,
     pub(crate) last_job: u32,
@@ -254,6 +258,26 @@ impl State {
     /// All nodes, by id.
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
         self.nodes.values()
+    }
+
+    /// What owners have used for their projects, and hold; those that used next to nothing are not among them.
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.iter()
+    }
+
+    /// Whether both are the same in everything but what accounts have used. A state that goes on from a snapshot which was written before
+    /// there were accounts has them from there on, not from its first event on.
+    pub fn is_same_but_for_accounts(&self, other: &State) -> bool {
+        let without = |state: &State| {
+            let mut state = state.clone();
+            state.accounts = Accounts::default();
+            let counted = state.jobs.values().filter(|job| job.account.is_some());
+            for id in counted.map(|job| job.id).collect::<Vec<_>>() {
+                state.jobs.get_mut(&id).expect("it was found").account = None;
+            }
+            state
+        };
+        self == other || without(self) == without(other)
     }
 
     /// Candidate sets that jobs refer to.

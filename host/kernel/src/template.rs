@@ -11,6 +11,9 @@ use crate::{Invalid, JobSpec, State, TaskSpec};
 /// The template that is always there; jobs that name none have it.
 pub const DEFAULT_TEMPLATE: &str = "Default";
 
+/// The resource pool that is always there; jobs whose template names none draw on it.
+pub const DEFAULT_POOL: &str = "Default";
+
 /// A job template.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -33,6 +36,8 @@ pub struct Template {
     pub submission_filters: Vec<String>,
     /// Activation filters, likewise.
     pub activation_filters: Vec<String>,
+    /// The resource pool of its jobs, at most 64 characters; the default one when empty. What a pool is worth is a setting of the policy.
+    pub pool: String,
 }
 
 /// What a template says about one property of a job.
@@ -205,4 +210,5 @@ static EMPTY: Template = Template {
     node_release: None,
     submission_filters: Vec::new(),
     activation_filters: Vec::new(),
+    pool: String::new(),
 };

@@ -51,6 +51,7 @@ impl State {
             candidates: SetId(0),
             tasks,
             shares: Default::default(),
+            account: None,
             giving_back: None,
             activation: None,
             backfilled: false,
@@ -133,7 +134,7 @@ impl State {
         });
     }
 
-    pub(super) fn job_modified(&mut self, id: JobId, spec: &Arc<JobSpec>) {
+    pub(super) fn job_modified(&mut self, at: Timestamp, id: JobId, spec: &Arc<JobSpec>) {
         if self.jobs[&id].spec.hold_until != spec.hold_until {
             self.set_activation(id, None);
         }
@@ -144,6 +145,7 @@ impl State {
             job.spec = spec.clone();
             relink(job);
         });
+        self.change_account(at, id);
         // Nodes that it may not use any more leave it, now or for when it is queued again. In the queue it is validated again.
         match self.jobs[&id].phase {
             Phase::Running => self.choose_candidates(id),
@@ -234,7 +236,7 @@ impl State {
             job.waiting = None;
             job.reservation = None;
         });
-        self.grant(id, grants);
+        self.grant(at, id, grants);
     }
 
     pub(super) fn job_ending(&mut self, id: JobId, closing: Closing, error: Option<JobError>) {
@@ -359,7 +361,11 @@ impl State {
         self.enter_phase(id, phase, change);
     }
 
-    pub(super) fn set_parameters(&mut self, parameters: crate::Parameters) {
+    pub(super) fn set_parameters(&mut self, at: Timestamp, parameters: crate::Parameters) {
+        let half_life = self.parameters.fair_share_half_life;
+        if parameters.fair_share_half_life != half_life {
+            self.accounts.settle(at, half_life);
+        }
         let ttl = parameters.ttl_completed_jobs;
         if ttl != self.parameters.ttl_completed_jobs {
             for job in self

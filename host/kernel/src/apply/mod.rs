@@ -1,8 +1,9 @@
 //! `apply`: the only writer of the state. Cannot fail; live run, recovery and simulation all go through it.
 //!
 //! It trusts its events: they were decided on this very state. What does not fit is our bug and panics. Here each event is sent to the
-//! function that knows it; [`jobs`], [`filters`], [`nodes`] and [`work`] are about one kind of thing each.
+//! function that knows it; [`jobs`], [`accounts`], [`filters`], [`nodes`] and [`work`] are about one kind of thing each.
 
+mod accounts;
 mod filters;
 mod jobs;
 mod nodes;
@@ -26,7 +27,7 @@ impl State {
     pub fn apply(&mut self, event: &Event) {
         let at = event.at;
         match &event.fact {
-            Fact::ParametersSet(parameters) => self.set_parameters(parameters.as_ref().clone()),
+            Fact::ParametersSet(parameters) => self.set_parameters(at, parameters.as_ref().clone()),
             Fact::TemplateSet(template) => {
                 let name = template.name.to_lowercase();
                 self.templates.insert(name, template.clone());
@@ -70,7 +71,7 @@ impl State {
                     }
                 });
             }
-            Fact::JobModified { job, spec } => self.job_modified(*job, spec),
+            Fact::JobModified { job, spec } => self.job_modified(at, *job, spec),
             Fact::MaximumChanged { job, max } => self.job_mut(*job).max = *max,
             Fact::TasksAdded { job, tasks, .. } => self.tasks_added(*job, tasks),
             Fact::TaskSubmitted { job, task } => self.task_submitted(*job, index(*task)),
@@ -104,12 +105,12 @@ impl State {
             Fact::JobGrown { job, grants } => {
                 self.set_activation(*job, None);
                 self.job_mut(*job).giving_back = None;
-                self.grant(*job, grants);
+                self.grant(at, *job, grants);
             }
             Fact::JobPreempted { job, giving_back } => {
                 self.job_mut(*job).giving_back = *giving_back;
             }
-            Fact::CoresReturned { job, grant } => self.cores_returned(*job, grant),
+            Fact::CoresReturned { job, grant } => self.cores_returned(at, *job, grant),
             Fact::ShareClosed { job, node } => {
                 let cores = self.share_mut(*job, *node).cores.len();
                 self.given_back(*job, cores);
@@ -190,9 +191,9 @@ impl State {
                 closing,
                 error,
             } => self.job_ending(*job, *closing, error.clone()),
-            Fact::SharesFreed { job, nodes } => {
-                nodes.iter().for_each(|&node| self.free_share(*job, node))
-            }
+            Fact::SharesFreed { job, nodes } => nodes
+                .iter()
+                .for_each(|&node| self.free_share(at, *job, node)),
             Fact::JobEnded { job } => self.job_ended(at, *job),
             Fact::JobPurged { job } | Fact::JobDeleted { job } => self.job_gone(*job),
             Fact::JobArchived { job } => self.archived(job.id),

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::index_share;
 use crate::{
     CandidateSet, CoreSet, GivingBack, Grant, JobError, JobId, JobKind, JobShare, NodeId, Phase,
-    Selector, SetId, SharePhase, State,
+    Selector, SetId, SharePhase, State, Timestamp,
 };
 
 impl State {
-    pub(super) fn grant(&mut self, id: JobId, grants: &[Grant]) {
+    pub(super) fn grant(&mut self, at: Timestamp, id: JobId, grants: &[Grant]) {
         for grant in grants {
             let node = self
                 .nodes
@@ -43,6 +43,7 @@ impl State {
             share.free_gpus.put(&grant.gpus);
             index_share(job, grant.node);
         }
+        self.cores_taken(at, id, grants);
     }
 
     /// A job has given cores back: that many fewer are owed.
@@ -55,7 +56,7 @@ impl State {
         job.giving_back = left.filter(|giving| giving.cores > 0);
     }
 
-    pub(super) fn cores_returned(&mut self, id: JobId, grant: &Grant) {
+    pub(super) fn cores_returned(&mut self, at: Timestamp, id: JobId, grant: &Grant) {
         self.given_back(id, grant.cores.len());
         let share = self.share_mut(id, grant.node);
         share.free.take(&grant.cores);
@@ -66,9 +67,10 @@ impl State {
         let node = self.node_mut(grant.node);
         node.free.put(&grant.cores);
         node.free_gpus.put(&grant.gpus);
+        self.cores_given_back(at, id, grant.cores.len());
     }
 
-    pub(super) fn free_share(&mut self, id: JobId, node: NodeId) {
+    pub(super) fn free_share(&mut self, at: Timestamp, id: JobId, node: NodeId) {
         let job = self.jobs.get_mut(&id).expect("the event's job is there");
         let share = job.shares.remove(&node).expect("a freed share is there");
         assert_eq!(share.free, share.cores, "nothing runs on a freed share");
@@ -90,6 +92,7 @@ impl State {
             node.jobs.remove(&id);
             node.exclusive = node.exclusive.filter(|&job| job != id);
         }
+        self.cores_given_back(at, id, share.cores.len());
         if stayed {
             self.given_back(id, share.cores.len());
         }

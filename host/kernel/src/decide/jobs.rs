@@ -49,10 +49,13 @@ pub(super) fn queue_job(
     Ok(facts)
 }
 
-/// What a template gives to a job: values, and node tasks where it has none.
+/// What a template gives to a job: values, its pool, and node tasks where it has none.
 fn fill(template: &Template, spec: &mut Arc<JobSpec>, tasks: &mut Vec<Arc<TaskSpec>>) {
     if !template.rules.is_empty() {
         template.fill(Arc::make_mut(spec), true);
+    }
+    if spec.pool != template.pool {
+        Arc::make_mut(spec).pool.clone_from(&template.pool);
     }
     for (kind, task) in [
         (TaskKind::NodePrepare, &template.node_prepare),

@@ -86,6 +86,9 @@ pub(super) fn modify_job(state: &State, by: &Actor, job: &Job, spec: &Arc<JobSpe
     if spec.template.is_empty() {
         Arc::make_mut(&mut spec).template = job.spec.template.clone();
     }
+    if spec.pool != job.spec.pool {
+        Arc::make_mut(&mut spec).pool = job.spec.pool.clone();
+    }
     if spec.kind != job.spec.kind {
         return refuse("kind", "; a job is what it was added as");
     }
@@ -135,9 +138,12 @@ pub(super) fn modify_job(state: &State, by: &Actor, job: &Job, spec: &Arc<JobSpe
         | Phase::Running
         | Phase::Ending(_) => true,
     };
+    let another = !spec.template.eq_ignore_ascii_case(&job.spec.template);
     if !template.rules.is_empty() && !in_queue {
-        let whole = !spec.template.eq_ignore_ascii_case(&job.spec.template);
-        template.fill(Arc::make_mut(&mut spec), whole);
+        template.fill(Arc::make_mut(&mut spec), another);
+    }
+    if (another || !in_queue) && spec.pool != template.pool {
+        Arc::make_mut(&mut spec).pool.clone_from(&template.pool);
     }
     validate::check_form(&spec, &tasks)?;
     // Past what the template allows, a job in the queue is raised by an administrator.

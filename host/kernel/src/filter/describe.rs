@@ -108,6 +108,7 @@ pub(super) const FIXED: &[(&str, Get)] = &[
         true => String::new(),
         false => format!("{:?}", job.node_group_op),
     }),
+    ("Pool", |job| job.pool.clone()),
     ("ParentJobIds", |job| {
         let ids: Vec<String> = job.parent_jobs.iter().map(JobId::to_string).collect();
         ids.join(",")

@@ -3,7 +3,7 @@
 use super::Invalid;
 use super::form::{check_environment, check_task};
 use crate::filter;
-use crate::limits::{NAME_CHARS_MAX, TEMPLATE_RULES_MAX};
+use crate::limits::{NAME_CHARS_MAX, POOL_CHARS_MAX, TEMPLATE_RULES_MAX};
 use crate::{DEFAULT_TEMPLATE, JobSpec, State, TaskKind, TaskSpec, Template};
 
 /// Whether a job asks for nothing that its template does not allow. Done when a job is submitted.
@@ -57,6 +57,13 @@ pub(crate) fn check_template(template: &Template) -> Result<(), Invalid> {
         if !filter::are_names(filters) {
             return wrong("its filters are not at most 32 different names without a comma");
         }
+    }
+    let pool = &template.pool;
+    if pool.chars().count() > POOL_CHARS_MAX
+        || pool.trim() != pool
+        || pool.contains(|c: char| c.is_control() || c == ',')
+    {
+        return wrong("its pool is not a name of at most 64 printable characters without a comma");
     }
     check_environment(&template.environment)?;
     for (kind, task) in [

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use jobyard_kernel::{
-    COLUMN_FREE_SOCKETS, COLUMN_PART_OF, Changes, ColumnValues, JobId, JobRow, Mirror, NODE_GONE,
-    State,
+    COLUMN_FREE_SOCKETS, COLUMN_PART_OF, Changes, Column, ColumnValues, Columns, JobId, JobRow,
+    Mirror, NODE_GONE, State,
 };
 
 /// What an instance knows after all that it was told.
@@ -17,6 +17,20 @@ pub(crate) struct Known {
     parts: BTreeMap<u32, Vec<u32>>,
     /// Free sockets, where they were told.
     sockets: BTreeMap<u32, f64>,
+    /// Of jobs and of nodes, by row and column: what was asked for.
+    properties: BTreeMap<(&'static str, u32, String), String>,
+    /// By project and owner, column by column.
+    accounts: BTreeMap<(String, String), BTreeMap<String, String>>,
+    /// How many of them were taken back.
+    accounts_gone: usize,
+}
+
+/// The entries of a column, readable.
+fn entries(column: &Column) -> Vec<String> {
+    match &column.values {
+        ColumnValues::Numbers(numbers) => numbers.iter().map(|n| format!("{n:?}")).collect(),
+        ColumnValues::Texts(texts) => texts.clone(),
+    }
 }
 
 impl Known {
@@ -44,6 +58,7 @@ impl Known {
                 self.nodes.insert(node.id.0, format!("{node:?}"));
             }
         }
+        self.apply_asked(changes);
         let part_of = column(COLUMN_PART_OF, changes.sets.len());
         for (at, set) in changes.sets.iter().enumerate() {
             let whole = part_of.map_or(0.0, |column| column[at]);
@@ -81,15 +96,84 @@ impl Known {
         assert!(shares.is_empty(), "no shares are left over");
     }
 
+    /// Columns that are only sent to those who ask.
+    fn apply_asked(&mut self, changes: &Changes) {
+        for id in &changes.removed_jobs {
+            let of_job = |kind: &str, row: u32| kind == "job." && row == id.0;
+            self.properties
+                .retain(|(kind, row, _), _| !of_job(kind, *row));
+        }
+        let jobs: Vec<u32> = changes.jobs.iter().map(|row| row.id.0).collect();
+        let nodes: Vec<u32> = changes.nodes.iter().map(|row| row.id.0).collect();
+        for (kind, rows) in [("job.", jobs), ("node.", nodes)] {
+            for row in &rows {
+                let other = |of: &str, id: u32| of != kind || id != *row;
+                self.properties.retain(|(of, id, _), _| other(of, *id));
+            }
+            let own = changes.columns.iter().filter(|c| c.name.starts_with(kind));
+            for column in own.filter(|column| column.name != COLUMN_FREE_SOCKETS) {
+                let entries = entries(column);
+                assert_eq!(entries.len(), rows.len(), "{} fits its rows", column.name);
+                for (&row, entry) in rows.iter().zip(entries) {
+                    let key = (kind, row, column.name.clone());
+                    assert!(self.properties.insert(key, entry).is_none());
+                }
+            }
+        }
+        let all = changes
+            .columns
+            .iter()
+            .filter(|c| c.name.starts_with("account."));
+        let table: BTreeMap<&str, Vec<String>> =
+            all.map(|c| (c.name.as_str(), entries(c))).collect();
+        let Some(owners) = table.get("account.owner") else {
+            assert!(table.is_empty(), "no account without its owner: {table:?}");
+            return;
+        };
+        for (at, owner) in owners.iter().enumerate() {
+            let row = table
+                .iter()
+                .map(|(name, entries)| ((*name).into(), entries[at].clone()));
+            let row: BTreeMap<String, String> = row.collect();
+            let name = (row["account.project"].clone(), owner.clone());
+            let is_nothing = |column: &str| row.get(column).is_none_or(|entry| entry == "0.0");
+            match is_nothing("account.used") && is_nothing("account.cores") {
+                true => self.accounts_gone += usize::from(self.accounts.remove(&name).is_some()),
+                false => drop(self.accounts.insert(name, row)),
+            }
+        }
+    }
+
+    /// The instance is about to ask for other columns: what it knows of accounts it will be told again.
+    pub(crate) fn asks_anew(&mut self) {
+        self.accounts.clear();
+    }
+
+    /// How much it knows that only those know who asked: properties, accounts, and accounts that were taken back.
+    pub(crate) fn asked_len(&self) -> [usize; 3] {
+        [
+            self.properties.len(),
+            self.accounts.len(),
+            self.accounts_gone,
+        ]
+    }
+
     /// Whether it knows a job.
     pub(crate) fn has_job(&self, id: JobId) -> bool {
         self.jobs.contains_key(&id.0)
     }
 
-    /// That it knows what a new instance would be told, and no set that has gone.
-    pub(crate) fn check(&self, state: &State) {
+    /// That it knows what a new instance would be told that asks for these columns, and no set that has gone.
+    pub(crate) fn check(&self, state: &State, columns: &Columns) {
         let mut fresh = Known::default();
-        fresh.apply(&Mirror::new().take(state));
+        let mut mirror = Mirror::new();
+        mirror.wants(columns.clone());
+        fresh.apply(&mirror.take(state));
+        assert_eq!(self.properties, fresh.properties, "properties asked for");
+        assert_eq!(
+            self.accounts, fresh.accounts,
+            "accounts as told and as they are"
+        );
         assert_eq!(self.jobs, fresh.jobs, "jobs as told and as they are");
         assert_eq!(self.nodes, fresh.nodes, "nodes as told and as they are");
         // Parts have numbers of the instance's own.

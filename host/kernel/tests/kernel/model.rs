@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use jobyard_kernel::{
-    Actor, Command, Decision, Ending, Event, Fact, FromNode, Job, JobId, JobState, Manner, Mirror,
-    NodeSpec, NodeState, Parameters, PreemptionType, Refusal, Rejection, SetId, Span, State,
-    TaskKind, Timestamp, step, waiting,
+    Actor, Columns, Command, Decision, Ending, Event, Fact, FromNode, Job, JobId, JobState, Manner,
+    Mirror, NodeSpec, NodeState, Parameters, PreemptionType, Refusal, Rejection, SetId, Span,
+    State, TaskKind, Timestamp, step, waiting,
 };
 use strum::VariantNames;
 
@@ -29,6 +29,8 @@ struct World {
     replay: State,
     mirror: Mirror,
     known: Known,
+    /// An instance that asks for columns, and changes its mind.
+    asking: Asking,
     last: VecDeque<String>,
     steps: u32,
     refused: u32,
@@ -38,6 +40,47 @@ struct World {
     history: BTreeMap<JobId, Arc<Job>>,
     /// How often each kind of event, command and refusal was seen.
     seen: Seen,
+}
+
+/// What an instance may ask for, one after the other.
+const ASKED: [&str; 4] = [
+    "account.owner,account.project,account.used,account.at,account.cores,job.owner",
+    "job.owner,job.project,job.pool,job.requeues,job.custom.site,node.name,node.groups,account.owner,account.project,account.cores,account.used",
+    "",
+    "job.pool,node.groups",
+];
+
+/// An instance that asks for columns: its mirror, and what it was told.
+#[derive(Default)]
+struct Asking {
+    mirror: Mirror,
+    known: Known,
+    columns: Columns,
+    passes: usize,
+    /// The most that it knew, see `Known::asked_len`.
+    most: [usize; 3],
+}
+
+impl Asking {
+    fn look(&mut self, state: &State) {
+        if self.passes.is_multiple_of(8) {
+            let columns = ASKED[self.passes / 8 % ASKED.len()];
+            self.columns = Columns::parse(columns).expect("known columns");
+            self.mirror.wants(self.columns.clone());
+            self.known.asks_anew();
+        }
+        self.passes += 1;
+        // Now and then it is another instance.
+        if self.passes.is_multiple_of(50) {
+            self.mirror.forget();
+            self.known = Known::default();
+        }
+        self.known.apply(&self.mirror.take(state));
+        self.known.check(state, &self.columns);
+        assert!(!self.mirror.has_changes());
+        let known = self.known.asked_len();
+        (self.most.iter_mut().zip(known)).for_each(|(most, now)| *most = now.max(*most));
+    }
 }
 
 /// How often each kind was seen.
@@ -73,6 +116,7 @@ impl World {
             replay: State::new(),
             mirror: Mirror::new(),
             known: Known::default(),
+            asking: Asking::default(),
             last: VecDeque::new(),
             steps: 0,
             refused: 0,
@@ -110,6 +154,7 @@ impl World {
         for event in &events {
             self.replay.apply(event);
             self.mirror.note(&self.state, event);
+            self.asking.mirror.note(&self.state, event);
             *self.seen.facts.entry((&event.fact).into()).or_default() += 1;
             self.keep_history(&event.fact);
         }
@@ -203,8 +248,14 @@ impl World {
         drop(new);
         let changes = self.mirror.take(&self.state);
         self.known.apply(&changes);
-        self.known.check(&self.state);
+        self.known.check(&self.state, &Columns::default());
+        assert_eq!(
+            self.known.asked_len(),
+            [0; 3],
+            "nothing that was not asked for"
+        );
         assert!(!self.mirror.has_changes());
+        self.asking.look(&self.state);
     }
 
     fn end(&mut self, execution: jobyard_kernel::Execution) {
@@ -360,6 +411,7 @@ fn run(seed: u64, world: &mut World) {
     let _ = world.act(Command::SetParameters(Parameters {
         ttl_completed_jobs: Span::from_secs(60),
         preemption: PreemptionType::Immediate,
+        fair_share_half_life: Span::from_secs(2),
         ..Parameters::default()
     }));
     for number in 1..=3 {
@@ -389,6 +441,7 @@ fn random_commands_keep_every_promise() {
     let mut seen = Seen::default();
     let mut reasons: BTreeMap<u32, u32> = BTreeMap::new();
     let (mut steps, mut refused) = (0, 0);
+    let mut asked = [0; 3];
     for seed in 0..SEEDS * u64::from(fuzz::times()) {
         let mut world = World::new();
         let outcome =
@@ -400,6 +453,7 @@ fn random_commands_keep_every_promise() {
         }
         steps += world.steps;
         refused += world.refused;
+        (asked.iter_mut().zip(world.asking.most)).for_each(|(all, most)| *all += most);
         seen.add(world.seen);
         for (code, count) in world.reasons {
             *reasons.entry(code).or_default() += count;
@@ -422,6 +476,11 @@ fn random_commands_keep_every_promise() {
         }
     }
     assert!(missing.is_empty(), "hardly or never: {missing:#?}");
+    let enough = asked.iter().all(|count| *count as u64 > SEEDS / 10);
+    assert!(
+        enough,
+        "told of what was asked, and of what was forgotten: {asked:?}"
+    );
     for code in [
         waiting::NONE,
         waiting::NOT_ENOUGH_RESOURCE,

@@ -98,7 +98,7 @@ fn add_job(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
         let count = if n.once_in(4) { 1 + n.below(2) } else { 0 };
         (0..count).map(|_| format!("n{}", 1 + n.below(3))).collect()
     };
-    let spec = JobSpec {
+    let mut spec = JobSpec {
         owner: ["", "ann", "bob"][n.below(3) as usize].into(),
         kind: if n.once_in(15) {
             JobKind::Command
@@ -148,6 +148,12 @@ fn add_job(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
         template: ["", "small"][usize::from(n.once_in(8))].into(),
         ..JobSpec::default()
     };
+    spec.project = ["", "genome"][usize::from(spec.priority == 1_000)].into();
+    if spec.exclusive {
+        spec.custom_properties = vec![("Site".into(), "north".into())];
+        // Only templates say this.
+        spec.pool = "mine".into();
+    }
     let (by, spec) = (actor(n), Arc::new(spec));
     match n.once_in(4) {
         true => Command::QueueJob { by, spec, tasks },
@@ -284,8 +290,14 @@ fn edit_command(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
             let old = state.job(job).map(|job| (*job.spec).clone());
             let mut spec = old.unwrap_or_default();
             match n.below(8) {
-                0 => spec.priority = 1_000 + n.below(3) * 1_000,
-                1 => spec.runtime = Some(Span::from_secs(20)),
+                0 => {
+                    spec.priority = 1_000 + n.below(3) * 1_000;
+                    spec.project = format!("p{}", spec.priority / 1_000);
+                }
+                1 => {
+                    spec.runtime = Some(Span::from_secs(20));
+                    spec.owner = "bob".into();
+                }
                 2..6 => {
                     let names = (0..n.below(4)).map(|_| format!("n{}", 1 + n.below(3)));
                     spec.excluded_nodes = names.collect();
@@ -371,6 +383,7 @@ fn cluster_command(n: &mut Numbers) -> Command {
                     ..rule
                 },
             };
+            let rule_pool = if rule.read_only { "night" } else { "" };
             let release = TaskSpec {
                 command_line: "tidy".into(),
                 ..TaskSpec::default()
@@ -378,6 +391,7 @@ fn cluster_command(n: &mut Numbers) -> Command {
             let template = Template {
                 name,
                 rules: vec![rule],
+                pool: rule_pool.into(),
                 node_release: n.once_in(3).then_some(release),
                 users: n.once_in(4).then(|| vec!["bob".into()]),
                 ..Template::default()
@@ -393,7 +407,7 @@ fn cluster_command(n: &mut Numbers) -> Command {
 fn node_command(state: &State, n: &mut Numbers) -> Command {
     let nodes: Vec<NodeId> = state.nodes().map(|node| node.id).collect();
     match n.below(8) {
-        0 => Command::SetParameters(Parameters {
+        0 => Command::SetParameters(with_shares(Parameters {
             node_release_timeout: Span::from_secs(u64::from(n.below(2)) * 15),
             ttl_completed_jobs: Span::from_secs(u64::from(n.below(3)) * 30),
             job_retry_count: n.below(4),
@@ -407,7 +421,7 @@ fn node_command(state: &State, n: &mut Numbers) -> Command {
             automatic_shrink: !n.once_in(8),
             task_retry_count: n.below(4),
             ..Parameters::default()
-        }),
+        })),
         1 => Command::AddNode(node(1 + n.below(5), 1 + n.below(6))),
         2 | 3 => Command::SetNodeGroups {
             by: actor(n),
@@ -430,6 +444,16 @@ fn node_command(state: &State, n: &mut Numbers) -> Command {
                 _ => NodeState::Online,
             },
         },
+    }
+}
+
+/// Parameters that only policies heed, different ones with different others.
+fn with_shares(parameters: Parameters) -> Parameters {
+    let retries = u64::from(parameters.task_retry_count);
+    Parameters {
+        pools: retries > 1,
+        fair_share_half_life: Span::from_secs(1 + 3 * retries),
+        ..parameters
     }
 }
 

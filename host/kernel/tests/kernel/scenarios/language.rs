@@ -83,6 +83,8 @@ impl Play {
                 }])
             }
             "free" => Ok(show::free(&self.state)),
+            "accounts" => Ok(show::accounts(&self.state, self.now)),
+            "columns" => Ok(show::columns(&self.state, &args.join(","))),
             "due" => Ok(vec![match self.state.next_due() {
                 Some(at) => format!("due at {}", Span(at.0)),
                 None => "nothing is due".into(),
@@ -516,6 +518,8 @@ fn job_spec(mut s: JobSpec, args: &[&str]) -> Result<JobSpec, Wrong> {
             "project" => s.project = value.into(),
             "owner" => s.owner = value.into(),
             "template" => s.template = value.into(),
+            "pool" => s.pool = value.into(),
+            "custom" => s.custom_properties = vec![("Site".into(), value.into())],
             "given" => s.given = names(),
             "env" => s.environment = vec![("X".into(), value.into())],
             "min" if value == "auto" => s.min = None,
@@ -574,6 +578,7 @@ fn template<'a>(
                 template.users = Some(users.split(',').map(str::to_string).collect());
             }
             Some(("env", value)) => template.environment = vec![("X".into(), value.into())],
+            Some(("pool", pool)) => template.pool = pool.into(),
             Some(("submission", all)) => {
                 template.submission_filters = all.split(',').map(str::to_string).collect();
             }

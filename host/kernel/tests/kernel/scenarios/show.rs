@@ -2,8 +2,8 @@
 
 use jobyard_kernel::filter::{Asks, Holder, Wants};
 use jobyard_kernel::{
-    Again, Closing, Event, Execution, Fact, Grant, JobId, NodeId, Outcome, Span, State, Task,
-    TaskId, Then, ToNode, Verdict, WorkKind,
+    Account, Again, Closing, Column, ColumnValues, Columns, Event, Execution, Fact, Grant, JobId,
+    Mirror, NodeId, Outcome, Span, State, Task, TaskId, Then, Timestamp, ToNode, Verdict, WorkKind,
 };
 
 /// One event on one line.
@@ -391,6 +391,36 @@ pub(crate) fn free(state: &State) -> Vec<String> {
         }
     };
     state.nodes().map(line).collect()
+}
+
+/// What owners have used for their projects, and hold.
+pub(crate) fn accounts(state: &State, now: Timestamp) -> Vec<String> {
+    let half_life = state.parameters().fair_share_half_life;
+    let line = |account: &Account| {
+        let (project, owner) = (&account.project, &account.owner);
+        let used = account.used_at(now, half_life);
+        format!(
+            "\"{project}\" {owner}: {used:.3} core-seconds, {} cores",
+            account.cores
+        )
+    };
+    state.accounts().map(line).collect()
+}
+
+/// What a new instance of a policy is told that asks for these columns.
+pub(crate) fn columns(state: &State, names: &str) -> Vec<String> {
+    let columns = match Columns::parse(names) {
+        Ok(columns) => columns,
+        Err(unknown) => return vec![format!("refused: {unknown}")],
+    };
+    let mut mirror = Mirror::new();
+    mirror.wants(columns);
+    let told = mirror.take(state).columns;
+    let line = |column: &Column| match &column.values {
+        ColumnValues::Numbers(numbers) => format!("{}: {numbers:?}", column.name),
+        ColumnValues::Texts(texts) => format!("{}: {texts:?}", column.name),
+    };
+    told.iter().map(line).collect()
 }
 
 /// What some variables are for an attempt that is to be started; nothing for one that is not set.
