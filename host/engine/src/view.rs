@@ -26,6 +26,9 @@ pub struct JobView {
     /// What the work is for.
     #[serde(default)]
     pub project: String,
+    /// The resource pool that it draws on, as its template says; empty for the default one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub pool: String,
     /// 0 to 4000.
     pub priority: u32,
     /// What its minimum and maximum count: `core`, `socket`, `node` or `gpu`; empty where that is not known.
@@ -170,6 +173,7 @@ impl JobView {
                 name => name.into(),
             },
             project: job.spec.project.clone(),
+            pool: job.spec.pool.clone(),
             priority: job.spec.priority,
             unit: match job.spec.unit {
                 Unit::Core => "core",
@@ -236,6 +240,7 @@ impl JobView {
             status: job.state.status() as u32,
             template: String::new(),
             project: job.project.clone(),
+            pool: String::new(),
             priority: job.priority,
             unit: String::new(),
             min_cores: 0,

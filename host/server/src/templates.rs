@@ -65,6 +65,9 @@ pub struct TemplateView {
     /// Activation filters, likewise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub activation_filters: Vec<String>,
+    /// The resource pool of its jobs; the default one when it is not there.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub pool: String,
 }
 
 /// What a template says about one property.
@@ -138,6 +141,7 @@ impl TemplateView {
             release: task(&template.node_release, TaskKind::NodeRelease, "release"),
             submission_filters: template.submission_filters.clone(),
             activation_filters: template.activation_filters.clone(),
+            pool: template.pool.clone(),
         }
     }
 
@@ -166,6 +170,7 @@ impl TemplateView {
             node_release: task_of("release", self.release)?,
             submission_filters: self.submission_filters,
             activation_filters: self.activation_filters,
+            pool: self.pool,
         })
     }
 }

@@ -101,6 +101,7 @@ pub(crate) fn view(job: &JobView, more_tasks: bool) -> Shown {
     say("owner", job.owner.clone());
     say("project", job.project.clone());
     say("template", job.template.clone());
+    say("pool", job.pool.clone());
     say("priority", job.priority.to_string());
     say("cores", cores(job));
     say(
