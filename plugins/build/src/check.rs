@@ -7,20 +7,28 @@ use anyhow::{Context, Result, bail};
 use crate::{
     build::{components, folder},
     component::{BUILTINS, inspect},
-    digest, records,
+    digest, examples, records,
 };
 
 /// Fails if a committed component is missing, was changed by hand, or is older than its sources. Builds nothing.
 pub(crate) fn check(root: &Path) -> Result<()> {
-    let problems = problems(root)?;
-    if problems.is_empty() {
-        println!("{} components match their sources", BUILTINS.len());
-        return Ok(());
+    let builtins = problems(root)?;
+    if !builtins.is_empty() {
+        bail!(
+            "{}\nrun `cargo plugins` and commit plugins/builtin/",
+            builtins.join("\n")
+        )
     }
-    bail!(
-        "{}\nrun `cargo plugins` and commit plugins/builtin/",
-        problems.join("\n")
-    )
+    let examples = examples::problems(root)?;
+    if !examples.is_empty() {
+        bail!(
+            "{}\nrun `cargo plugins examples` and commit plugins/examples/",
+            examples.join("\n")
+        )
+    }
+    let count = BUILTINS.len() + examples::COMMITTED.len();
+    println!("{count} components match their sources");
+    Ok(())
 }
 
 /// Builds all components again, somewhere else, and fails if that does not work. Whether the bytes are the same is information: they
@@ -91,6 +99,11 @@ mod tests {
             Vec::<String>::new(),
             "run `cargo plugins`"
         );
+        assert_eq!(
+            examples::problems(&crate::root()).unwrap(),
+            Vec::<String>::new(),
+            "run `cargo plugins examples`"
+        );
     }
 
     /// A copy of what the check reads.
@@ -138,6 +151,29 @@ mod tests {
         assert_eq!(problems(root).unwrap().len(), 1);
         append(root.join("plugins/sdk/src/lib.rs"), "\n");
         assert_eq!(problems(root).unwrap().len(), BUILTINS.len());
+    }
+
+    #[test]
+    fn a_change_of_an_example_is_noticed() {
+        let place = copy();
+        let root = place.path();
+        append(root.join("plugins/examples/c/README.md"), "\n");
+        append(root.join("wit/ranker.wit"), "\n");
+        assert_eq!(examples::problems(root).unwrap(), Vec::<String>::new());
+
+        append(root.join("plugins/examples/c/sjf.c"), "\n");
+        let older = |language: &str| {
+            format!("plugins/examples/{language}/sjf.wasm: older than its sources")
+        };
+        assert_eq!(examples::problems(root).unwrap(), [older("c")]);
+        append(root.join("plugins/examples/build.sh"), "\n");
+        append(root.join("plugins/examples/javascript/sjf.wasm"), "x");
+        let javascript =
+            "plugins/examples/javascript/sjf.wasm: not what `cargo plugins examples` built";
+        assert_eq!(
+            examples::problems(root).unwrap(),
+            [older("c"), javascript.to_owned(), older("javascript")]
+        );
     }
 
     #[test]

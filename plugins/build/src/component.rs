@@ -54,17 +54,7 @@ pub(crate) const BUILTINS: &[Builtin] = &[
 /// Fails unless these bytes are a component that exports what it is for, and nothing else, and wants nothing but this
 /// package's interfaces.
 pub(crate) fn inspect(builtin: &Builtin, bytes: &[u8]) -> Result<()> {
-    let (imports, exports) = imports_and_exports(bytes)
-        .with_context(|| format!("{} is not a component", builtin.file()))?;
-    if let Some(foreign) = imports
-        .iter()
-        .find(|name| !name.starts_with("jobyard:plugin/"))
-    {
-        bail!(
-            "{} imports {foreign}, which no host of this package serves",
-            builtin.file()
-        );
-    }
+    let (imports, exports) = imports_and_exports(&builtin.file(), bytes)?;
     let is_there = |name: &str| imports.iter().any(|import| import == name);
     if let Some(missing) = builtin.composed_by.filter(|name| !is_there(name)) {
         bail!("{} does not import {missing}", builtin.file());
@@ -79,12 +69,24 @@ pub(crate) fn inspect(builtin: &Builtin, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Names that a component imports and exports. Fails if it wants what is not of this package.
+pub(crate) fn imports_and_exports(file: &str, bytes: &[u8]) -> Result<(Vec<String>, Vec<String>)> {
+    let (imports, exports) = names(bytes).with_context(|| format!("{file} is not a component"))?;
+    if let Some(foreign) = imports
+        .iter()
+        .find(|name| !name.starts_with("jobyard:plugin/"))
+    {
+        bail!("{file} imports {foreign}, which no host of this package serves");
+    }
+    Ok((imports, exports))
+}
+
 /// Names that a component imports and exports, itself and not the parts in it.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "one case for each kind of section there is"
 )]
-fn imports_and_exports(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>)> {
+fn names(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>)> {
     let (mut imports, mut exports) = (Vec::new(), Vec::new());
     let mut depth = 0;
     let mut is_component = false;

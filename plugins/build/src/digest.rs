@@ -26,6 +26,19 @@ pub(crate) fn of_sources(root: &Path, builtin: &Builtin) -> Result<String> {
     Ok(of_files(&files))
 }
 
+/// What of an example's folder is no source.
+const NO_SOURCES: &[&str] = &[".md", ".wasm", "plugin.toml"];
+
+/// The digest of what an example is made from, in hexadecimal: its folder and what builds it. Not of the WIT: types do not change, and
+/// comments do not go into it.
+pub(crate) fn of_example(root: &Path, language: &str) -> Result<String> {
+    let mut files = BTreeMap::new();
+    add(root, &format!("plugins/examples/{language}"), &mut files)?;
+    files.retain(|path, _| !NO_SOURCES.iter().any(|end| path.ends_with(end)));
+    add(root, "plugins/examples/build.sh", &mut files)?;
+    Ok(of_files(&files))
+}
+
 /// The digest of bytes, in hexadecimal.
 pub(crate) fn of_bytes(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))

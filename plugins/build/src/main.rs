@@ -5,10 +5,13 @@
 
 #[cfg(feature = "bindings")]
 mod bindings;
+#[cfg(feature = "bindings")]
+mod bindings_c;
 mod build;
 mod check;
 mod component;
 mod digest;
+mod examples;
 mod records;
 
 use std::{
@@ -24,7 +27,8 @@ usage: cargo plugins [COMMAND]
   build               build all components into plugins/builtin/ (the default)
   check               fail if a committed component is missing or older than its sources
   verify              build all again, in a temporary place, and compare
-  bindings [--check]  write (or compare) the sdk's bindings from wit/; needs the feature `bindings`:
+  examples            build the examples in C and JavaScript, and put them beside their sources; installs tools
+  bindings [--check]  write (or compare) the sdk's and the C example's bindings from wit/; needs the feature `bindings`:
                       cargo run -p jobyard-plugins --features bindings -- bindings";
 
 fn main() -> ExitCode {
@@ -45,6 +49,7 @@ fn run() -> Result<()> {
         [] | ["build"] => build::build(root),
         ["check"] => check::check(root),
         ["verify"] => check::verify(root),
+        ["examples"] => examples::build(root),
         ["bindings"] => generate(root, false),
         ["bindings", "--check"] => generate(root, true),
         ["--help" | "-h" | "help"] => {
@@ -57,7 +62,8 @@ fn run() -> Result<()> {
 
 #[cfg(feature = "bindings")]
 fn generate(root: &Path, check: bool) -> Result<()> {
-    bindings::generate(root, check)
+    bindings::generate(root, check)?;
+    bindings_c::generate(root, check)
 }
 
 #[cfg(not(feature = "bindings"))]
