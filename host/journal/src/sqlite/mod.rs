@@ -17,6 +17,7 @@ mod dump;
 mod failure;
 mod history;
 mod lock;
+mod reader;
 mod schema;
 mod snapshots;
 mod verify;
@@ -38,6 +39,7 @@ use crate::{History, Journal, JournalError, Sequence};
 
 pub use self::compact::{Compacted, compact};
 pub use self::dump::dump;
+pub use self::reader::Reader;
 pub use self::verify::{Verified, verify};
 
 /// The file's name in its data folder.

@@ -112,29 +112,7 @@ impl Keeper {
 
     /// The latest good one.
     pub(super) fn load(&self, head: Head) -> Result<Option<(Sequence, State)>, JournalError> {
-        let connection = hold(&self.connection);
-        let mut worst = None;
-        for snapshot in list(&connection, &self.path)? {
-            if snapshot.at > head.last || snapshot.at < head.before {
-                continue;
-            }
-            match load(&connection, &self.path, &self.codec, &snapshot) {
-                Ok(state) => return Ok(Some((snapshot.at, state))),
-                Err(error) => worst = worst.or(Some(error)),
-            }
-        }
-        match worst {
-            // Without any, all events are read; that can be done only while they are all there.
-            _ if head.before == 0 => Ok(None),
-            Some(error) => Err(error),
-            None => Err(damaged(
-                &self.path,
-                format!(
-                    "events 1 to {} are gone, and so is the snapshot that covers them",
-                    head.before
-                ),
-            )),
-        }
+        latest(&hold(&self.connection), &self.path, &self.codec, head)
     }
 }
 
@@ -152,6 +130,37 @@ pub(super) fn list(connection: &Connection, path: &Path) -> Result<Vec<Snapshot>
         rows.collect()
     });
     list.map_err(|error| error.at(path))
+}
+
+/// The latest one that is good, with the number of the event that it follows; none where all events are still there.
+pub(super) fn latest(
+    connection: &Connection,
+    path: &Path,
+    codec: &Codec,
+    head: Head,
+) -> Result<Option<(Sequence, State)>, JournalError> {
+    let mut worst = None;
+    for snapshot in list(connection, path)? {
+        if snapshot.at > head.last || snapshot.at < head.before {
+            continue;
+        }
+        match load(connection, path, codec, &snapshot) {
+            Ok(state) => return Ok(Some((snapshot.at, state))),
+            Err(error) => worst = worst.or(Some(error)),
+        }
+    }
+    match worst {
+        // Without any, all events are read; that can be done only while they are all there.
+        _ if head.before == 0 => Ok(None),
+        Some(error) => Err(error),
+        None => Err(damaged(
+            path,
+            format!(
+                "events 1 to {} are gone, and so is the snapshot that covers them",
+                head.before
+            ),
+        )),
+    }
 }
 
 /// The state that it holds, after all that can be checked of it was.

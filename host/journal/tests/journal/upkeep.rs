@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use jobyard_journal::sqlite::{compact, dump, verify};
+use jobyard_journal::sqlite::{Reader, compact, dump, verify};
 use jobyard_journal::{Journal, JournalError, SqliteJournal, replay};
 
 use crate::yard::Yard;
@@ -137,4 +137,41 @@ fn what_does_not_fit_together_is_found() {
             "{change}: {error}"
         );
     }
+}
+
+#[test]
+fn a_reader_sees_what_the_writer_has_made_durable() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = Reader::open(folder.path()).expect_err("there is no journal yet");
+    assert!(missing.to_string().contains("journal.db"), "{missing}");
+    let mut yard = some_journal(folder.path(), 77);
+    let mut journal = SqliteJournal::open(folder.path()).unwrap();
+    let reader = Reader::open(folder.path()).unwrap();
+    assert_eq!((reader.oldest(), reader.last()), (1, journal.last()));
+    let (state, ended) = reader.state().unwrap();
+    assert_eq!(state, yard.state);
+    let mut seen = Vec::new();
+    reader
+        .events(|number, event| seen.push((number, event.clone())))
+        .unwrap();
+    assert_eq!(seen.len() as u64, reader.last());
+    assert_eq!(
+        seen.last().map(|(number, event)| (*number, event.at)),
+        Some((reader.last(), ended))
+    );
+    // It shows one moment, whatever is written meanwhile; the next reader sees that too.
+    let before = yard.state.clone();
+    yard.fill(&mut journal, 5);
+    assert_eq!(reader.state().unwrap().0, before);
+    let later = Reader::open(folder.path()).unwrap();
+    assert_eq!(later.state().unwrap().0, yard.state);
+    let history = later.history().unwrap();
+    for (id, job) in &yard.history {
+        assert_eq!(history.job(*id).unwrap().map(|r| r.job), Some(job.clone()));
+    }
+    drop((reader, later, history, journal));
+    compact(folder.path()).unwrap();
+    let compacted = Reader::open(folder.path()).unwrap();
+    assert!(compacted.oldest() > 1, "{}", compacted.oldest());
+    assert_eq!(compacted.state().unwrap().0, yard.state);
 }
