@@ -72,6 +72,18 @@ impl PolicyInstance {
         &self.traits
     }
 
+    /// Of the cluster's parameters those that the policy says it follows: it takes them as settings, see `configure` in `wit/policy.wit`.
+    pub fn followed(&self, parameters: &[(String, String)]) -> Vec<(String, String)> {
+        let says = |(name, names): &(String, String)| (name == "follows").then(|| names.clone());
+        let names: Vec<String> = self.traits.iter().filter_map(says).collect();
+        let follows = |name: &str| {
+            let mut names = names.iter().flat_map(|names| names.split(','));
+            names.any(|one| one.trim().eq_ignore_ascii_case(name))
+        };
+        let all = parameters.iter();
+        all.filter(|(name, _)| follows(name)).cloned().collect()
+    }
+
     /// Gives it other settings. On a refusal those that were in force stay.
     pub fn configure(&mut self, settings: &[(String, String)]) -> Result<(), ConfigureError> {
         let answer = self.kept.call("configure", |live| {

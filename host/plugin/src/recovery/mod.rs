@@ -33,7 +33,7 @@ pub struct PolicyChoice {
 impl PolicyChoice {
     fn instance(&self, parameters: &[(String, String)]) -> Result<PolicyInstance, ConfigureError> {
         let mut instance = self.plugin.policy(self.limits, &self.settings)?;
-        let followed = followed(&instance, parameters);
+        let followed = instance.followed(parameters);
         if !followed.is_empty() {
             instance.configure(&self.with(followed))?;
         }
@@ -44,18 +44,6 @@ impl PolicyChoice {
     fn with(&self, more: Vec<(String, String)>) -> Vec<(String, String)> {
         self.settings.iter().cloned().chain(more).collect()
     }
-}
-
-/// The cluster's parameters that a policy says it follows.
-fn followed(instance: &PolicyInstance, parameters: &[(String, String)]) -> Vec<(String, String)> {
-    let says = |(name, names): &(String, String)| (name == "follows").then(|| names.clone());
-    let names: Vec<String> = instance.traits().iter().filter_map(says).collect();
-    let follows = |name: &str| {
-        let mut names = names.iter().flat_map(|names| names.split(','));
-        names.any(|one| one.trim().eq_ignore_ascii_case(name))
-    };
-    let all = parameters.iter();
-    all.filter(|(name, _)| follows(name)).cloned().collect()
 }
 
 /// From which policy to which, and why.
@@ -155,8 +143,10 @@ impl PolicySlot {
         let Some(instance) = &self.instance else {
             return outcome;
         };
-        let followed = |parameters: &[_]| followed(instance, parameters);
-        let (old, new) = (followed(&before), followed(&self.parameters));
+        let (old, new) = (
+            instance.followed(&before),
+            instance.followed(&self.parameters),
+        );
         if old == new {
             return outcome;
         }
