@@ -5,7 +5,9 @@
 //! the next. The command line's `simulate` calls this crate, and so do tests of policies.
 //!
 //! Three steps: [`Trace::open`] reads and cleans a trace, [`simulate`] runs it, [`Simulation::report`] and
-//! [`plot`] say what came out.
+//! [`plot`] say what came out. What-if goes the same way: a [`Workload`] is what a host has recorded, [`rerun`] runs it again, and
+//! [`compare()`] puts what happened and what would have happened side by side. The
+//! module [`forecast`] simulates the live state: when will a job start, and what would make it start sooner?
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -31,13 +33,17 @@
 //! ```
 
 mod clock;
+pub mod compare;
 mod drive;
+pub mod forecast;
 mod metrics;
 mod plot;
 mod scheduler;
 mod swf;
+pub mod workload;
 
-pub use drive::{Estimate, Options, SimError, Simulation, simulate};
+pub use compare::{Basis, Comparison, Run, compare};
+pub use drive::{Estimate, Options, SimError, Simulation, rerun, simulate};
 pub use metrics::{JobTimes, Report};
 pub use plot::{PlotError, plot};
 pub use scheduler::{Arrivals, Component, LOG_LINES_KEPT_MAX, Scheduler, SchedulerFault};
@@ -45,3 +51,4 @@ pub use swf::{
     BadLine, BadLines, BadReason, Dropped, JOBS_MAX, LINE_BYTES_MAX, PROCS_MAX, Trace, TraceError,
     TraceHeader, TraceJob, TraceProblem,
 };
+pub use workload::{Window, Workload, WorkloadError, WorkloadJob};

@@ -21,18 +21,14 @@ pub enum SimError {
     },
     /// Nothing runs, nothing comes, and the policy starts nothing.
     #[error(
-        "the policy never starts {queued} jobs, though nothing runs any more; the first is on line {line} of the trace and needs {procs} of {machine} processors{}",
+        "the policy never starts {queued} jobs, though nothing runs any more; the first {first}{}",
         refusal.as_ref().map(|text| format!("; the first proposal that was refused: {text}")).unwrap_or_default()
     )]
     NeverStarted {
         /// Jobs that wait.
         queued: u64,
-        /// The first of them.
-        line: u32,
-        /// Its size.
-        procs: u32,
-        /// The machine's size.
-        machine: u32,
+        /// Which the first of them is, and what it needs, in words.
+        first: String,
         /// What the kernel said of the first proposal that it refused.
         refusal: Option<String>,
     },

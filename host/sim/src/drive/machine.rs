@@ -1,121 +1,119 @@
-//! The machine of the trace: the real kernel with one node, and the one policy's mirror of it.
+//! The machine of a simulation: the real kernel with its nodes, one for a trace, and the one policy's mirror of it.
 //!
-//! Plays the parts that people and nodes have in life: adds and submits each job, reports that its work has begun and ended.
+//! Plays the parts that people and nodes have in life: adds and submits each job, reports that its work has ended. That it has begun is not
+//! reported: the kernel needs it for a limit of a task's own, which these do not have.
 //! Knows nothing of virtual time's order; [`super::Driver`] says what happens when.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use jobyard_kernel::{
-    Actor, Changes, Command, Decision, Ending, Event, Execution, Fact, FromNode, JobSpec, Mirror,
-    NodeId, NodeSpec, Parameters, Rejection, Span, State, TaskSpec, Timestamp, step,
+    Actor, Changes, Command, Decision, Ending, Event, Execution, Fact, FromNode, JobId, JobSpec,
+    Mirror, NodeSpec, Parameters, Rejection, Span, State, TaskId, TaskSpec, Template, Timestamp,
+    check_form, check_job, step,
 };
 
-use super::SimError;
-use crate::swf::TraceJob;
+use super::{SimError, jobs::OWNER};
 
-/// Who adds and submits the jobs.
-const OWNER: &str = "trace";
+/// The template of the jobs that draw on a pool.
+pub(crate) fn template_of(pool: &str) -> String {
+    match pool {
+        "" => String::new(),
+        pool => format!("pool {pool}"),
+    }
+}
 
 /// The kernel's state, and what the simulation keeps beside it.
-pub(super) struct Machine {
+pub(crate) struct Machine {
     state: State,
     mirror: Mirror,
-    node: NodeId,
-    procs: u32,
+    cores: u32,
     owner: Actor,
-    /// The task of a job of each size: they differ in nothing else.
-    tasks: BTreeMap<u32, Arc<TaskSpec>>,
-    /// What runs, by the index of the job.
-    executions: BTreeMap<usize, Execution>,
     /// Events of the command that is being carried out; empty in between.
     events: Vec<Event>,
 }
 
 impl Machine {
-    /// An idle machine.
-    pub(super) fn new(procs: u32) -> Result<Self, SimError> {
+    /// An idle machine under the parameters of a cluster, as far as they are about scheduling.
+    pub(crate) fn new(nodes: &[NodeSpec], parameters: Parameters) -> Result<Self, SimError> {
         let mut machine = Self {
             state: State::new(),
             mirror: Mirror::new(),
-            node: NodeId(0),
-            procs,
+            cores: nodes.iter().map(|node| node.cores).sum(),
             owner: Actor::administrator(OWNER),
-            tasks: BTreeMap::new(),
-            executions: BTreeMap::new(),
             events: Vec::new(),
         };
-        // Ended jobs are forgotten at once: memory follows the jobs that are queued or run.
+        // Ended jobs are forgotten at once: memory follows the jobs that are queued or run. Nobody is there to be asked.
         let parameters = Parameters {
             ttl_completed_jobs: Span::ZERO,
-            ..Parameters::default()
+            excluded_nodes_limit: u32::MAX,
+            disable_resource_validation: false,
+            submission_filters: Vec::new(),
+            activation_filters: Vec::new(),
+            ..parameters
         };
         machine.order("the parameters", &Command::SetParameters(parameters), 0)?;
-        let spec = NodeSpec {
-            name: "machine".into(),
-            cores: procs,
-            sockets: 1,
-            gpus: 0,
-            memory_mb: 0,
-            groups: Vec::new(),
-        };
-        machine.order("the node", &Command::AddNode(spec), 0)?;
-        machine.node = machine
-            .state
-            .nodes()
-            .next()
-            .map_or(NodeId(0), |node| node.id);
+        for node in nodes {
+            machine.order("a node", &Command::AddNode(node.clone()), 0)?;
+        }
         Ok(machine)
     }
 
-    /// Processors that it has.
-    pub(super) fn procs(&self) -> u32 {
-        self.procs
+    /// One pool of processors.
+    pub(super) fn pool(procs: u32) -> Result<Self, SimError> {
+        let node = NodeSpec {
+            name: "machine".into(),
+            cores: procs,
+            ..NodeSpec::default()
+        };
+        Self::new(&[node], Parameters::default())
     }
 
-    /// Processors that no job holds.
-    pub(super) fn free_procs(&self) -> u32 {
-        self.state
-            .node(self.node)
-            .map_or(0, |node| node.usable_cores())
+    /// Adds the template by which jobs draw on a resource pool: there is no other way to say it.
+    pub(super) fn add_pool(&mut self, pool: &str) -> Result<(), SimError> {
+        let template = Template {
+            name: template_of(pool),
+            pool: pool.into(),
+            ..Template::default()
+        };
+        let (by, template) = (self.owner.clone(), Arc::new(template));
+        self.order("a template", &Command::SetTemplate { by, template }, 0)
     }
 
-    /// Adds and submits the next job of the trace.
+    /// Cores that it has.
+    pub(super) fn cores(&self) -> u32 {
+        self.cores
+    }
+
+    /// Cores that no job holds.
+    pub(super) fn free_cores(&self) -> u32 {
+        self.state.nodes().map(|node| node.usable_cores()).sum()
+    }
+
+    /// Whether all that the policy does not know yet are jobs that do not fit into what is free; the rule of the live host.
+    pub(super) fn only_arrivals_that_do_not_fit(&self) -> bool {
+        self.mirror.only_arrivals_that_do_not_fit(&self.state)
+    }
+
+    /// Whether a job can run on it at all.
+    pub(crate) fn takes(&self, spec: &JobSpec, task: &Arc<TaskSpec>) -> bool {
+        let tasks = std::slice::from_ref(task);
+        check_form(spec, tasks).is_ok() && check_job(&self.state, spec, tasks).is_ok()
+    }
+
+    /// Adds and submits the next job, the work of which is one task.
     pub(super) fn submit(
         &mut self,
-        job: &TraceJob,
-        limit_us: u64,
+        (spec, task): (Arc<JobSpec>, Arc<TaskSpec>),
         now: u64,
     ) -> Result<(), SimError> {
-        let spec = JobSpec {
-            owner: OWNER.into(),
-            min: Some(job.procs),
-            max: Some(job.procs),
-            runtime: Some(Span(limit_us)),
-            can_preempt: false,
-            can_grow: false,
-            can_shrink: false,
-            ..JobSpec::default()
-        };
-        let task = self.tasks.entry(job.procs).or_insert_with(|| {
-            let command_line = "true".into();
-            Arc::new(TaskSpec {
-                command_line,
-                min: job.procs,
-                max: job.procs,
-                ..TaskSpec::default()
-            })
-        });
-        let (by, spec, tasks) = (self.owner.clone(), Arc::new(spec), vec![task.clone()]);
+        let (by, tasks) = (self.owner.clone(), vec![task]);
         // The kernel numbers jobs from 1 in the order in which they are added.
         self.order("a job", &Command::QueueJob { by, spec, tasks }, now)
     }
 
     /// Reports that the job's work has ended by itself, with exit code 0: the job finishes.
     pub(super) fn end(&mut self, index: usize, now: u64) -> Result<(), SimError> {
-        // A job that never ran has nothing to report; the driver only ends jobs that it saw start.
-        let Some(execution) = self.executions.remove(&index) else {
-            return Ok(());
-        };
+        let execution = execution(index);
         let ending = Ending::Exited { code: 0 };
         let report = FromNode::Ended {
             execution,
@@ -145,14 +143,9 @@ impl Machine {
             works.first().map(|work| work.execution)
         });
         self.events.clear();
-        let Some(execution) = started else {
-            return Ok(None);
-        };
-        self.command(&Command::Report(FromNode::Started { execution }), now)?;
-        self.events.clear();
-        let index = execution.job.0 as usize - 1;
-        self.executions.insert(index, execution);
-        Ok(Some(index))
+        let index = started.map(|execution| execution.job.0 as usize - 1);
+        debug_assert_eq!(started, index.map(execution));
+        Ok(index)
     }
 
     /// A command that the kernel cannot refuse unless there is a defect here.
@@ -171,47 +164,63 @@ impl Machine {
     }
 }
 
+/// The work of a job by its index: the kernel numbers jobs from 1 in the order in which they are added, and each starts once.
+fn execution(index: usize) -> Execution {
+    Execution {
+        job: JobId(index as u32 + 1),
+        task: TaskId(1),
+        instance: 0,
+        attempt: 1,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use jobyard_kernel::{JobId, Share};
+    use jobyard_kernel::{NodeId, Share};
 
-    use super::*;
+    use super::{super::jobs::work, *};
 
-    fn job(procs: u32) -> TraceJob {
-        let (submit_us, run_us, requested_us) = (0, 5, 10);
-        TraceJob {
-            line: 1,
-            submit_us,
-            run_us,
-            requested_us,
-            procs,
-            user: None,
-        }
+    fn job(procs: u32) -> (Arc<JobSpec>, Arc<TaskSpec>) {
+        let spec = JobSpec {
+            min: Some(procs),
+            max: Some(procs),
+            runtime: Some(Span(10)),
+            ..JobSpec::default()
+        };
+        (Arc::new(spec), work(procs))
     }
 
-    fn start(machine: &mut Machine, index: usize, cores: u32) -> Result<Option<usize>, Rejection> {
-        let (node, gpus) = (machine.node, 0);
-        let shares = vec![Share { node, cores, gpus }];
+    fn start(
+        machine: &mut Machine,
+        index: usize,
+        cores: &[(u32, u32)],
+    ) -> Result<Option<usize>, Rejection> {
+        let share = |&(node, cores): &(u32, u32)| Share {
+            node: NodeId(node),
+            cores,
+            gpus: 0,
+        };
+        let shares = cores.iter().map(share).collect();
         let job = JobId(index as u32 + 1);
         machine.propose(Decision::Start { job, shares }, 1)
     }
 
     #[test]
     fn a_job_goes_through_the_kernel_and_is_forgotten() {
-        let mut machine = Machine::new(8).expect("a machine");
-        machine.submit(&job(5), 10, 0).expect("a good job");
-        machine.submit(&job(4), 10, 0).expect("a good job");
-        assert_eq!((machine.procs(), machine.free_procs()), (8, 8));
-        assert_eq!(start(&mut machine, 0, 5).expect("it fits"), Some(0));
-        assert_eq!(machine.free_procs(), 3);
-        let refusal = start(&mut machine, 1, 4).expect_err("it does not fit");
+        let mut machine = Machine::pool(8).expect("a machine");
+        machine.submit(job(5), 0).expect("a good job");
+        machine.submit(job(4), 0).expect("a good job");
+        assert_eq!((machine.cores(), machine.free_cores()), (8, 8));
+        assert_eq!(start(&mut machine, 0, &[(1, 5)]).expect("it fits"), Some(0));
+        assert_eq!(machine.free_cores(), 3);
+        let refusal = start(&mut machine, 1, &[(1, 4)]).expect_err("it does not fit");
         assert!(refusal.to_string().contains("3 are free"), "{refusal}");
         assert_eq!(machine.state.check(), Ok(()));
 
         machine.end(0, 6).expect("it runs");
-        assert_eq!(machine.free_procs(), 8);
+        assert_eq!(machine.free_cores(), 8);
         assert_eq!(machine.state.jobs().count(), 1);
-        assert_eq!(start(&mut machine, 1, 4).expect("it fits"), Some(1));
+        assert_eq!(start(&mut machine, 1, &[(1, 4)]).expect("it fits"), Some(1));
         machine.end(1, 11).expect("it runs");
         assert_eq!(machine.state.jobs().count(), 0);
         assert_eq!(machine.state.next_due(), None);
@@ -220,12 +229,31 @@ mod tests {
     }
 
     #[test]
+    fn a_job_on_several_nodes_is_one_piece_of_work() {
+        let node = |name: &str| NodeSpec {
+            name: name.into(),
+            cores: 4,
+            ..NodeSpec::default()
+        };
+        let mut machine =
+            Machine::new(&[node("n1"), node("n2")], Parameters::default()).expect("a machine");
+        machine.submit(job(6), 0).expect("a good job");
+        let started = start(&mut machine, 0, &[(1, 2), (2, 4)]);
+        assert_eq!(started.expect("it fits"), Some(0));
+        assert_eq!((machine.cores(), machine.free_cores()), (8, 2));
+        machine.end(0, 6).expect("it runs");
+        assert_eq!(machine.free_cores(), 8);
+        assert_eq!(machine.state.check(), Ok(()));
+    }
+
+    #[test]
     fn the_largest_trace_fits() {
         let procs = crate::swf::PROCS_MAX;
-        let mut machine = Machine::new(procs).expect("a machine");
-        machine.submit(&job(procs), 10, 0).expect("a good job");
-        assert_eq!(start(&mut machine, 0, procs).expect("it fits"), Some(0));
+        let mut machine = Machine::pool(procs).expect("a machine");
+        machine.submit(job(procs), 0).expect("a good job");
+        let all = [(1, procs)];
+        assert_eq!(start(&mut machine, 0, &all).expect("it fits"), Some(0));
         machine.end(0, 6).expect("it runs");
-        assert_eq!(machine.free_procs(), procs);
+        assert_eq!(machine.free_cores(), procs);
     }
 }

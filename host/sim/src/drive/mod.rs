@@ -20,25 +20,37 @@
 //!
 //! # What is simulated
 //!
-//! One node with as many cores as the machine has processors; a job is one task on `procs` cores, with its estimate as
-//! the job's run-time limit. All goes through the kernel's own commands and state machine. Jobs do not grow, shrink and are not
-//! preempted.
+//! Of a trace: one node with as many cores as the machine has processors; a job is one task on `procs` cores, with its estimate as
+//! the job's run-time limit. Of a workload: the nodes and jobs that it says. All goes through the kernel's own commands and state machine.
+//!
+//! Jobs are rigid: they do not grow, shrink and are not preempted, and policies are told so. How long a job runs is known for
+//! the size that it had; for another size it would have to be guessed, and then so would all that is compared.
 
 mod error;
+mod jobs;
 mod machine;
 mod queue;
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
 pub use self::error::SimError;
-use self::{machine::Machine, queue::Ends};
+pub(crate) use self::{
+    jobs::work,
+    machine::{Machine, template_of},
+};
+use self::{
+    jobs::{Jobs, TraceJobs, WorkloadJobs},
+    queue::Ends,
+};
 use crate::{
     clock::thread_cpu_time,
+    compare::Run,
     metrics::{JobTimes, Metrics, Report},
     scheduler::{Arrivals, Scheduler},
     swf::{Trace, TraceJob},
+    workload::Workload,
 };
 
 /// Passes in a row that only the policy itself asked for and in which no job was submitted, started or ended.
@@ -57,15 +69,6 @@ pub enum Estimate {
     Requested,
     /// How long it did run: what perfect predictions would give.
     Actual,
-}
-
-impl Estimate {
-    fn of(self, job: &TraceJob) -> u64 {
-        match self {
-            Estimate::Requested => job.requested_us,
-            Estimate::Actual => job.run_us,
-        }
-    }
 }
 
 impl fmt::Display for Estimate {
@@ -111,9 +114,20 @@ pub fn simulate(
     scheduler: &mut dyn Scheduler,
 ) -> Result<Simulation, SimError> {
     let begun = thread_cpu_time();
-    let mut driver = Driver::new(trace, options.estimate, scheduler)?;
+    let mut driver = Driver::new(
+        TraceJobs::new(&trace.jobs, options.estimate),
+        Machine::pool(trace.procs)?,
+        scheduler,
+    );
     driver.run()?;
-    let jobs = driver.job_times();
+    let times = |(job, &start_us): (&TraceJob, &u64)| JobTimes {
+        submit_us: job.submit_us,
+        start_us,
+        end_us: start_us + job.run_us,
+        procs: job.procs,
+        user: job.user,
+    };
+    let jobs: Vec<JobTimes> = trace.jobs.iter().zip(&driver.start_us).map(times).collect();
     let metrics = Metrics::of(&jobs, trace.procs);
     let cpu = thread_cpu_time().saturating_sub(begun) + trace.read_cpu;
     let cpu_s = cpu.as_secs_f64();
@@ -150,10 +164,49 @@ pub fn simulate(
     })
 }
 
+/// Runs the jobs of a workload again on its nodes, with another policy deciding, or the same.
+///
+/// Deterministic likewise. The jobs are as [`Workload`] says: rigid, and as long as they were.
+///
+/// # Errors
+///
+/// As [`simulate`].
+pub fn rerun(
+    workload: &Workload,
+    options: &Options,
+    scheduler: &mut dyn Scheduler,
+) -> Result<Run, SimError> {
+    let mut machine = Machine::new(&workload.nodes, workload.cluster.clone())?;
+    let pools: BTreeSet<&str> = workload.pools().collect();
+    for pool in pools {
+        machine.add_pool(pool)?;
+    }
+    let jobs = WorkloadJobs::new(&workload.jobs, options.estimate);
+    let mut driver = Driver::new(jobs, machine, scheduler);
+    driver.run()?;
+    let times = |(job, &start_us): (&crate::WorkloadJob, &u64)| JobTimes {
+        start_us,
+        end_us: start_us + (job.times.end_us - job.times.start_us),
+        ..job.times
+    };
+    Ok(Run {
+        name: options.policy.clone(),
+        recorded: false,
+        jobs: workload
+            .jobs
+            .iter()
+            .zip(&driver.start_us)
+            .map(times)
+            .collect(),
+        passes: Some(driver.passes),
+        refused_proposals: Some(driver.refused),
+        first_refusal: driver.first_refusal,
+    })
+}
+
 /// The state of the loop: what the kernel does not know, because in life it comes from outside.
-struct Driver<'a> {
-    jobs: &'a [TraceJob],
-    estimate: Estimate,
+struct Driver<'a, J> {
+    jobs: J,
     scheduler: &'a mut dyn Scheduler,
     arrivals: Arrivals,
     machine: Machine,
@@ -173,22 +226,18 @@ struct Driver<'a> {
     longest_queue: u64,
 }
 
-impl<'a> Driver<'a> {
-    fn new(
-        trace: &'a Trace,
-        estimate: Estimate,
-        scheduler: &'a mut dyn Scheduler,
-    ) -> Result<Self, SimError> {
+impl<'a, J: Jobs> Driver<'a, J> {
+    fn new(jobs: J, machine: Machine, scheduler: &'a mut dyn Scheduler) -> Self {
         let arrivals = scheduler.arrivals();
-        Ok(Self {
-            jobs: &trace.jobs,
-            estimate,
+        let count = jobs.count();
+        Self {
+            jobs,
             scheduler,
             arrivals,
-            machine: Machine::new(trace.procs)?,
+            machine,
             next_job: 0,
             ends: Ends::default(),
-            start_us: vec![NOT_STARTED; trace.jobs.len()],
+            start_us: vec![NOT_STARTED; count],
             started: 0,
             wake_us: None,
             idle_wakes: 0,
@@ -196,7 +245,7 @@ impl<'a> Driver<'a> {
             refused: 0,
             first_refusal: None,
             longest_queue: 0,
-        })
+        }
     }
 
     fn run(&mut self) -> Result<(), SimError> {
@@ -205,7 +254,7 @@ impl<'a> Driver<'a> {
             if now >= TIME_END_US {
                 return Err(SimError::TimeOver {
                     ended: self.ended(),
-                    jobs: self.jobs.len(),
+                    jobs: self.jobs.count(),
                 });
             }
             self.instant(now, &mut due)?;
@@ -218,12 +267,17 @@ impl<'a> Driver<'a> {
 
     /// When something happens next: none when all is done, and also when nothing can happen any more.
     fn next_instant(&self) -> Option<u64> {
-        let arrival = self.jobs.get(self.next_job).map(|job| job.submit_us);
+        let arrival = self.arrival();
         let wake = self.wake_us.filter(|_| self.queued() > 0);
         [arrival, self.ends.first(), wake]
             .into_iter()
             .flatten()
             .min()
+    }
+
+    /// When the next job is submitted.
+    fn arrival(&self) -> Option<u64> {
+        (self.next_job < self.jobs.count()).then(|| self.jobs.submit_us(self.next_job))
     }
 
     /// All that happens at one point in time, in the order of this module's documentation.
@@ -235,14 +289,11 @@ impl<'a> Driver<'a> {
                 self.machine.end(job, now)?;
             }
         }
-        while let Some(job) = self
-            .jobs
-            .get(self.next_job)
-            .filter(|job| job.submit_us == now)
-        {
-            self.machine.submit(job, self.estimate.of(job), now)?;
+        while self.arrival() == Some(now) {
+            let job = self.next_job;
+            self.machine.submit(self.jobs.request(job), now)?;
             self.next_job += 1;
-            if self.arrivals == Arrivals::All || job.procs <= self.machine.free_procs() {
+            if self.arrivals == Arrivals::All || self.jobs.may_fit(job, &self.machine) {
                 self.pass(now)?;
             }
             self.longest_queue = self.longest_queue.max(self.queued());
@@ -262,7 +313,8 @@ impl<'a> Driver<'a> {
     }
 
     fn ends_as_expected(&self, job: usize, now: u64) -> bool {
-        self.start_us[job] + self.estimate.of(&self.jobs[job]) == now
+        let limit = self.jobs.limit_us(job);
+        limit.is_some_and(|limit| self.start_us[job] + limit == now)
     }
 
     /// A pass that only the policy asked for.
@@ -297,7 +349,7 @@ impl<'a> Driver<'a> {
                 fault,
                 at_us: now,
                 ended: self.ended(),
-                jobs: self.jobs.len(),
+                jobs: self.jobs.count(),
             })?;
         self.passes += 1;
         // A time in the past, or one that is no number, wakes at once: the plugin host lets neither pass.
@@ -320,7 +372,7 @@ impl<'a> Driver<'a> {
     fn job_started(&mut self, job: usize, now: u64) {
         self.start_us[job] = now;
         self.started += 1;
-        self.ends.push(now + self.jobs[job].run_us, job);
+        self.ends.push(now + self.jobs.run_us(job), job);
     }
 
     fn queued(&self) -> u64 {
@@ -337,24 +389,10 @@ impl<'a> Driver<'a> {
             .iter()
             .position(|start| *start == NOT_STARTED)
             .unwrap_or(0);
-        let job = &self.jobs[first];
         SimError::NeverStarted {
             queued: self.queued(),
-            line: job.line,
-            procs: job.procs,
-            machine: self.machine.procs(),
+            first: self.jobs.describe(first, &self.machine),
             refusal: self.first_refusal.clone(),
         }
-    }
-
-    fn job_times(&self) -> Vec<JobTimes> {
-        let times = |(job, &start_us): (&TraceJob, &u64)| JobTimes {
-            submit_us: job.submit_us,
-            start_us,
-            end_us: start_us + job.run_us,
-            procs: job.procs,
-            user: job.user,
-        };
-        self.jobs.iter().zip(&self.start_us).map(times).collect()
     }
 }

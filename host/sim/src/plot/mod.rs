@@ -3,7 +3,7 @@
 //!
 //! Text is left to the viewer's sans-serif font: no font is read or embedded here.
 
-mod series;
+pub(crate) mod series;
 
 use std::{io, path::Path};
 
@@ -106,7 +106,7 @@ fn file_name(path: &str) -> &str {
         .unwrap_or(path)
 }
 
-fn style(size: f64, color: RGBColor) -> TextStyle<'static> {
+pub(crate) fn style(size: f64, color: RGBColor) -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&color)
 }
 
@@ -255,7 +255,7 @@ fn outline(buckets: &[Bucket], length: f64, value: impl Fn(&Bucket) -> f64) -> V
 }
 
 /// Whole where it is.
-fn count_label(value: &f64) -> String {
+pub(crate) fn count_label(value: &f64) -> String {
     match (value - value.round()).abs() < 1e-6 {
         true => format!("{value:.0}"),
         false => format!("{value:.1}"),
@@ -271,7 +271,7 @@ fn wait_label(wait: &f64) -> String {
 }
 
 /// Two digits of the largest unit: `17 min`, `2.8 h`, `12 d`.
-fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     let (value, unit) = match seconds {
         s if s < 120.0 => (s, "s"),
         s if s < 7_200.0 => (s / 60.0, "min"),

@@ -3,28 +3,28 @@
 use crate::metrics::JobTimes;
 
 /// Buckets of a step function: few enough for a small file, more than a screen has columns to tell apart.
-pub(super) const BUCKETS: usize = 600;
+pub(crate) const BUCKETS: usize = 600;
 /// Points of the distribution.
 pub(super) const DISTRIBUTION_POINTS: usize = 400;
 
 /// A step function over one bucket of time.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     /// Its mean, weighted by time.
-    pub(super) mean: f64,
+    pub(crate) mean: f64,
     /// The largest value that lasted.
-    pub(super) max: f64,
+    pub(crate) max: f64,
 }
 
 /// Time from the first submission to the last end, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct TimeAxis {
+pub(crate) struct TimeAxis {
     first_us: u64,
     length_us: u64,
 }
 
 impl TimeAxis {
-    pub(super) fn of(jobs: &[JobTimes]) -> Self {
+    pub(crate) fn of(jobs: &[JobTimes]) -> Self {
         let first_us = jobs.iter().map(|job| job.submit_us).min().unwrap_or(0);
         let last_us = jobs.iter().map(|job| job.end_us).max().unwrap_or(0);
         Self {
@@ -33,8 +33,26 @@ impl TimeAxis {
         }
     }
 
+    /// How far along it a time is: 0 to just below 1.
+    pub(crate) fn share(self, time_us: u64) -> f64 {
+        let since = time_us.saturating_sub(self.first_us) as f64;
+        (since / self.length_us as f64).min(1.0 - f64::EPSILON)
+    }
+
+    /// What of a job's time lies on it; none where nothing does.
+    pub(crate) fn clip(self, job: &JobTimes) -> Option<JobTimes> {
+        let (first, last) = (self.first_us, self.first_us + self.length_us);
+        let clip = |time: u64| time.clamp(first, last);
+        (job.submit_us < last && job.end_us > first).then(|| JobTimes {
+            submit_us: clip(job.submit_us),
+            start_us: clip(job.start_us),
+            end_us: clip(job.end_us),
+            ..*job
+        })
+    }
+
     /// How long it is in a unit that suits it, and that unit's name.
-    pub(super) fn length(self) -> (f64, &'static str) {
+    pub(crate) fn length(self) -> (f64, &'static str) {
         match self.length_us as f64 / 1e6 {
             s if s < 600.0 => (s, "seconds"),
             s if s < 36_000.0 => (s / 60.0, "minutes"),
@@ -45,7 +63,7 @@ impl TimeAxis {
 }
 
 /// How many jobs waited.
-pub(super) fn queue_length(jobs: &[JobTimes], axis: TimeAxis) -> Vec<Bucket> {
+pub(crate) fn queue_length(jobs: &[JobTimes], axis: TimeAxis) -> Vec<Bucket> {
     step_function(
         axis,
         jobs.iter().map(|job| (job.submit_us, job.start_us, 1)),
@@ -53,7 +71,7 @@ pub(super) fn queue_length(jobs: &[JobTimes], axis: TimeAxis) -> Vec<Bucket> {
 }
 
 /// How many processors were busy.
-pub(super) fn busy_procs(jobs: &[JobTimes], axis: TimeAxis) -> Vec<Bucket> {
+pub(crate) fn busy_procs(jobs: &[JobTimes], axis: TimeAxis) -> Vec<Bucket> {
     step_function(
         axis,
         jobs.iter().map(|job| (job.start_us, job.end_us, job.procs)),

@@ -3,3 +3,4 @@
 mod driver;
 mod kth;
 mod native;
+mod side_by_side;

@@ -1,0 +1,176 @@
+//! The jobs of a simulation as the loop and the machine see them, whatever they come from.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jobyard_kernel::{JobSpec, Span, TaskSpec};
+
+use super::{Estimate, machine::Machine};
+use crate::{swf::TraceJob, workload::WorkloadJob};
+
+/// Who adds and submits the jobs of a trace.
+pub(super) const OWNER: &str = "trace";
+
+/// Jobs by index, in the order in which they are submitted.
+pub(super) trait Jobs {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// When one is submitted.
+    fn submit_us(&self, index: usize) -> u64;
+
+    /// How long it runs.
+    fn run_us(&self, index: usize) -> u64;
+
+    /// How long the policy is told that it may run; none: it is not told.
+    fn limit_us(&self, index: usize) -> Option<u64>;
+
+    /// What the kernel is asked for: the job, and the one task that is all its work.
+    fn request(&mut self, index: usize) -> (Arc<JobSpec>, Arc<TaskSpec>);
+
+    /// Whether a policy that need not be called for jobs that do not fit is to be called for this one, which has just been submitted.
+    fn may_fit(&self, index: usize, machine: &Machine) -> bool;
+
+    /// For people: which job it is, and what it needs.
+    fn describe(&self, index: usize, machine: &Machine) -> String;
+}
+
+/// The jobs of a trace: each so many cores of one pool.
+pub(super) struct TraceJobs<'a> {
+    jobs: &'a [TraceJob],
+    estimate: Estimate,
+    /// The task of a job of each size: they differ in nothing else.
+    tasks: BTreeMap<u32, Arc<TaskSpec>>,
+    /// The job of each size and time limit, likewise: people ask for round numbers, so these are few.
+    specs: BTreeMap<(u32, u64), Arc<JobSpec>>,
+}
+
+impl<'a> TraceJobs<'a> {
+    pub(super) fn new(jobs: &'a [TraceJob], estimate: Estimate) -> Self {
+        TraceJobs {
+            jobs,
+            estimate,
+            tasks: BTreeMap::new(),
+            specs: BTreeMap::new(),
+        }
+    }
+
+    fn limit_of(&self, index: usize) -> u64 {
+        let job = &self.jobs[index];
+        match self.estimate {
+            Estimate::Requested => job.requested_us,
+            Estimate::Actual => job.run_us,
+        }
+    }
+}
+
+impl Jobs for TraceJobs<'_> {
+    fn count(&self) -> usize {
+        self.jobs.len()
+    }
+
+    fn submit_us(&self, index: usize) -> u64 {
+        self.jobs[index].submit_us
+    }
+
+    fn run_us(&self, index: usize) -> u64 {
+        self.jobs[index].run_us
+    }
+
+    fn limit_us(&self, index: usize) -> Option<u64> {
+        Some(self.limit_of(index))
+    }
+
+    fn request(&mut self, index: usize) -> (Arc<JobSpec>, Arc<TaskSpec>) {
+        let (procs, limit_us) = (self.jobs[index].procs, self.limit_of(index));
+        let spec = self.specs.entry((procs, limit_us)).or_insert_with(|| {
+            Arc::new(JobSpec {
+                owner: OWNER.into(),
+                min: Some(procs),
+                max: Some(procs),
+                runtime: Some(Span(limit_us)),
+                can_preempt: false,
+                can_grow: false,
+                can_shrink: false,
+                ..JobSpec::default()
+            })
+        });
+        let task = self.tasks.entry(procs).or_insert_with(|| work(procs));
+        (spec.clone(), task.clone())
+    }
+
+    fn may_fit(&self, index: usize, machine: &Machine) -> bool {
+        self.jobs[index].procs <= machine.free_cores()
+    }
+
+    fn describe(&self, index: usize, machine: &Machine) -> String {
+        let TraceJob { line, procs, .. } = self.jobs[index];
+        let machine = machine.cores();
+        format!("is on line {line} of the trace and needs {procs} of {machine} processors")
+    }
+}
+
+/// The jobs of a workload: each as large as it was, on nodes that it may use.
+pub(super) struct WorkloadJobs<'a> {
+    jobs: &'a [WorkloadJob],
+    estimate: Estimate,
+}
+
+impl<'a> WorkloadJobs<'a> {
+    pub(super) fn new(jobs: &'a [WorkloadJob], estimate: Estimate) -> Self {
+        WorkloadJobs { jobs, estimate }
+    }
+}
+
+impl Jobs for WorkloadJobs<'_> {
+    fn count(&self) -> usize {
+        self.jobs.len()
+    }
+
+    fn submit_us(&self, index: usize) -> u64 {
+        self.jobs[index].times.submit_us
+    }
+
+    fn run_us(&self, index: usize) -> u64 {
+        let times = &self.jobs[index].times;
+        times.end_us - times.start_us
+    }
+
+    fn limit_us(&self, index: usize) -> Option<u64> {
+        match self.estimate {
+            Estimate::Requested => self.jobs[index].limit_us,
+            Estimate::Actual => Some(self.run_us(index)),
+        }
+    }
+
+    fn request(&mut self, index: usize) -> (Arc<JobSpec>, Arc<TaskSpec>) {
+        let job = &self.jobs[index];
+        let spec = match self.estimate {
+            Estimate::Requested => job.spec.clone(),
+            Estimate::Actual => Arc::new(JobSpec {
+                runtime: self.limit_us(index).map(Span),
+                ..JobSpec::clone(&job.spec)
+            }),
+        };
+        (spec, job.task.clone())
+    }
+
+    fn may_fit(&self, _: usize, machine: &Machine) -> bool {
+        !machine.only_arrivals_that_do_not_fit()
+    }
+
+    fn describe(&self, index: usize, _: &Machine) -> String {
+        let job = &self.jobs[index];
+        let (id, units) = (job.id, job.task.min);
+        format!("was job {id} and needs {units} {}", job.spec.unit.plural())
+    }
+}
+
+/// The one task of a simulated job: so many units, all of the time.
+pub(crate) fn work(units: u32) -> Arc<TaskSpec> {
+    Arc::new(TaskSpec {
+        command_line: "true".into(),
+        min: units,
+        max: units,
+        ..TaskSpec::default()
+    })
+}
