@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::policy::args::Policy;
 use crate::remote::args as remote;
 
 /// A job scheduler whose brains are WebAssembly plugins.
@@ -33,6 +34,8 @@ pub(crate) enum Verb {
     Simulate(Simulate),
     /// Stay up: keep jobs, run them on this machine, and answer on a socket in the data folder
     Serve(Serve),
+    /// Policies: what would have happened under one
+    Policy(Policy),
     /// Jobs of a `jobyard serve`: submit, list, view, wait for, cancel …
     Job(remote::Job),
     /// Tasks of such a job
@@ -194,7 +197,7 @@ pub(crate) enum Estimate {
     Actual,
 }
 
-fn setting(text: &str) -> Result<(String, String), String> {
+pub(crate) fn setting(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_string(), value.to_string())),
         _ => Err("a setting is NAME=VALUE, as in order=sjbf".to_string()),

@@ -24,6 +24,7 @@ use clap::error::ErrorKind;
 
 use crate::args::{Arguments, Verb};
 use crate::failure::Failure;
+use crate::policy::args::PolicyVerb;
 
 /// The kernel makes and drops many small things: this allocator does it in half the time of the C library's.
 #[global_allocator]
@@ -41,6 +42,9 @@ fn main() -> ExitCode {
     let result = match arguments.verb {
         Verb::Run(run) => run::main(run, &arguments.common),
         Verb::Simulate(simulate) => simulate::main(simulate, &arguments.common),
+        Verb::Policy(policy) => match policy.verb {
+            PolicyVerb::Simulate(simulate) => policy::simulate::main(&simulate, &arguments.common),
+        },
         Verb::Serve(serve) => serve::main(serve, &arguments.common),
         Verb::Job(job) => remote::main(&job.data, remote::job::run(job.verb)),
         Verb::Task(task) => remote::main(&task.data, remote::task::run(task.verb)),

@@ -1,4 +1,7 @@
-//! Which policy component is meant: a built-in one by name, or a file.
+//! Which policy component is meant: a built-in one by name, or a file. Below it what is done with policies: `jobyard policy …`.
+
+pub(crate) mod args;
+pub(crate) mod simulate;
 
 use std::path::Path;
 
@@ -19,23 +22,27 @@ pub(crate) struct Chosen {
 }
 
 pub(crate) fn choose(args: &PolicyArgs) -> Result<Chosen, Failure> {
-    if let Some(built_in) = builtin::policy(&args.policy) {
+    named("--policy", &args.policy)
+}
+
+/// The one of that name; `option` is where it was given.
+fn named(option: &str, policy: &str) -> Result<Chosen, Failure> {
+    if let Some(built_in) = builtin::policy(policy) {
         return Ok(Chosen {
-            name: args.policy.clone(),
+            name: policy.to_string(),
             bytes: built_in.bytes.to_vec(),
         });
     }
-    let path = Path::new(&args.policy);
-    let is_path = args.policy.contains('/') || path.extension().is_some();
+    let path = Path::new(policy);
+    let is_path = policy.contains('/') || path.extension().is_some();
     if !is_path && !path.exists() {
         let names = builtin::policy_names().join(", ");
         let text = format!(
-            "--policy {}: no built-in policy and no file has that name; built in are: {names}",
-            args.policy
+            "{option} {policy}: no built-in policy and no file has that name; built in are: {names}"
         );
         return Err(Failure::Input(text));
     }
-    let fail = |what: String| Failure::Input(format!("--policy {}: {what}", args.policy));
+    let fail = |what: String| Failure::Input(format!("{option} {policy}: {what}"));
     let size = std::fs::metadata(path).map_err(|e| fail(e.to_string()))?;
     if size.is_dir() {
         return Err(fail("is a folder, not the file of a component".into()));
@@ -48,7 +55,7 @@ pub(crate) fn choose(args: &PolicyArgs) -> Result<Chosen, Failure> {
     }
     let bytes = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
     Ok(Chosen {
-        name: args.policy.clone(),
+        name: policy.to_string(),
         bytes,
     })
 }

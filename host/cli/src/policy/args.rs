@@ -1,0 +1,94 @@
+//! The arguments of `jobyard policy`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use jobyard::kernel::Timestamp;
+
+use crate::args::{Estimate, Format, setting};
+
+/// `jobyard policy`.
+#[derive(Debug, Args)]
+pub(crate) struct Policy {
+    #[command(subcommand)]
+    pub(crate) verb: PolicyVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyVerb {
+    /// What would have happened under a policy: on what a daemon has recorded, or on a trace, side by side with what did happen and with other policies
+    Simulate(Simulate),
+}
+
+/// `jobyard policy simulate`.
+#[derive(Debug, Args)]
+pub(crate) struct Simulate {
+    /// The policy: a built-in one by name (backfill, fifo), or the file of a component
+    #[arg(value_name = "POLICY")]
+    pub(crate) policy: String,
+    /// A setting of the policy; may be given again
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    pub(crate) settings: Vec<(String, String)>,
+    /// Compare with this policy too, its settings behind its name: "backfill order=sjbf"; may be given again
+    #[arg(long, value_name = "POLICY [NAME=VALUE …]")]
+    pub(crate) against: Vec<String>,
+    /// Simulate a trace in the Standard Workload Format, plain or gzip, and not what a daemon has recorded
+    #[arg(long, value_name = "TRACE.swf[.gz]")]
+    pub(crate) trace: Option<PathBuf>,
+    /// Processors of the trace's machine [default: MaxProcs of the trace]
+    #[arg(long, value_name = "N", requires = "trace", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) procs: Option<u32>,
+    /// The data folder of the daemon, which may be running [default: the user's state folder]
+    #[arg(long, value_name = "DIR", env = "JOBYARD_DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// Only jobs that were submitted at this time or later: a day (UTC), or a time as 2026-11-28T09:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) from: Option<Timestamp>,
+    /// Only jobs that were submitted before this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) to: Option<Timestamp>,
+    /// What policies are told of how long a job will run
+    #[arg(long, value_enum, default_value_t = Estimate::Requested)]
+    pub(crate) estimate: Estimate,
+    /// Also write a page with tables and charts, which needs nothing else
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) html: Option<PathBuf>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+}
+
+/// A time, or the beginning of a day in UTC.
+fn time(text: &str) -> Result<Timestamp, String> {
+    let day = || -> Option<jiff::Timestamp> {
+        let day: jiff::civil::Date = text.parse().ok()?;
+        Some(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+    };
+    // A time reads as a day too, the rest of it left out.
+    let time = text.parse().ok().or_else(day);
+    let us = time.and_then(|time| u64::try_from(time.as_microsecond()).ok());
+    let time = us.filter(|us| *us <= Timestamp::MAX.0).map(Timestamp);
+    time.ok_or_else(|| {
+        "a time from 1970 to 2255 is a day, as 2026-11-28, or has a zone, as 2026-11-28T09:00:00Z"
+            .into()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_begin_at_midnight_in_utc() {
+        let table = [
+            ("1970-01-02", Some(86_400_000_000)),
+            ("1970-01-02T00:00:01Z", Some(86_401_000_000)),
+            ("1970-01-02T01:00:00+01:00", Some(86_400_000_000)),
+            ("1969-01-01", None),
+            ("tomorrow", None),
+        ];
+        for (text, us) in table {
+            assert_eq!(time(text).ok().map(|at| at.0), us, "{text}");
+        }
+    }
+}
