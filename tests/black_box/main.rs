@@ -7,6 +7,7 @@ mod journal;
 mod run;
 mod serve;
 mod simulate;
+mod what_if;
 
 #[path = "../../host/plugin/tests/plugins/filter_wat.rs"]
 mod filter_wat;
