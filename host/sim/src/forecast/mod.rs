@@ -37,10 +37,10 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 2,000 passes, 90 days, 100,000 queued jobs.
+    /// 10,000 passes, 90 days, 100,000 queued jobs.
     fn default() -> Self {
         Limits {
-            passes_max: 2_000,
+            passes_max: 10_000,
             horizon: Span::from_secs(90 * 86_400),
             jobs_max: 100_000,
         }

@@ -57,7 +57,7 @@ struct Other {
     keeps_place: bool,
 }
 
-/// Simulates the job as it is, and then each of its variants; the limits hold for each simulation.
+/// Simulates the job as it is, and then each of its variants until it is no sooner; the limits hold for each simulation.
 ///
 /// # Errors
 ///
@@ -90,6 +90,14 @@ pub fn sooner(
     if !may_start(job) || starts_now || too_much {
         return Ok(found);
     }
+    // What does not start before that is not sooner.
+    let before = found.as_it_is.start();
+    let limits = Limits {
+        horizon: before.map_or(limits.horizon, |before| {
+            limits.horizon.min(before.since(now))
+        }),
+        ..limits
+    };
     for other in others(job).into_iter().take(VARIANTS_MAX) {
         let mut world = World::new(state, now);
         if !ask(&mut world, id, &other) {
@@ -102,8 +110,7 @@ pub fn sooner(
         let Some(at) = forecast.expected.start() else {
             continue;
         };
-        let before = found.as_it_is.start();
-        // Before the horizon is sooner than not before it.
+        // Within the limits is sooner than not within them.
         if before.is_none_or(|before| at < before) {
             found.variants.push(Variant {
                 change: other.change,
