@@ -8,16 +8,18 @@ use super::{Basis, Run, compared};
 use crate::{
     metrics::JobTimes,
     plot::{
-        count_label, duration,
+        count_label,
         series::{self, BUCKETS, Bucket, TimeAxis},
         style,
     },
 };
 
 /// In this size text stays readable on a phone, where the picture is made narrower.
-const SIZE: (u32, u32) = (560, 300);
+const SIZE: (u32, u32) = (460, 270);
 /// Spans of time that waits are averaged over.
 const WAIT_SPANS: usize = 60;
+/// Buckets that are drawn as one: lines of several runs over each other stay readable.
+const BUCKETS_IN_ONE: usize = 5;
 
 /// A colour for each run. `page.css` has the same in its rules for light and dark.
 pub(super) const COLOURS: [RGBColor; super::RUNS_MAX] = [
@@ -59,12 +61,17 @@ pub(super) fn charts(basis: &Basis, runs: &[Run]) -> Result<Vec<Chart>, String> 
     let inside =
         |run: &Run| -> Vec<JobTimes> { run.jobs.iter().filter_map(|job| axis.clip(job)).collect() };
     let means = |buckets: Vec<Bucket>, factor: f64| -> Vec<(f64, f64)> {
-        let width = length / BUCKETS as f64;
-        let each = buckets.iter().enumerate();
-        each.map(|(at, bucket)| ((at as f64 + 0.5) * width, bucket.mean * factor))
+        let width = length * BUCKETS_IN_ONE as f64 / BUCKETS as f64;
+        let spans = buckets.chunks(BUCKETS_IN_ONE).enumerate();
+        let mean = |span: &[Bucket]| {
+            let sum: f64 = span.iter().map(|bucket| bucket.mean).sum();
+            factor * sum / span.len() as f64
+        };
+        spans
+            .map(|(at, span)| ((at as f64 + 0.5) * width, mean(span)))
             .collect()
     };
-    let waits: Vec<_> = runs
+    let mut all_waits: Vec<_> = runs
         .iter()
         .map(|run| waits(&compared(basis, &run.jobs), axis, length))
         .collect();
@@ -81,6 +88,11 @@ pub(super) fn charts(basis: &Basis, runs: &[Run]) -> Result<Vec<Chart>, String> 
         let all = lines.iter().flatten();
         all.map(|(_, y)| *y).fold(least, f64::max) * 1.05
     };
+    let (seconds, wait_unit) = unit_of(top(&all_waits, 1.0));
+    for (_, wait) in all_waits.iter_mut().flatten() {
+        *wait /= seconds;
+    }
+    let in_unit = |y: &f64| format!("{} {wait_unit}", count_label(y));
     let percent = |y: &f64| format!("{y:.0} %");
     let each = [
         (
@@ -88,9 +100,9 @@ pub(super) fn charts(basis: &Basis, runs: &[Run]) -> Result<Vec<Chart>, String> 
             "Mean wait of the jobs that were submitted in each span of time.".to_string(),
             Lines {
                 x: x.clone(),
-                top: top(&waits, 1.0),
-                y_label: &|y| duration(*y),
-                lines: waits,
+                top: top(&all_waits, 1.0 / seconds),
+                y_label: &in_unit,
+                lines: all_waits,
             },
         ),
         (
@@ -124,6 +136,16 @@ pub(super) fn charts(basis: &Basis, runs: &[Run]) -> Result<Vec<Chart>, String> 
     drawn.collect()
 }
 
+/// A unit for waits up to so many seconds: how many seconds it has, and its name.
+fn unit_of(seconds: f64) -> (f64, &'static str) {
+    match seconds {
+        s if s < 300.0 => (1.0, "s"),
+        s if s < 18_000.0 => (60.0, "min"),
+        s if s < 360_000.0 => (3_600.0, "h"),
+        _ => (86_400.0, "d"),
+    }
+}
+
 /// For each span of time in which a compared job was submitted its middle and the mean wait, in seconds.
 fn waits(jobs: &[JobTimes], axis: TimeAxis, length: f64) -> Vec<(f64, f64)> {
     let mut spans = [(0_u64, 0.0); WAIT_SPANS];
@@ -145,7 +167,7 @@ fn svg(chart: &Lines<'_>) -> Result<String, String> {
             .margin_top(8)
             .margin_right(16)
             .x_label_area_size(44)
-            .y_label_area_size(62)
+            .y_label_area_size(58)
             .build_cartesian_2d(0.0..chart.x.0, 0.0..chart.top)?;
         area.configure_mesh()
             .x_desc(chart.x.1.as_str())

@@ -16,6 +16,7 @@ pub use self::page::{page, rows};
 use crate::{
     drive::{Estimate, Simulation},
     metrics::{BOUNDED_SLOWDOWN_TAU_S, JobTimes, Metrics},
+    plot::file_name,
     swf::Trace,
     workload::counts,
 };
@@ -92,7 +93,7 @@ impl Basis {
         let mut left_out = counts(&trace.dropped);
         left_out.push(("bad_lines".into(), trace.bad_lines.count));
         Basis {
-            workload: trace.name.clone(),
+            workload: file_name(&trace.name).to_string(),
             estimate,
             nodes: 1,
             cores: u64::from(trace.procs),

@@ -99,7 +99,7 @@ fn draw_title(area: &Area<'_>, report: &Report) -> Drawn {
     Ok(())
 }
 
-fn file_name(path: &str) -> &str {
+pub(crate) fn file_name(path: &str) -> &str {
     Path::new(path)
         .file_name()
         .and_then(|name| name.to_str())
