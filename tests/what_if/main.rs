@@ -423,3 +423,47 @@ fn limits_and_ends_without_a_start_are_said() {
     let error = say(JobId(99), all).unwrap_err();
     assert_eq!(error.to_string(), "there is no job 99");
 }
+
+#[test]
+fn holds_parents_and_what_is_overdue_are_in_a_forecast() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut yard = Yard::new(folder.path(), &nodes()[..1]);
+    let seconds = Span::from_secs;
+    let job = |units: u32| JobSpec {
+        min: Some(units),
+        max: Some(units),
+        runtime: Some(seconds(600)),
+        ..JobSpec::default()
+    };
+    let parent = yard.submit(job(2), seconds(600));
+    let held = JobSpec {
+        hold_until: Some(BEGIN + seconds(900)),
+        ..job(1)
+    };
+    let held = yard.submit(held, seconds(600));
+    let child = JobSpec {
+        parent_jobs: vec![parent],
+        ..job(1)
+    };
+    let child = yard.submit(child, seconds(600));
+    let whole = yard.submit(job(4), seconds(600));
+    let start_at = |job, now| {
+        let said = forecast(yard.state(), now, &mut policy, job, Limits::default());
+        let expected = said.unwrap().expected;
+        expected.start().map(|at| (at.0 - BEGIN.0) / 1_000_000)
+    };
+    // The child and the held job were there before the one that wants the whole node, and go before it once they are free to.
+    assert_eq!(start_at(child, BEGIN), Some(600));
+    assert_eq!(start_at(held, BEGIN), Some(900));
+    assert_eq!(start_at(whole, BEGIN), Some(1_500));
+    // At 700 s the parent should have ended long ago.
+    assert_eq!(start_at(child, BEGIN + seconds(700)), Some(700));
+    assert_eq!(start_at(held, BEGIN + seconds(700)), Some(900));
+
+    // A job that is not free to start has no place, and says why.
+    let stands = standing(yard.state(), child).unwrap();
+    assert_eq!((stands.position, stands.queued), (None, 1));
+    assert_eq!(stands.why, "waits for job 1");
+    assert_eq!(standing(yard.state(), held).unwrap().why, "held");
+    assert_eq!(standing(yard.state(), parent), None);
+}
