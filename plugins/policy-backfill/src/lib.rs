@@ -9,7 +9,6 @@
 //! IBM SP2 with backfilling" (2001), and, for the order by estimate (EASY-SJBF), of Tsafrir, Etsion and Feitelson
 //! (2007). The component is made from [`Backfill`]; natively it is used by tests and benches.
 
-mod announce;
 mod backfill;
 mod settings;
 

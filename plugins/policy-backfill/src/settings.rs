@@ -1,8 +1,7 @@
 //! The settings of the policy, and what they may be.
 
-use jobyard_plugin_sdk::parameters::Parameters;
-use jobyard_plugin_sdk::preempt::Preemption;
-use jobyard_plugin_sdk::settings::{each_once, refusal, unknown, yes_or_no};
+use jobyard_plugin_sdk::rules::{Reader, Rules};
+use jobyard_plugin_sdk::settings::{each_once, refusal, unknown};
 
 /// In which order jobs behind the head are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -19,15 +18,11 @@ pub enum BackfillOrder {
 pub struct Settings {
     /// `order` = `fcfs` | `sjbf`.
     pub order: BackfillOrder,
-    /// `grow` = `yes` | `no`: whether running jobs that may grow get free cores before queued jobs start.
-    pub grow: bool,
-    /// `shrink` = `yes` | `no`: whether running jobs that may shrink give back what they have no use for.
-    pub shrink: bool,
-    /// `preemption` = `none` | `graceful` | `whole-jobs` | `immediate`: what is taken from running jobs for one of higher priority.
+    /// What all policies have settings for.
     ///
-    /// Why is the default none, and not HPC Pack's graceful? Because the published results that this policy reproduces preempt
-    /// nothing. A host that has HPC Pack's `PreemptionType` adds it to the settings, and then that counts.
-    pub preemption: Preemption,
+    /// Why is the default of `preemption` none, and not HPC Pack's graceful? Because the published results that this policy
+    /// reproduces preempt nothing. A host that has HPC Pack's `PreemptionType` adds it to the settings, and then that counts.
+    pub rules: Rules,
     /// `lookahead`: how many jobs behind the head a pass looks at; none: all (`-1`); 0: no backfill.
     ///
     /// Why is the default all of them, and not HPC Pack's 1,000? As for `preemption`, and a pass over the whole queue costs
@@ -39,9 +34,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             order: BackfillOrder::Fcfs,
-            grow: true,
-            shrink: true,
-            preemption: Preemption::None,
+            rules: Rules::default(),
             lookahead: None,
         }
     }
@@ -55,8 +48,8 @@ impl Settings {
     pub fn read(given: &[(String, String)]) -> Result<Settings, String> {
         each_once(given)?;
         let mut settings = Settings::default();
-        let mut parameters = Parameters::default();
-        let (mut preemption, mut lookahead) = (None, None);
+        let mut rules = Reader::default();
+        let mut lookahead = None;
         for (name, value) in given {
             match name.as_str() {
                 "order" => {
@@ -66,35 +59,29 @@ impl Settings {
                         _ => return Err(refusal(name, value, "`fcfs` or `sjbf`")),
                     }
                 }
-                "grow" => settings.grow = yes_or_no(name, value)?,
-                "shrink" => settings.shrink = yes_or_no(name, value)?,
-                "preemption" => preemption = Some(Preemption::read(name, value)?),
                 "lookahead" => {
-                    let Ok(jobs) = value.parse::<i64>() else {
-                        let right = "a number of jobs (0: no backfill, -1: the whole queue)";
-                        return Err(refusal(name, value, right));
-                    };
-                    lookahead = Some(jobs);
+                    let right = "a number of jobs (0: no backfill, -1: the whole queue)";
+                    lookahead = Some(value.parse().map_err(|_| refusal(name, value, right))?);
                 }
-                _ if parameters.read(name, value)? => {}
+                _ if rules.read(name, value)? => {}
                 _ => {
                     return Err(unknown(
                         name,
-                        &["order", "grow", "shrink", "preemption", "lookahead"],
+                        &[&["order", "lookahead"], Rules::SETTINGS].concat(),
                     ));
                 }
             }
         }
-        settings.grow = parameters.grow(settings.grow);
-        settings.shrink = parameters.shrink(settings.shrink);
-        settings.preemption = parameters.preemption(preemption);
-        settings.lookahead = usize::try_from(parameters.lookahead(lookahead)).ok();
+        settings.rules = rules.rules();
+        settings.lookahead = usize::try_from(rules.parameters.lookahead(lookahead)).ok();
         Ok(settings)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use jobyard_plugin_sdk::preempt::Preemption;
+
     use super::*;
 
     fn read(given: &[(&str, &str)]) -> Result<Settings, String> {
@@ -109,9 +96,11 @@ mod tests {
     fn all_have_defaults() {
         let settings = Settings {
             order: BackfillOrder::Fcfs,
-            grow: true,
-            shrink: true,
-            preemption: Preemption::None,
+            rules: Rules {
+                grow: true,
+                shrink: true,
+                preemption: Preemption::None,
+            },
             lookahead: None,
         };
         assert_eq!(read(&[]), Ok(settings));
@@ -124,9 +113,11 @@ mod tests {
         ];
         let settings = Settings {
             order: BackfillOrder::Sjbf,
-            grow: false,
-            shrink: false,
-            preemption: Preemption::Graceful,
+            rules: Rules {
+                grow: false,
+                shrink: false,
+                preemption: Preemption::Graceful,
+            },
             lookahead: Some(1000),
         };
         assert_eq!(read(&given), Ok(settings));
@@ -142,18 +133,18 @@ mod tests {
             ("BackfillLookahead", "1000"),
         ];
         let settings = read(&parameters).unwrap();
-        assert_eq!(settings.preemption, Preemption::Graceful);
+        assert_eq!(settings.rules.preemption, Preemption::Graceful);
         assert_eq!(settings.lookahead, Some(1000));
-        assert!(settings.grow && !settings.shrink);
+        assert!(settings.rules.grow && !settings.rules.shrink);
         let own = [
             ("preemption", "none"),
             ("lookahead", "5"),
             ("shrink", "yes"),
         ];
         let settings = read(&[&parameters[..], &own].concat()).unwrap();
-        assert_eq!(settings.preemption, Preemption::None);
+        assert_eq!(settings.rules.preemption, Preemption::None);
         assert_eq!(settings.lookahead, Some(5));
-        assert!(!settings.shrink, "the kernel would refuse it");
+        assert!(!settings.rules.shrink, "the kernel would refuse it");
     }
 
     #[test]
@@ -174,7 +165,7 @@ mod tests {
             ),
             (
                 &[("depth", "1")],
-                "unknown setting `depth`: there are order, grow, shrink, preemption, lookahead",
+                "unknown setting `depth`: there are order, lookahead, grow, shrink, preemption",
             ),
             (
                 &[("grow", "no"), ("grow", "yes")],

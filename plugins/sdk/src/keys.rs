@@ -14,6 +14,15 @@ pub(crate) fn ordered(number: f64) -> u64 {
     }
 }
 
+/// The number that [`ordered`] made these bits of.
+pub(crate) fn instant(bits: u64) -> f64 {
+    if bits >> 63 == 1 {
+        f64::from_bits(bits & !(1 << 63))
+    } else {
+        f64::from_bits(!bits)
+    }
+}
+
 /// Sorts first by `major`, then by `minor`.
 pub(crate) fn key(major: u64, minor: u32) -> u128 {
     u128::from(major) << 32 | u128::from(minor)
@@ -80,6 +89,8 @@ mod tests {
                 .windows(2)
                 .all(|pair| ordered(pair[0]) < ordered(pair[1]))
         );
+        let same = |number: &f64| instant(ordered(*number)).to_bits() == number.to_bits();
+        assert!(numbers.iter().all(same));
         let places = [
             (4000, 9.0, 9),
             (2000, -3.0, 9),

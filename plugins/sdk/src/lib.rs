@@ -1,10 +1,11 @@
 //! What Rust guests share. A guest is a thin layer over one of these; each is natively usable and tested.
 //!
 //! - For policies (feature `policy`, or `ranked-policy` for those that a ranker is composed with; one of them in a component): [`policy`] the types and the trait, [`mirror`] the cluster as the host told it,
-//!   [`pass`] what one pass gives away, [`shadow`] the reservation of the first job that waits, [`pack`] nodes for a job,
-//!   [`preempt`] what to take from running jobs, [`parameters`] the cluster's parameters that policies follow,
-//!   [`profile`] free cores over time; [`rows`] to write down changes by hand; feature `testing`: `cluster`, a small one to
-//!   test a policy with.
+//!   [`pass`] what one pass gives away, [`pack`] nodes for a job, [`easy`] backfill and [`shadow`] the reservation of the
+//!   first job that waits, [`conservative`] backfill and [`profile`] free cores over time, [`announce`] what people are told,
+//!   [`preempt`] what to take from running jobs, [`rules`] what all policies have settings for, [`parameters`] the cluster's
+//!   parameters that they follow; [`rows`] to write down changes by hand; feature `testing`: `cluster`, a small one to
+//!   test a policy with, `histories` of random ones, `replay` of traces.
 //! - For rankers (feature `job-ranker`), and for the policies that ask them: `ranker`.
 //! - For executors, prepare and release tasks (features of these names): [`command_line`] and [`run`].
 //! - For filters (features `submission-filter`, `activation-filter`, and `job-filter` for both in one): `filter`.
@@ -14,10 +15,16 @@
 
 #[cfg(target_arch = "wasm32")]
 pub mod allocator;
+#[cfg(feature = "deciding")]
+pub mod announce;
 pub mod bindings;
 #[cfg(feature = "testing")]
 pub mod cluster;
 pub mod command_line;
+#[cfg(feature = "deciding")]
+pub mod conservative;
+#[cfg(feature = "deciding")]
+pub mod easy;
 #[cfg(any(
     feature = "submission-filter",
     feature = "activation-filter",
@@ -26,6 +33,8 @@ pub mod command_line;
 pub mod filter;
 #[cfg(feature = "deciding")]
 mod free;
+#[cfg(feature = "testing")]
+pub mod histories;
 #[cfg(feature = "deciding")]
 mod keys;
 pub mod log;
@@ -47,10 +56,16 @@ pub mod profile;
 mod queue;
 #[cfg(any(feature = "ranked-policy", feature = "job-ranker"))]
 pub mod ranker;
+#[cfg(feature = "testing")]
+pub mod replay;
 #[cfg(feature = "deciding")]
 pub mod rows;
+#[cfg(feature = "deciding")]
+pub mod rules;
 pub mod run;
 pub mod settings;
 #[cfg(feature = "deciding")]
 pub mod shadow;
+#[cfg(feature = "deciding")]
+mod timeline;
 pub mod work;

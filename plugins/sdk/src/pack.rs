@@ -81,6 +81,15 @@ impl Free {
         }
     }
 
+    /// What is there of both: what is free at both of two times.
+    pub(crate) fn least(self, other: Free) -> Free {
+        Free {
+            cores: self.cores.min(other.cores),
+            gpus: self.gpus.min(other.gpus),
+            sockets: self.sockets.min(other.sockets),
+        }
+    }
+
     /// What a job holds of a node, as something to take a part of.
     pub(crate) fn held(share: &Share) -> Free {
         Free {

@@ -4,6 +4,7 @@
 //! once does not fit later either, nor does anything larger of its kind: that is remembered instead of tried again.
 
 use crate::{
+    keys::ordered,
     mirror::{Entry, Job, Mirror, Node},
     pack::{Choice, Free, Shape, Unit, pack},
     policy::{Decision, Instant, Placement, SetId, Share},
@@ -245,8 +246,41 @@ impl<'a> Pass<'a> {
         }));
     }
 
+    /// Shares for a job out of what is said to be free of the nodes of a set, from the least to the most units.
+    pub(crate) fn pack(
+        &self,
+        job: &Job,
+        set: SetId,
+        amount: (u32, u32),
+        free: &[Free],
+    ) -> Option<Vec<Share>> {
+        let mirror = self.mirror;
+        let candidates = mirror.candidates(set);
+        pack(
+            job.shape,
+            amount,
+            candidates,
+            mirror.nodes(),
+            free,
+            choice(set),
+        )
+    }
+
+    /// When what is held comes back, and what: of running jobs and of those that this pass has placed, by expected end. Without
+    /// those whose end nobody knows.
+    pub(crate) fn ends(&self) -> Vec<(Instant, Shape, &[Share])> {
+        let running = self.mirror.running();
+        let running = running.map(|job| (job.expected_end(), job.shape, &job.shares[..]));
+        let placed = self.placed.iter();
+        let placed = placed.map(|placed| (placed.end, placed.shape, &placed.shares[..]));
+        let mut ends: Vec<_> = running.chain(placed).collect();
+        ends.sort_by_key(|(end, _, _)| ordered(*end));
+        ends.truncate(ends.partition_point(|(end, _, _)| end.is_finite()));
+        ends
+    }
+
     /// Whether a job would fit if nothing else ran on the nodes that take jobs.
-    fn is_possible(&mut self, job: &Job) -> bool {
+    pub(crate) fn is_possible(&mut self, job: &Job) -> bool {
         if job.min > self.idle_cores {
             return false;
         }

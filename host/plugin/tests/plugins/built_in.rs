@@ -21,11 +21,14 @@ pub(crate) fn built_in(name: &str, world: World) -> Plugin {
     load(name, &bytes(name), world)
 }
 
+const POLICIES: [&str; 3] = ["policy-fifo", "policy-backfill", "policy-conservative"];
+
 #[test]
 fn all_of_them_load() {
     let rows = [
         ("policy-fifo", World::SchedulingPolicy),
         ("policy-backfill", World::SchedulingPolicy),
+        ("policy-conservative", World::SchedulingPolicy),
         ("executor-command", World::TaskExecutor),
         ("prepare-command", World::PrepareTask),
         ("release-command", World::ReleaseTask),
@@ -77,7 +80,7 @@ fn first_call(sizes: [u32; 2]) -> Changes {
 
 #[test]
 fn the_policies_start_what_fits() {
-    for name in ["policy-fifo", "policy-backfill"] {
+    for name in POLICIES {
         let plugin = built_in(name, World::SchedulingPolicy);
         let limits = Limits::for_world(World::SchedulingPolicy);
         let mut policy = plugin.policy(limits, &[]).unwrap();
@@ -103,7 +106,7 @@ fn the_policies_start_what_fits() {
 
 #[test]
 fn a_setting_that_does_not_exist_is_refused_in_words() {
-    for name in ["policy-fifo", "policy-backfill"] {
+    for name in POLICIES {
         let plugin = built_in(name, World::SchedulingPolicy);
         let settings = [("ordre".to_owned(), "fcfs".to_owned())];
         match plugin.policy(Limits::for_world(World::SchedulingPolicy), &settings) {

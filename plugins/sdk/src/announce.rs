@@ -1,10 +1,13 @@
-//! What people are told of jobs that wait: a reservation for the head, a reason where the policy knows more than
-//! the host. Said once, replaced when it changes, taken back when it no longer holds.
+//! What people are told of jobs that wait: when those with a reservation are expected to start, a reason where the policy
+//! knows more than the host. Said once, replaced when it changes, taken back when it no longer holds.
+//!
+//! What was announced before changes what is announced again, never what a policy starts.
 
 use std::collections::BTreeMap;
 
-use jobyard_plugin_sdk::{
-    mirror::{Entry, Job},
+use crate::{
+    conservative::Reserved,
+    mirror::Job,
     pass::Pass,
     policy::{
         Decision, HIGHER_PRIORITY_JOB, Instant, JOB_QUEUED, JOB_SUBMITTED_EARLIER, JobId,
@@ -25,15 +28,28 @@ enum Said {
 
 /// What stands at the host, as far as this instance said it.
 #[derive(Debug, Default)]
-pub(crate) struct Announcements {
+pub struct Announcements {
     said: BTreeMap<JobId, (Said, u64)>,
     /// Passes so far, to tell what the latest one said.
     pass: u64,
+    /// An expected start is said again when it moved by more than this part of the time that is left to it.
+    tolerance: f64,
 }
 
 impl Announcements {
-    /// Adds to the plan what is new: `head` is the first job that waits and its shadow time.
-    pub(crate) fn update(&mut self, pass: &mut Pass<'_>, head: Option<(&Entry, Instant)>) {
+    /// Says an expected start again only when it moved by more than a tenth of the time that is left to it.
+    ///
+    /// Why? Where many jobs have reservations, each job that ends early moves all of them a little, and each move is an event of the
+    /// host's journal. Nobody plans by the second what is a day ahead.
+    pub fn rough() -> Announcements {
+        Announcements {
+            tolerance: 0.1,
+            ..Announcements::default()
+        }
+    }
+
+    /// Adds to the plan what is new: `reserved` are the jobs that wait with a reservation, in the order in which they are served.
+    pub fn update(&mut self, pass: &mut Pass<'_>, reserved: &[Reserved]) {
         self.pass += 1;
         let mirror = pass.mirror;
         for slot in std::mem::take(&mut pass.passed_over) {
@@ -43,20 +59,14 @@ impl Announcements {
                 self.say(pass, job, Said::Impossible);
             }
         }
-        let head = head.map(|(entry, at)| (mirror.job(entry.slot), at));
-        if let Some((job, at)) = head {
-            let known = at.is_finite();
-            self.say(
-                pass,
-                job,
-                if known {
-                    Said::Reserved(at)
-                } else {
-                    Said::EndUnknown
-                },
-            );
+        for &Reserved { slot, at } in reserved {
+            let what = match at.is_finite() {
+                true => Said::Reserved(at),
+                false => Said::EndUnknown,
+            };
+            self.say(pass, mirror.job(slot), what);
         }
-        self.take_back(pass, head.map(|(job, _)| job));
+        self.take_back(pass, reserved.first().map(|head| mirror.job(head.slot)));
     }
 
     fn say(&mut self, pass: &mut Pass<'_>, job: &Job, what: Said) {
@@ -66,6 +76,12 @@ impl Announcements {
             .map(|(before, _)| before);
         match (what, before) {
             (what, Some(before)) if what == before => {}
+            (Said::Reserved(at), Some(Said::Reserved(before)))
+                if (at - before).abs() < self.tolerance * (at - pass.now) =>
+            {
+                self.said
+                    .insert(job.id, (Said::Reserved(before), self.pass));
+            }
             // What it waits for is overdue and may end any moment: a time in the past says that already.
             (Said::Reserved(at), Some(Said::Reserved(before)))
                 if at <= pass.now && before <= at =>
@@ -106,7 +122,7 @@ impl Announcements {
         if self.said.values().all(|&(_, said_in)| said_in == this_pass) {
             return;
         }
-        let started: Vec<JobId> = pass
+        let mut started: Vec<JobId> = pass
             .decisions
             .iter()
             .filter_map(|decision| match decision {
@@ -118,12 +134,13 @@ impl Announcements {
                 | Decision::Wait(_) => None,
             })
             .collect();
+        started.sort_unstable();
         self.said.retain(|&id, &mut (what, said_in)| {
             if said_in == this_pass {
                 return true;
             }
             let job = pass.mirror.find(id).filter(|job| job.state == JOB_QUEUED);
-            let Some(job) = job.filter(|job| !started.contains(&job.id)) else {
+            let Some(job) = job.filter(|job| started.binary_search(&job.id).is_err()) else {
                 return false;
             };
             match (what, head) {
