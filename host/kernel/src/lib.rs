@@ -71,7 +71,7 @@ pub use ranges::{CoreSet, RangeSet};
 pub use select::Selector;
 pub use spec::{
     Affinity, GroupOp, JobKind, JobSpec, NodeProperty, NodeSpec, OrderBy, Parameters,
-    PreemptionType, TaskKind, TaskSpec, Unit,
+    PreemptionType, PriorityBias, SchedulingMode, TaskKind, TaskSpec, Unit,
 };
 pub use state::{CandidateSet, Node, NodeState, QueueKey, State, Timer};
 pub use step::{carry_out, run_on, step};

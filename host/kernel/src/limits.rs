@@ -74,3 +74,5 @@ pub const ACCOUNTS_MAX: usize = 10_000;
 pub const ACCOUNT_CORE_SECONDS_MIN: f64 = 1.0;
 /// Unicode scalar values of the name of a resource pool.
 pub const POOL_CHARS_MAX: usize = 64;
+/// `PriorityBiasLevel` at the most: with it the highest priority still counts as a whole number of 64 bits.
+pub const PRIORITY_BIAS_LEVEL_MAX: u32 = 1_000;

@@ -6,8 +6,8 @@
 use std::fmt;
 
 use crate::filter;
-use crate::limits::{CLUSTER_NAME_CHARS_MAX, FILTER_TIMEOUT_SECONDS_MAX};
-use crate::{Affinity, Parameters, PreemptionType, Span};
+use crate::limits::{CLUSTER_NAME_CHARS_MAX, FILTER_TIMEOUT_SECONDS_MAX, PRIORITY_BIAS_LEVEL_MAX};
+use crate::{Affinity, Parameters, PreemptionType, PriorityBias, SchedulingMode, Span};
 
 /// One of the cluster's parameters.
 pub struct Parameter {
@@ -214,6 +214,16 @@ pub const PARAMETERS: &[Parameter] = &[
         },
     },
     Parameter {
+        name: "PreemptionBalancedMode",
+        takes: "Graceful or Immediate",
+        get: |all| format!("{:?}", all.preemption_balanced),
+        set: |all, text| {
+            let kinds = [PreemptionType::Graceful, PreemptionType::Immediate];
+            all.preemption_balanced = named(&kinds, text)?;
+            Some(())
+        },
+    },
+    Parameter {
         name: "PreemptionType",
         takes: "None, Graceful or Immediate",
         get: |all| format!("{:?}", all.preemption),
@@ -224,6 +234,50 @@ pub const PARAMETERS: &[Parameter] = &[
                 PreemptionType::Immediate,
             ];
             all.preemption = named(&kinds, text)?;
+            Some(())
+        },
+    },
+    Parameter {
+        name: "PriorityBias",
+        takes: "None, Medium or High, or HPC Pack's MediumBias or HighBias",
+        get: |all| format!("{:?}", all.priority_bias),
+        set: |all, text| {
+            let kinds = [PriorityBias::None, PriorityBias::Medium, PriorityBias::High];
+            let short = text.len().saturating_sub("Bias".len());
+            let ends = text
+                .get(short..)
+                .is_some_and(|end| end.eq_ignore_ascii_case("Bias"));
+            all.priority_bias = named(&kinds, if ends { &text[..short] } else { text })?;
+            Some(())
+        },
+    },
+    Parameter {
+        name: "PriorityBiasLevel",
+        takes: "0, for what PriorityBias says, or how many times as much a job gets for each 1000 of priority, up to 1000",
+        get: |all| all.priority_bias_level.to_string(),
+        set: |all, text| {
+            all.priority_bias_level =
+                count(text).filter(|level| *level <= PRIORITY_BIAS_LEVEL_MAX)?;
+            Some(())
+        },
+    },
+    Parameter {
+        name: "RebalancingInterval",
+        takes: "a time of at least a second, as 10s, or a number of seconds",
+        get: |all| all.rebalancing_interval.to_string(),
+        set: |all, text| {
+            let span = span(text, SECOND).filter(|span| *span >= Span::from_secs(1));
+            all.rebalancing_interval = span?;
+            Some(())
+        },
+    },
+    Parameter {
+        name: "SchedulingMode",
+        takes: "Queued or Balanced",
+        get: |all| format!("{:?}", all.scheduling_mode),
+        set: |all, text| {
+            let kinds = [SchedulingMode::Queued, SchedulingMode::Balanced];
+            all.scheduling_mode = named(&kinds, text)?;
             Some(())
         },
     },
@@ -401,7 +455,12 @@ mod tests {
             ("InactivityCount", "3"),
             ("JobRetryCount", "3"),
             ("NodeReleaseTaskTimeout", "15s"),
+            ("PreemptionBalancedMode", "Immediate"),
             ("PreemptionType", "Graceful"),
+            ("PriorityBias", "Medium"),
+            ("PriorityBiasLevel", "0"),
+            ("RebalancingInterval", "10s"),
+            ("SchedulingMode", "Queued"),
             ("TaskCancelGracePeriod", "15s"),
             ("TaskImmediatePreemptionEnabled", "true"),
             ("TaskRetryCount", "3"),
@@ -422,6 +481,8 @@ mod tests {
         assert_eq!(set("TTLCOMPLETEDJOBS", "2"), Ok(()));
         assert_eq!(set("NodeReleaseTaskTimeout", "1m30s"), Ok(()));
         assert_eq!(set("AffinityType", "nojobs"), Ok(()));
+        assert_eq!(set("PriorityBias", "highbias"), Ok(()));
+        assert_eq!(set("SchedulingMode", "balanced"), Ok(()));
         for (name, value) in [
             ("JobRetryCount", "-1"),
             ("JobRetryCount", "2147483648"),
@@ -429,6 +490,11 @@ mod tests {
             ("AffinityType", "some"),
             ("AutomaticGrowthEnabled", "perhaps"),
             ("PreemptionType", "Sometimes"),
+            ("PreemptionBalancedMode", "None"),
+            ("PriorityBias", "Bias"),
+            ("PriorityBiasLevel", "1001"),
+            ("RebalancingInterval", "0"),
+            ("SchedulingMode", "FastBalanced"),
             ("CCP_CLUSTER_NAME", ""),
             ("SubmissionFilterTimeout", "0"),
             ("ActivationFilterTimeout", "121"),
@@ -452,5 +518,7 @@ mod tests {
         assert_eq!(all.task_cancel_grace, Span::from_secs(30));
         assert_eq!(all.ttl_completed_jobs, Span::from_secs(2 * DAY));
         assert_eq!(all.node_release_timeout, Span::from_secs(90));
+        assert_eq!(all.priority_bias, PriorityBias::High);
+        assert_eq!(all.scheduling_mode, SchedulingMode::Balanced);
     }
 }

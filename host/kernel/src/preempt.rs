@@ -5,7 +5,7 @@
 
 use crate::{
     Closing, Execution, Fact, GivingBack, Job, JobError, NodeId, PreemptionType, Refusal, Run,
-    Span, State, StopCause, TaskId, Then, Unit, units::Room,
+    SchedulingMode, Span, State, StopCause, TaskId, Then, Unit, units::Room,
 };
 
 /// What a proposal to preempt comes to, or why not. `how` and `cores` are as in `wit/policy.wit`.
@@ -36,7 +36,15 @@ pub(crate) fn decide(state: &State, job: &Job, how: u32, cores: u32) -> Result<V
 }
 
 fn allowed(state: &State, job: &Job, how: u32) -> Result<(), Refusal> {
-    let kind = state.parameters.preemption;
+    let mode = state.parameters.scheduling_mode;
+    let (kind, parameter) = match mode {
+        SchedulingMode::Queued => (state.parameters.preemption, "PreemptionType"),
+        SchedulingMode::Balanced => {
+            let kind = state.parameters.preemption_balanced;
+            (kind, "PreemptionBalancedMode")
+        }
+    };
+    let by_task = state.parameters.task_immediate_preemption || mode == SchedulingMode::Balanced;
     let off = |parameter| {
         Err(Refusal::PreemptionOff {
             job: job.id,
@@ -45,9 +53,9 @@ fn allowed(state: &State, job: &Job, how: u32) -> Result<(), Refusal> {
         })
     };
     match how {
-        0 if kind < PreemptionType::Graceful => off("PreemptionType"),
-        1 | 2 if kind < PreemptionType::Immediate => off("PreemptionType"),
-        2 if !state.parameters.task_immediate_preemption => off("TaskImmediatePreemptionEnabled"),
+        0 if kind < PreemptionType::Graceful => off(parameter),
+        1 | 2 if kind < PreemptionType::Immediate => off(parameter),
+        2 if !by_task => off("TaskImmediatePreemptionEnabled"),
         0..=2 => Ok(()),
         how => Err(Refusal::UnknownPreemption { job: job.id, how }),
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::limits::WAITING_TEXT_BYTES_MAX;
 use crate::{
     Decision, Fact, Grant, Job, JobId, JobKind, JobShare, JobState, NodeId, Phase, Reservation,
-    Share, SharePhase, State, Timestamp, Unit, Waiting, preempt, units,
+    SchedulingMode, Share, SharePhase, State, Timestamp, Unit, Waiting, preempt, units,
 };
 
 /// Why a proposal was refused. The others of its plan stand.
@@ -182,7 +182,8 @@ pub(crate) fn decide(
         }
         Decision::Grow { job, shares } => {
             let job = running(state, *job)?;
-            if !state.parameters.automatic_growth {
+            let bound = state.parameters.scheduling_mode == SchedulingMode::Queued;
+            if bound && !state.parameters.automatic_growth {
                 return Err(Refusal::NotAllowed {
                     job: job.id,
                     what: "grow: AutomaticGrowthEnabled is off",
@@ -456,7 +457,8 @@ pub(crate) fn is_uniform(state: &State, job: &Job, more: &BTreeSet<NodeId>) -> b
 /// that is done.
 fn shrink(state: &State, job: &Job, shares: &[Share]) -> Result<Vec<Fact>, Refusal> {
     let id = job.id;
-    if !state.parameters.automatic_shrink {
+    let bound = state.parameters.scheduling_mode == SchedulingMode::Queued;
+    if bound && !state.parameters.automatic_shrink {
         return Err(Refusal::NotAllowed {
             job: id,
             what: "shrink: AutomaticShrinkEnabled is off",

@@ -381,14 +381,25 @@ pub struct Parameters {
     pub environment: Vec<(String, String)>,
     /// `DisableResourceValidation`: whether jobs may wait for nodes and groups that are not there yet.
     pub disable_resource_validation: bool,
-    /// `PreemptionType`: what a policy may take from running jobs at most.
+    /// `SchedulingMode`: which of the parameters below bind policies.
+    pub scheduling_mode: SchedulingMode,
+    /// `PreemptionType`: in queued mode, what a policy may take from running jobs at most.
     pub preemption: PreemptionType,
+    /// `PreemptionBalancedMode`: the same in balanced mode. Never none: what is above the minimum of a job is lent.
+    pub preemption_balanced: PreemptionType,
     /// `TaskImmediatePreemptionEnabled`: with immediate preemption, whether single tasks may be stopped.
     pub task_immediate_preemption: bool,
-    /// `AutomaticGrowthEnabled`: whether running jobs may be given more.
+    /// `AutomaticGrowthEnabled`: in queued mode, whether running jobs may be given more.
     pub automatic_growth: bool,
-    /// `AutomaticShrinkEnabled`: whether running jobs may give back what they do not use.
+    /// `AutomaticShrinkEnabled`: in queued mode, whether running jobs may give back what they do not use.
     pub automatic_shrink: bool,
+    /// `PriorityBias`: in balanced mode, how much more jobs of higher priority get of what is above the minimum of all. For
+    /// policies that follow it, as are the next two; the kernel has no use for them.
+    pub priority_bias: PriorityBias,
+    /// `PriorityBiasLevel`: how many times as much for each 1,000 of priority; 0: as `PriorityBias` says.
+    pub priority_bias_level: u32,
+    /// `RebalancingInterval`: in balanced mode, how often running jobs are given more and less.
+    pub rebalancing_interval: Span,
     /// `SubmissionFilterProgram`: the filters of every job that is submitted, by name, in the order in which they are asked.
     pub submission_filters: Vec<String>,
     /// `SubmissionFilterTimeout`: how long one call of a submission filter may take.
@@ -419,6 +430,28 @@ impl Parameters {
                 .saturating_mul(u64::from(self.inactivity_count)),
         )
     }
+}
+
+/// What a policy goes for, and so which parameters bind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum SchedulingMode {
+    /// The first jobs are to end soon. `PreemptionType`, `AutomaticGrowthEnabled` and `AutomaticShrinkEnabled` bind.
+    #[default]
+    Queued,
+    /// As many jobs as possible are to run. `PreemptionBalancedMode` binds, those three do not.
+    Balanced,
+}
+
+/// How much the priority of a job counts in balanced mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum PriorityBias {
+    /// Not at all.
+    None,
+    /// Twice as much for each 1,000.
+    #[default]
+    Medium,
+    /// Ten times as much for each 1,000.
+    High,
 }
 
 /// What a policy may take from running jobs at most.
@@ -459,10 +492,15 @@ impl Default for Parameters {
             ttl_completed_jobs: Span::from_secs(5 * 86_400),
             affinity: Affinity::default(),
             disable_resource_validation: false,
+            scheduling_mode: SchedulingMode::default(),
             preemption: PreemptionType::default(),
+            preemption_balanced: PreemptionType::Immediate,
             task_immediate_preemption: true,
             automatic_growth: true,
             automatic_shrink: true,
+            priority_bias: PriorityBias::default(),
+            priority_bias_level: 0,
+            rebalancing_interval: Span::from_secs(10),
             backfill_lookahead: 1_000,
             heartbeat_interval: Span::from_secs(30),
             inactivity_count: 3,

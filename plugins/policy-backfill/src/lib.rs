@@ -7,12 +7,11 @@
 //!
 //! The rules are those of Mu'alem and Feitelson, "Utilization, predictability, workloads, and user runtime estimates in scheduling the
 //! IBM SP2 with backfilling" (2001), and, for the order by estimate (EASY-SJBF), of Tsafrir, Etsion and Feitelson
-//! (2007). The component is made from [`Backfill`]; natively it is used by tests and benches.
+//! (2007). The algorithm is [`jobyard_plugin_sdk::queued`]. The component is made from [`Backfill`]; natively it is used by tests and
+//! benches.
 
 mod backfill;
-mod settings;
 
 pub use backfill::Backfill;
-pub use settings::{BackfillOrder, Settings};
 
 jobyard_plugin_sdk::policy_component!(crate::Backfill);

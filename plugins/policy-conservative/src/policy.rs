@@ -4,7 +4,6 @@ use jobyard_plugin_sdk::{
     announce::Announcements,
     conservative::conservative,
     mirror::Mirror,
-    parameters::Parameters,
     pass::Pass,
     policy::{Changes, Instant, Plan, Policy, Traits},
     preempt::preempt,
@@ -36,7 +35,7 @@ impl Policy for Conservative {
     fn configure(&mut self, settings: &[(String, String)]) -> Result<Traits, String> {
         self.settings = Settings::read(settings)?;
         self.settings.rules.prepare(&mut self.mirror);
-        Ok(Parameters::followed(false))
+        Ok(self.settings.rules.traits(false))
     }
 
     fn schedule(&mut self, now: Instant, changes: &Changes) -> Plan {

@@ -4,7 +4,7 @@ use jobyard_plugin_sdk::rules::{Reader, Rules};
 use jobyard_plugin_sdk::settings::{each_once, refusal, unknown};
 
 /// All settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// `depth`: how many jobs get reservations; none: all (`-1`).
     pub depth: Option<usize>,
@@ -42,7 +42,7 @@ impl Settings {
                 _ => return Err(unknown(name, &[&["depth"], Rules::SETTINGS].concat())),
             }
         }
-        settings.rules = rules.rules();
+        settings.rules = rules.rules(Rules::default())?;
         Ok(settings)
     }
 }

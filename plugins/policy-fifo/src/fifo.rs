@@ -2,7 +2,6 @@
 
 use jobyard_plugin_sdk::{
     mirror::Mirror,
-    parameters::Parameters,
     pass::Pass,
     policy::{Changes, Instant, Plan, Policy, Traits},
     preempt::preempt,
@@ -26,9 +25,9 @@ impl Policy for Fifo {
                 return Err(settings::unknown(name, Rules::SETTINGS));
             }
         }
-        self.rules = rules.rules();
+        self.rules = rules.rules(Rules::default())?;
         self.rules.prepare(&mut self.mirror);
-        let mut traits = Parameters::followed(false);
+        let mut traits = self.rules.traits(false);
         traits.push(("arrivals".to_owned(), "fitting".to_owned()));
         Ok(traits)
     }

@@ -82,7 +82,10 @@ fn refuses_unknown_settings_and_says_of_itself_what_the_host_may_skip() {
     let refused = policy.configure(&[("order".to_owned(), "sjbf".to_owned())]);
     assert_eq!(
         refused,
-        Err("unknown setting `order`: there are grow, shrink, preemption".to_owned())
+        Err(
+            "unknown setting `order`: there are grow, shrink, preemption, packing, topology"
+                .to_owned()
+        )
     );
 }
 

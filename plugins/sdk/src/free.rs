@@ -94,6 +94,7 @@ mod tests {
             free_cores: id % 4,
             free_sockets: 0,
             free_gpus: 0,
+            memory: 0,
         };
         let mut nodes: Vec<Node> = (0..30).map(node).collect();
         let mut kept = FreeNow::default();

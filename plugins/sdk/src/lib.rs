@@ -1,7 +1,8 @@
 //! What Rust guests share. A guest is a thin layer over one of these; each is natively usable and tested.
 //!
 //! - For policies (feature `policy`, or `ranked-policy` for those that a ranker is composed with; one of them in a component): [`policy`] the types and the trait, [`mirror`] the cluster as the host told it,
-//!   [`pass`] what one pass gives away, [`pack`] nodes for a job, [`easy`] backfill and [`shadow`] the reservation of the
+//!   [`pass`] what one pass gives away, [`pack`] nodes for a job and
+//!   [`packing`] which, [`queued`] a whole policy, [`easy`] backfill and [`shadow`] the reservation of the
 //!   first job that waits, [`conservative`] backfill and [`profile`] free cores over time, [`announce`] what people are told,
 //!   [`preempt`] what to take from running jobs, [`rules`] what all policies have settings for, [`parameters`] the cluster's
 //!   parameters that they follow; [`rows`] to write down changes by hand; feature `testing`: `cluster`, a small one to
@@ -43,6 +44,8 @@ pub mod mirror;
 #[cfg(feature = "deciding")]
 pub mod pack;
 #[cfg(feature = "deciding")]
+pub mod packing;
+#[cfg(feature = "deciding")]
 pub mod parameters;
 #[cfg(feature = "deciding")]
 pub mod pass;
@@ -54,6 +57,8 @@ pub mod preempt;
 pub mod profile;
 #[cfg(feature = "deciding")]
 mod queue;
+#[cfg(feature = "deciding")]
+pub mod queued;
 #[cfg(any(feature = "ranked-policy", feature = "job-ranker"))]
 pub mod ranker;
 #[cfg(feature = "testing")]

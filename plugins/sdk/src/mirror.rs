@@ -10,6 +10,7 @@ use crate::{
     free::FreeNow,
     keys::{HashNumbers, key, ordered, queue_key},
     pack::{Shape, sockets},
+    packing::{COLUMN_GROUPS, Packing},
     policy::{
         self, Allocation, COLUMN_FREE_SOCKETS, COLUMN_PART_OF, CandidateSet, Changes, Column,
         ColumnValues, Instant, JOB_CAN_GROW, JOB_CAN_SHRINK, JOB_ENDING, JOB_QUEUED, JOB_RUNNING,
@@ -38,6 +39,8 @@ pub struct Node {
     pub free_sockets: u32,
     /// GPUs that no job holds.
     pub free_gpus: u32,
+    /// Memory in MiB.
+    pub memory: u32,
 }
 
 /// A job as the host last described it.
@@ -137,6 +140,11 @@ pub struct Mirror {
     /// Running jobs that may shrink and hold more than they have use for.
     wasteful: BTreeMap<u128, u32>,
     free: FreeNow,
+    packing: Packing,
+    /// Beside `nodes`, where the packing has an order of nodes.
+    ranks: Option<Vec<u32>>,
+    /// As the host said, where it was asked.
+    groups: BTreeMap<NodeId, String>,
 }
 
 impl Default for Mirror {
@@ -155,6 +163,9 @@ impl Default for Mirror {
             hungry: BTreeMap::new(),
             wasteful: BTreeMap::new(),
             free: FreeNow::default(),
+            packing: Packing::default(),
+            ranks: None,
+            groups: BTreeMap::new(),
         }
     }
 }
@@ -173,14 +184,15 @@ impl Mirror {
                 self.vacant.push(slot);
             }
         }
-        let nodes_moved = self.apply_nodes(
+        let mut nodes_moved = self.apply_nodes(
             &changes.nodes,
             numbers(&changes.columns, COLUMN_FREE_SOCKETS),
         );
+        nodes_moved |= self.apply_groups(&changes.nodes, texts(&changes.columns, COLUMN_GROUPS));
         self.apply_sets(&changes.sets, numbers(&changes.columns, COLUMN_PART_OF));
         if nodes_moved {
             self.free.recount(&self.nodes);
-            self.everywhere = (0..self.nodes.len() as u32).collect();
+            self.find_ranks();
         }
         if nodes_moved || !changes.sets.is_empty() {
             self.find_positions();
@@ -196,6 +208,31 @@ impl Mirror {
             // What a job holds in units depends on its nodes' sockets.
             self.find_hungry();
         }
+    }
+
+    /// Keeps candidates in the order that a packing wants, from now on.
+    pub fn set_packing(&mut self, packing: &Packing) {
+        if self.packing != *packing {
+            self.packing = packing.clone();
+            self.find_ranks();
+            self.find_positions();
+        }
+    }
+
+    /// Which nodes jobs are put on.
+    pub(crate) fn packing(&self) -> &Packing {
+        &self.packing
+    }
+
+    /// Whether the packing has an order of nodes.
+    pub(crate) fn has_ranks(&self) -> bool {
+        self.ranks.is_some()
+    }
+
+    /// The rank of the node at a position, the lowest first; 0 where there is no order.
+    pub(crate) fn rank(&self, at: u32) -> u32 {
+        let ranks = self.ranks.as_ref();
+        ranks.map_or(0, |ranks| ranks[at as usize])
     }
 
     /// Keeps the queue sorted by estimate too, from now on, or no longer.
@@ -256,7 +293,8 @@ impl Mirror {
         self.free.any_closed()
     }
 
-    /// The positions of a set's nodes, in the order in which the site prefers them; none if the set was never sent.
+    /// The positions of a set's nodes, in the order that the packing wants, else in that in which the site prefers them; none if the
+    /// set was never sent.
     pub fn candidates(&self, set: SetId) -> &[u32] {
         match set {
             0 => &self.everywhere,
@@ -342,6 +380,7 @@ impl Mirror {
                 free_cores: row.free_cores.min(row.cores),
                 free_sockets: 0,
                 free_gpus: row.free_gpus.min(row.gpus),
+                memory: row.memory,
             };
             if node.sockets > 1 {
                 let most = sockets(&node, node.free_cores);
@@ -354,7 +393,9 @@ impl Mirror {
                     if !moved {
                         self.free.replace(at, &old, &node);
                     }
-                    moved |= old.cores != node.cores || old.sockets != node.sockets;
+                    moved |= old.cores != node.cores
+                        || old.sockets != node.sockets
+                        || old.memory != node.memory;
                 }
                 None => {
                     let at = self.nodes.partition_point(|other| other.id < node.id);
@@ -364,6 +405,28 @@ impl Mirror {
             }
         }
         moved
+    }
+
+    /// Answers whether nodes are in other groups than before.
+    fn apply_groups(&mut self, rows: &[policy::Node], groups: Option<&[String]>) -> bool {
+        let mut moved = false;
+        for (row, groups) in rows.iter().zip(groups.unwrap_or_default()) {
+            if row.state == NODE_GONE {
+                self.groups.remove(&row.id);
+            } else if self.groups.get(&row.id) != Some(groups) {
+                self.groups.insert(row.id, groups.clone());
+                moved = true;
+            }
+        }
+        moved
+    }
+
+    fn find_ranks(&mut self) {
+        self.ranks = self.packing.ranks(&self.nodes, &self.groups);
+        self.everywhere = (0..self.nodes.len() as u32).collect();
+        if let Some(ranks) = &self.ranks {
+            self.everywhere.sort_by_key(|at| ranks[*at as usize]);
+        }
     }
 
     fn apply_sets(&mut self, rows: &[CandidateSet], part_of: Option<&[f64]>) {
@@ -401,6 +464,9 @@ impl Mirror {
             }
             for &at in &set.positions {
                 seen[at as usize] = false;
+            }
+            if let Some(ranks) = &self.ranks {
+                set.positions.sort_by_key(|at| ranks[*at as usize]);
             }
         }
         self.sets = sets;
@@ -567,6 +633,15 @@ impl Mirror {
                 self.wasteful.insert(job.queue_key(), slot);
             }
         }
+    }
+}
+
+/// A column of texts, if it was sent.
+fn texts<'a>(columns: &'a [Column], name: &str) -> Option<&'a [String]> {
+    let column = columns.iter().find(|column| column.name == name)?;
+    match &column.values {
+        ColumnValues::Texts(texts) => Some(texts),
+        ColumnValues::Numbers(_) => None,
     }
 }
 

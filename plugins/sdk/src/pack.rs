@@ -376,6 +376,7 @@ mod tests {
                 free_cores,
                 free_sockets: free_cores / (cores / sockets),
                 free_gpus,
+                memory: 0,
             })
             .collect();
         nodes.push(Node {
@@ -560,6 +561,7 @@ mod tests {
                         free_cores,
                         free_sockets: 0,
                         free_gpus,
+                        memory: 0,
                     }
                 })
                 .collect();

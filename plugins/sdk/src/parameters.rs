@@ -14,6 +14,7 @@ pub struct Parameters {
     growth: Option<bool>,
     shrink: Option<bool>,
     lookahead: Option<i64>,
+    grow_by_preemption: Option<bool>,
 }
 
 /// Names of the parameters that every policy of this crate follows.
@@ -21,13 +22,20 @@ const PREEMPTION: &str = "PreemptionType";
 const PREEMPT_TASKS: &str = "TaskImmediatePreemptionEnabled";
 const GROWTH: &str = "AutomaticGrowthEnabled";
 const SHRINK: &str = "AutomaticShrinkEnabled";
+const GROW_BY_PREEMPTION: &str = "GrowByPreemptionEnabled";
 /// Of those that backfill.
 const LOOKAHEAD: &str = "BackfillLookahead";
 
 impl Parameters {
     /// What a policy says of itself to be given these parameters.
     pub fn followed(with_backfill: bool) -> Traits {
-        let mut names = vec![PREEMPTION, PREEMPT_TASKS, GROWTH, SHRINK];
+        let mut names = vec![
+            PREEMPTION,
+            PREEMPT_TASKS,
+            GROWTH,
+            SHRINK,
+            GROW_BY_PREEMPTION,
+        ];
         if with_backfill {
             names.push(LOOKAHEAD);
         }
@@ -51,6 +59,7 @@ impl Parameters {
             PREEMPT_TASKS => self.preempt_tasks = Some(flag(name, value)?),
             GROWTH => self.growth = Some(flag(name, value)?),
             SHRINK => self.shrink = Some(flag(name, value)?),
+            GROW_BY_PREEMPTION => self.grow_by_preemption = Some(flag(name, value)?),
             LOOKAHEAD => {
                 let jobs = value.parse();
                 self.lookahead = Some(jobs.map_err(|_| refusal(name, value, "a number of jobs"))?);
@@ -60,8 +69,8 @@ impl Parameters {
         Ok(true)
     }
 
-    /// What is taken from running jobs, where the setting asks for this much, if for anything.
-    pub fn preemption(&self, setting: Option<Preemption>) -> Preemption {
+    /// What is taken from running jobs, where the setting asks for this much, if for anything; without both the default.
+    pub fn preemption(&self, setting: Option<Preemption>, default: Preemption) -> Preemption {
         let most = match (self.preemption, self.preempt_tasks) {
             (Some(Preemption::Immediate), Some(false)) => Some(Preemption::WholeJobs),
             (most, _) => most,
@@ -69,7 +78,7 @@ impl Parameters {
         match (setting, most) {
             (Some(setting), Some(most)) => setting.min(most),
             (Some(one), None) | (None, Some(one)) => one,
-            (None, None) => Preemption::None,
+            (None, None) => default,
         }
     }
 
@@ -83,9 +92,14 @@ impl Parameters {
         setting && self.shrink != Some(false)
     }
 
-    /// How many jobs a backfill looks at, by the setting or else the parameter; below 0: all.
-    pub fn lookahead(&self, setting: Option<i64>) -> i64 {
-        setting.or(self.lookahead).unwrap_or(-1)
+    /// How many jobs a backfill looks at, by the setting, or else the parameter, or else the default; below 0: all.
+    pub fn lookahead(&self, setting: Option<i64>, default: i64) -> i64 {
+        setting.or(self.lookahead).unwrap_or(default)
+    }
+
+    /// Whether running jobs take from others to grow. There is no setting for it.
+    pub fn grow_by_preemption(&self) -> bool {
+        self.grow_by_preemption == Some(true)
     }
 }
 
@@ -113,19 +127,31 @@ mod tests {
     fn a_setting_asks_for_less_and_never_for_more() {
         use Preemption::{Graceful, Immediate, None as Nothing, WholeJobs};
         let kind = |value| read(&[("PreemptionType", value)]);
-        assert_eq!(kind("Graceful").preemption(None), Graceful);
-        assert_eq!(kind("Graceful").preemption(Some(Immediate)), Graceful);
-        assert_eq!(kind("Immediate").preemption(Some(Graceful)), Graceful);
-        assert_eq!(kind("Immediate").preemption(Some(Nothing)), Nothing);
-        assert_eq!(kind("None").preemption(Some(Immediate)), Nothing);
-        assert_eq!(Parameters::default().preemption(None), Nothing);
-        assert_eq!(Parameters::default().preemption(Some(Immediate)), Immediate);
+        assert_eq!(kind("Graceful").preemption(None, Nothing), Graceful);
+        assert_eq!(
+            kind("Graceful").preemption(Some(Immediate), Nothing),
+            Graceful
+        );
+        assert_eq!(
+            kind("Immediate").preemption(Some(Graceful), Nothing),
+            Graceful
+        );
+        assert_eq!(
+            kind("Immediate").preemption(Some(Nothing), Nothing),
+            Nothing
+        );
+        assert_eq!(kind("None").preemption(Some(Immediate), Nothing), Nothing);
+        assert_eq!(Parameters::default().preemption(None, Nothing), Nothing);
+        assert_eq!(
+            Parameters::default().preemption(Some(Immediate), Nothing),
+            Immediate
+        );
         let whole = read(&[
             ("PreemptionType", "Immediate"),
             ("TaskImmediatePreemptionEnabled", "false"),
         ]);
-        assert_eq!(whole.preemption(None), WholeJobs);
-        assert_eq!(whole.preemption(Some(Immediate)), WholeJobs);
+        assert_eq!(whole.preemption(None, Nothing), WholeJobs);
+        assert_eq!(whole.preemption(Some(Immediate), Nothing), WholeJobs);
 
         let off = read(&[
             ("AutomaticGrowthEnabled", "false"),
@@ -135,8 +161,11 @@ mod tests {
         let on = Parameters::default();
         assert!(on.grow(true) && !on.grow(false) && on.shrink(true) && !on.shrink(false));
         let jobs = read(&[("BackfillLookahead", "1000")]);
-        assert_eq!((jobs.lookahead(None), jobs.lookahead(Some(0))), (1000, 0));
-        assert_eq!(on.lookahead(None), -1);
+        assert_eq!(
+            (jobs.lookahead(None, -1), jobs.lookahead(Some(0), -1)),
+            (1000, 0)
+        );
+        assert_eq!(on.lookahead(None, -1), -1);
     }
 
     #[test]

@@ -6,8 +6,8 @@
 use crate::{
     keys::ordered,
     mirror::{Entry, Job, Mirror, Node},
-    pack::{Choice, Free, Shape, Unit, pack},
-    policy::{Decision, Instant, Placement, SetId, Share},
+    pack::{Free, Shape, Unit},
+    policy::{Decision, Instant, JobId, Placement, SetId, Share},
 };
 
 /// What this pass gives to a job, and when the job is expected to give it back.
@@ -96,12 +96,29 @@ impl<'a> Pass<'a> {
     /// The same, without jobs of a lower priority than the first that waits: where running jobs are preempted, what one gives
     /// back is not to be given to it again.
     pub fn grow_unless_waited_for(&mut self) {
-        let mirror = self.mirror;
-        let waits = mirror
-            .queue()
-            .iter()
-            .find(|entry| self.is_possible(mirror.job(entry.slot)));
+        let waits = self.first_possible();
         self.grow_from(waits.map_or(0, |entry| entry.priority));
+    }
+
+    /// The first job of the queue that some open node could hold.
+    pub(crate) fn first_possible(&mut self) -> Option<&'a Entry> {
+        let mirror = self.mirror;
+        let mut queue = mirror.queue().iter();
+        queue.find(|entry| self.is_possible(mirror.job(entry.slot)))
+    }
+
+    /// Cores that this pass has given to a running job.
+    pub(crate) fn given_to(&self, id: JobId) -> u32 {
+        let grown = self.decisions.iter().filter_map(|decision| match decision {
+            Decision::Grow(placement) if placement.job == id => Some(&placement.shares),
+            Decision::Start(_)
+            | Decision::Grow(_)
+            | Decision::Shrink(_)
+            | Decision::Preempt(_)
+            | Decision::Reserve(_)
+            | Decision::Wait(_) => None,
+        });
+        grown.flatten().map(|share| share.cores).sum()
     }
 
     fn grow_from(&mut self, least_priority: u32) {
@@ -148,10 +165,11 @@ impl<'a> Pass<'a> {
         if job.shape.exclusive {
             return whole_nodes(job.shape, most, candidates, nodes, &self.free);
         }
-        let amount = (1, most);
-        let (free, choice) = (&self.free, choice(set));
+        let (candidates, free) = ((candidates, set != 0), (nodes, &self.free[..]));
+        let rank = |at| mirror.rank(at);
+        let packing = mirror.packing();
         (most > 0)
-            .then(|| pack(job.shape, amount, candidates, nodes, free, choice))
+            .then(|| packing.place(job.shape, (1, most), candidates, free, rank))
             .flatten()
     }
 
@@ -221,15 +239,11 @@ impl<'a> Pass<'a> {
         let mirror = self.mirror;
         let amount = (job.min, most.max(job.min));
         let shares = mirror.choices(job.set).iter().find_map(|&set| {
-            let (candidates, nodes) = (candidates(mirror, set), mirror.nodes());
-            pack(
-                job.shape,
-                amount,
-                candidates,
-                nodes,
-                &self.free,
-                choice(set),
-            )
+            let candidates = (candidates(mirror, set), set != 0);
+            let free = (mirror.nodes(), &self.free[..]);
+            let rank = |at| mirror.rank(at);
+            let packing = mirror.packing();
+            packing.place(job.shape, amount, candidates, free, rank)
         });
         if shares.is_none() {
             self.misfits.add(job);
@@ -255,15 +269,12 @@ impl<'a> Pass<'a> {
         free: &[Free],
     ) -> Option<Vec<Share>> {
         let mirror = self.mirror;
-        let candidates = mirror.candidates(set);
-        pack(
-            job.shape,
-            amount,
-            candidates,
-            mirror.nodes(),
-            free,
-            choice(set),
-        )
+        let candidates = (mirror.candidates(set), set != 0);
+        let free = (mirror.nodes(), free);
+        let rank = |at| mirror.rank(at);
+        mirror
+            .packing()
+            .place(job.shape, amount, candidates, free, rank)
     }
 
     /// When what is held comes back, and what: of running jobs and of those that this pass has placed, by expected end. Without
@@ -360,16 +371,7 @@ fn whole_nodes(
 fn candidates(mirror: &Mirror, set: SetId) -> &[u32] {
     match set {
         // On a busy cluster these are few of all nodes. What a pass fills stays among them.
-        0 => mirror.free().open(),
+        0 if !mirror.has_ranks() => mirror.free().open(),
         _ => mirror.candidates(set),
-    }
-}
-
-/// Set 0 is in no order that anybody wished for: pack. Any other is.
-fn choice(set: SetId) -> Choice {
-    if set == 0 {
-        Choice::Fewest
-    } else {
-        Choice::InOrder
     }
 }

@@ -57,6 +57,11 @@ pub fn preempt(pass: &mut Pass<'_>, head: &Job, kind: Preemption) -> bool {
     if kind == Preemption::None || pass.mirror.none_ranks_below(head.priority) {
         return false;
     }
+    // One thing at a time: a victim can be taken once.
+    let is_taken = |decision: &Decision| matches!(decision, Decision::Preempt(_));
+    if pass.decisions.iter().any(is_taken) {
+        return true;
+    }
     let mirror = pass.mirror;
     let mut rooms = Vec::new();
     for &set in mirror.choices(head.set) {
@@ -80,6 +85,69 @@ pub fn preempt(pass: &mut Pass<'_>, head: &Job, kind: Preemption) -> bool {
     pass.decisions
         .extend(taken.into_iter().map(Decision::Preempt));
     true
+}
+
+/// Takes from running jobs of lower priority so that others can grow to what they have use for, the first in the queue first: HPC
+/// Pack's GrowByPreemption. To be called when what is free has been given out; not for jobs of a lower priority than the
+/// first that waits, nor for such as count anything else than cores.
+///
+/// What is above the minimum of a job is taken first as with [`preempt`]; a whole job only if the other has use for all of it.
+pub fn grow_by_preemption(pass: &mut Pass<'_>, kind: Preemption) {
+    let mirror = pass.mirror;
+    let waits = pass.first_possible().map_or(0, |entry| entry.priority);
+    let mut taken: Vec<Proposal> = Vec::new();
+    for job in mirror.hungry().filter(|job| job.shape.is_plain()) {
+        if job.priority < waits || mirror.none_ranks_below(job.priority) {
+            break;
+        }
+        let own = mirror.candidates(job.set);
+        let counts = |share: &&Share| {
+            let at = mirror.position(share.node);
+            at.is_some_and(|at| {
+                mirror.nodes()[at].usable && (job.set == 0 || own.contains(&(at as u32)))
+            })
+        };
+        let useful = |other: &Job| -> u32 {
+            let shares = other.shares.iter().filter(counts);
+            shares.map(|share| share.cores).sum()
+        };
+        let held = mirror.held(job) + pass.given_to(job.id);
+        let coming = mirror.running().filter(|job| job.state == JOB_ENDING);
+        let coming: u32 = coming.map(useful).sum();
+        let mut missing = job.demand.saturating_sub(held).saturating_sub(coming);
+        for victim in victims(mirror, job) {
+            if taken.iter().any(|proposal| proposal.job == victim.id) {
+                continue;
+            }
+            let all: u32 = victim.shares.iter().map(|share| share.cores).sum();
+            let spare = match useful(victim) == all {
+                true => mirror.held(victim).saturating_sub(victim.min).min(all),
+                false => 0,
+            };
+            let proposed = match kind {
+                Preemption::None => None,
+                Preemption::Graceful => Some((GRACEFUL, spare.min(missing))),
+                Preemption::WholeJobs | Preemption::Immediate
+                    if useful(victim) == all && all <= missing =>
+                {
+                    Some((WHOLE_JOB, all))
+                }
+                Preemption::WholeJobs => None,
+                Preemption::Immediate => Some((BY_TASK, spare.min(missing))),
+            };
+            let Some((how, cores)) = proposed.filter(|(_, cores)| *cores > 0) else {
+                continue;
+            };
+            taken.push(proposal(
+                victim,
+                how,
+                if how == WHOLE_JOB { 0 } else { cores },
+            ));
+            missing -= cores;
+        }
+    }
+    pass.decisions
+        .extend(taken.into_iter().map(Decision::Preempt));
 }
 
 fn victims<'a>(mirror: &'a Mirror, head: &Job) -> Vec<&'a Job> {

@@ -1,13 +1,19 @@
-//! What every policy does beside starting jobs, and the settings for it: growth, shrinking, preemption.
+//! What every policy does beside starting jobs, and the settings for it: growth, shrinking, preemption, packing.
 //!
 //! Which job starts when is the policy's; so is for whom something is taken ([`crate::preempt`]).
 
 use crate::{
-    mirror::Mirror, parameters::Parameters, pass::Pass, preempt::Preemption, settings::yes_or_no,
+    mirror::Mirror,
+    packing::Packing,
+    parameters::Parameters,
+    pass::Pass,
+    policy::Traits,
+    preempt::{Preemption, grow_by_preemption},
+    settings::yes_or_no,
 };
 
 /// The rules that are in force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
     /// `grow` = `yes` | `no`: whether running jobs that may grow get free cores before queued jobs start.
     pub grow: bool,
@@ -15,6 +21,10 @@ pub struct Rules {
     pub shrink: bool,
     /// `preemption` = `none` | `graceful` | `whole-jobs` | `immediate`: what is taken from running jobs for one of higher priority.
     pub preemption: Preemption,
+    /// The parameter `GrowByPreemptionEnabled`: whether running jobs take from others of lower priority to grow.
+    pub grow_by_preemption: bool,
+    /// `packing`, `topology`: which nodes jobs are put on.
+    pub packing: Packing,
 }
 
 impl Default for Rules {
@@ -24,20 +34,31 @@ impl Default for Rules {
             grow: true,
             shrink: true,
             preemption: Preemption::None,
+            grow_by_preemption: false,
+            packing: Packing::Pack,
         }
     }
 }
 
 impl Rules {
     /// The names of the settings.
-    pub const SETTINGS: &[&str] = &["grow", "shrink", "preemption"];
+    pub const SETTINGS: &[&str] = &["grow", "shrink", "preemption", "packing", "topology"];
+
+    /// What a policy says of itself by these rules.
+    pub fn traits(&self, with_backfill: bool) -> Traits {
+        let mut traits = Parameters::followed(with_backfill);
+        self.packing.ask(&mut traits);
+        traits
+    }
 
     /// Has the mirror keep what the rules need. To be called when the settings have changed.
     pub fn prepare(&self, mirror: &mut Mirror) {
         mirror.keep_ranks(self.preemption != Preemption::None);
+        mirror.set_packing(&self.packing);
     }
 
-    /// What a pass begins with: running jobs give back what they have no use for, and grow.
+    /// What a pass begins with: running jobs give back what they have no use for, and grow, at the cost of others if that is
+    /// wanted.
     pub fn begin(&self, pass: &mut Pass<'_>) {
         if self.shrink {
             pass.shrink();
@@ -47,6 +68,9 @@ impl Rules {
             (true, Preemption::None) => pass.grow(),
             (true, Preemption::Graceful | Preemption::WholeJobs | Preemption::Immediate) => {
                 pass.grow_unless_waited_for();
+                if self.grow_by_preemption {
+                    grow_by_preemption(pass, self.preemption);
+                }
             }
         }
     }
@@ -60,6 +84,8 @@ pub struct Reader {
     grow: Option<bool>,
     shrink: Option<bool>,
     preemption: Option<Preemption>,
+    packing: Option<String>,
+    topology: Option<String>,
 }
 
 impl Reader {
@@ -72,20 +98,28 @@ impl Reader {
             "grow" => self.grow = Some(yes_or_no(name, value)?),
             "shrink" => self.shrink = Some(yes_or_no(name, value)?),
             "preemption" => self.preemption = Some(Preemption::read(name, value)?),
+            "packing" => self.packing = Some(value.to_owned()),
+            "topology" => self.topology = Some(value.to_owned()),
             _ => return self.parameters.read(name, value),
         }
         Ok(true)
     }
 
-    /// What is in force: of what was not given the default, or what a parameter says.
-    pub fn rules(&self) -> Rules {
-        let default = Rules::default();
-        Rules {
+    /// What is in force: of what was not given what a parameter says, or the default.
+    ///
+    /// # Errors
+    /// A sentence for the admin about settings that do not go together.
+    pub fn rules(&self, default: Rules) -> Result<Rules, String> {
+        let packing = match (&self.packing, &self.topology) {
+            (None, None) => default.packing,
+            (packing, topology) => Packing::read(packing.as_deref(), topology.as_deref())?,
+        };
+        Ok(Rules {
             grow: self.parameters.grow(self.grow.unwrap_or(default.grow)),
-            shrink: self
-                .parameters
-                .shrink(self.shrink.unwrap_or(default.shrink)),
-            preemption: self.parameters.preemption(self.preemption),
-        }
+            shrink: (self.parameters).shrink(self.shrink.unwrap_or(default.shrink)),
+            preemption: (self.parameters).preemption(self.preemption, default.preemption),
+            grow_by_preemption: self.parameters.grow_by_preemption(),
+            packing,
+        })
     }
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use jobyard_kernel::filter::{Change, FilterAnswer, FilterFault};
 use jobyard_kernel::{
     Actor, Command, Decision, Ending, Event, Execution, FromNode, GroupOp, JobId, JobKind, JobSpec,
-    Manner, NodeProperty, NodeSpec, NodeState, OrderBy, Parameters, PreemptionType, Rejection,
-    Role, Roles, Rule, Span, State, TaskId, TaskKind, TaskSpec, Template, Timestamp, Unit, Value,
-    step,
+    Manner, NodeProperty, NodeSpec, NodeState, OrderBy, Parameter, Parameters, PreemptionType,
+    Rejection, Role, Roles, Rule, Span, State, TaskId, TaskKind, TaskSpec, Template, Timestamp,
+    Unit, Value, step,
 };
 
 use super::show;
@@ -475,7 +475,12 @@ fn parameters(state: &State, args: &[&str]) -> Result<Parameters, Wrong> {
             Some(("AutomaticShrinkEnabled", v)) => p.automatic_shrink = v == "yes",
             Some(("DisableResourceValidation", v)) => p.disable_resource_validation = v == "yes",
             Some(("TTLCompletedJobs", v)) => p.ttl_completed_jobs = span(v)?,
-            _ => return Err(format!("\"{arg}\" is not a parameter")),
+            Some((name, v)) => {
+                let parameter = Parameter::find(name).map_err(|e| e.to_string())?;
+                let set = parameter.set(&mut p, Some(v));
+                set.map_err(|e| e.to_string())?;
+            }
+            None => return Err(format!("\"{arg}\" is not a parameter")),
         }
     }
     Ok(p)
