@@ -32,6 +32,8 @@ components! {
     POLICY_FIFO = "policy-fifo", SchedulingPolicy;
     /// EASY backfill; the policy where nobody chose another, and the last resort when one fails.
     POLICY_BACKFILL = "policy-backfill", SchedulingPolicy;
+    /// HPC Pack's queued mode.
+    POLICY_QUEUED = "policy-queued", SchedulingPolicy;
     /// Conservative backfill: a reservation for every job that waits.
     POLICY_CONSERVATIVE = "policy-conservative", SchedulingPolicy;
     /// Activation filter: a job starts when the licences that it needs are free.

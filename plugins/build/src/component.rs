@@ -47,6 +47,7 @@ pub(crate) const BUILTINS: &[Builtin] = &[
     builtin("policy-backfill", &["jobyard:plugin/policy@0.1.0"]),
     builtin("policy-conservative", &["jobyard:plugin/policy@0.1.0"]),
     builtin("policy-fifo", &["jobyard:plugin/policy@0.1.0"]),
+    builtin("policy-queued", &["jobyard:plugin/policy@0.1.0"]),
     builtin("prepare-command", &["jobyard:plugin/prepare@0.1.0"]),
     builtin("release-command", &["jobyard:plugin/release@0.1.0"]),
     builtin("release-scratch", &["jobyard:plugin/release@0.1.0"]),

@@ -300,16 +300,11 @@ impl Cluster {
             })
             .sum();
         assert!(units >= job.min, "too little: {placement:?}");
-        // Whole nodes may be more than was asked for, but not a node more.
+        // Whole nodes may be more than was asked for, but no node beyond the one that reaches it.
         let over = units.saturating_sub(job.max);
-        let smallest = job
-            .shares
-            .iter()
-            .map(|share| share.cores)
-            .min()
-            .unwrap_or(0);
+        let last = placement.shares.last().map_or(0, |share| share.cores);
         assert!(
-            over == 0 || (whole && over < smallest),
+            over == 0 || (whole && over < last),
             "too much: {placement:?}"
         );
         if state == JOB_QUEUED {

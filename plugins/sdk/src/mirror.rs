@@ -142,7 +142,7 @@ pub struct Mirror {
     free: FreeNow,
     packing: Packing,
     /// Beside `nodes`, where the packing has an order of nodes.
-    ranks: Option<Vec<u32>>,
+    node_ranks: Option<Vec<u32>>,
     /// As the host said, where it was asked.
     groups: BTreeMap<NodeId, String>,
 }
@@ -164,7 +164,7 @@ impl Default for Mirror {
             wasteful: BTreeMap::new(),
             free: FreeNow::default(),
             packing: Packing::default(),
-            ranks: None,
+            node_ranks: None,
             groups: BTreeMap::new(),
         }
     }
@@ -226,12 +226,12 @@ impl Mirror {
 
     /// Whether the packing has an order of nodes.
     pub(crate) fn has_ranks(&self) -> bool {
-        self.ranks.is_some()
+        self.node_ranks.is_some()
     }
 
     /// The rank of the node at a position, the lowest first; 0 where there is no order.
     pub(crate) fn rank(&self, at: u32) -> u32 {
-        let ranks = self.ranks.as_ref();
+        let ranks = self.node_ranks.as_ref();
         ranks.map_or(0, |ranks| ranks[at as usize])
     }
 
@@ -422,9 +422,9 @@ impl Mirror {
     }
 
     fn find_ranks(&mut self) {
-        self.ranks = self.packing.ranks(&self.nodes, &self.groups);
+        self.node_ranks = self.packing.ranks(&self.nodes, &self.groups);
         self.everywhere = (0..self.nodes.len() as u32).collect();
-        if let Some(ranks) = &self.ranks {
+        if let Some(ranks) = &self.node_ranks {
             self.everywhere.sort_by_key(|at| ranks[*at as usize]);
         }
     }
@@ -465,7 +465,7 @@ impl Mirror {
             for &at in &set.positions {
                 seen[at as usize] = false;
             }
-            if let Some(ranks) = &self.ranks {
+            if let Some(ranks) = &self.node_ranks {
                 set.positions.sort_by_key(|at| ranks[*at as usize]);
             }
         }

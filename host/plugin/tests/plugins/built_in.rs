@@ -21,7 +21,12 @@ pub(crate) fn built_in(name: &str, world: World) -> Plugin {
     load(name, &bytes(name), world)
 }
 
-const POLICIES: [&str; 3] = ["policy-fifo", "policy-backfill", "policy-conservative"];
+const POLICIES: [&str; 4] = [
+    "policy-fifo",
+    "policy-backfill",
+    "policy-conservative",
+    "policy-queued",
+];
 
 #[test]
 fn all_of_them_load() {
@@ -29,6 +34,7 @@ fn all_of_them_load() {
         ("policy-fifo", World::SchedulingPolicy),
         ("policy-backfill", World::SchedulingPolicy),
         ("policy-conservative", World::SchedulingPolicy),
+        ("policy-queued", World::SchedulingPolicy),
         ("executor-command", World::TaskExecutor),
         ("prepare-command", World::PrepareTask),
         ("release-command", World::ReleaseTask),
