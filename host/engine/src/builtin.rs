@@ -34,6 +34,8 @@ components! {
     POLICY_BACKFILL = "policy-backfill", SchedulingPolicy;
     /// HPC Pack's queued mode.
     POLICY_QUEUED = "policy-queued", SchedulingPolicy;
+    /// HPC Pack's balanced mode.
+    POLICY_BALANCED = "policy-balanced", SchedulingPolicy;
     /// Conservative backfill: a reservation for every job that waits.
     POLICY_CONSERVATIVE = "policy-conservative", SchedulingPolicy;
     /// Activation filter: a job starts when the licences that it needs are free.

@@ -45,6 +45,7 @@ pub(crate) const BUILTINS: &[Builtin] = &[
         ],
     ),
     builtin("policy-backfill", &["jobyard:plugin/policy@0.1.0"]),
+    builtin("policy-balanced", &["jobyard:plugin/policy@0.1.0"]),
     builtin("policy-conservative", &["jobyard:plugin/policy@0.1.0"]),
     builtin("policy-fifo", &["jobyard:plugin/policy@0.1.0"]),
     builtin("policy-queued", &["jobyard:plugin/policy@0.1.0"]),

@@ -61,6 +61,9 @@ fn hpc_packs_defaults_without_parameters() {
     assert_eq!(plan(&[], &mut cluster), ["start 9"]);
 }
 
+/// Parameters, what one pass does.
+type Row<'a> = ([(&'a str, &'a str); 3], &'a [&'a str]);
+
 #[test]
 fn growth_by_preemption() {
     let by = |kind: &'static str, tasks: &'static str| {
@@ -77,7 +80,7 @@ fn growth_by_preemption() {
         running(3, 1000, 2, 1, 2),
         running(4, 3000, 2, 1, 2),
     ];
-    let rows: &[([(&str, &str); 3], &[&str])] = &[
+    let rows: &[Row<'_>] = &[
         // One core is free. Then job 3 and job 2 give what they have above their minimum: 3 of the 4 that are missing.
         (
             by("Graceful", "true"),

@@ -207,7 +207,7 @@ impl<'a> Room<'a> {
                         // What is overdue counts as free by then, and is not yet.
                         *free = free.least(*now);
                     }
-                    pass.pack(job, set, (job.min, job.demand.max(job.min)), &free)
+                    pass.pack(job, set, (job.min, pass.most(job, job.demand)), &free)
                 })
             }
         }

@@ -63,6 +63,8 @@ pub struct Pass<'a> {
     /// Slots of queued jobs that the nodes that take jobs could not hold even if nothing else ran there: see
     /// [`Pass::start_in_order`].
     pub passed_over: Vec<u32>,
+    /// Whether jobs start with their minimum even where they have use for more and there is room.
+    pub least_only: bool,
     misfits: Misfits,
     /// Did not fit into idle nodes.
     impossible: Misfits,
@@ -81,6 +83,7 @@ impl<'a> Pass<'a> {
             placed: Vec::new(),
             decisions: Vec::new(),
             passed_over: Vec::new(),
+            least_only: false,
             misfits: Misfits::default(),
             impossible: Misfits::default(),
             idle_cores: free.idle_cores(),
@@ -128,16 +131,28 @@ impl<'a> Pass<'a> {
                 return;
             }
             let most = job.demand.saturating_sub(mirror.held(job));
-            let mut choices = mirror.choices(job.set).iter();
-            let shares = choices.find_map(|&set| self.more(job, set, most));
-            if let Some(shares) = shares {
-                self.give(job.expected_end(), job.shape, &shares);
-                self.decisions.push(Decision::Grow(Placement {
-                    job: job.id,
-                    shares,
-                }));
-            }
+            self.grow_by(job, most);
         }
+    }
+
+    /// Gives a running job up to so many units more of what is free, and answers how many.
+    pub fn grow_by(&mut self, job: &Job, most: u32) -> u32 {
+        let mirror = self.mirror;
+        let mut choices = mirror.choices(job.set).iter();
+        let Some(shares) = choices.find_map(|&set| self.more(job, set, most)) else {
+            return 0;
+        };
+        self.give(job.expected_end(), job.shape, &shares);
+        let units = shares.iter().map(|share| {
+            let node = mirror.position(share.node).map(|at| &mirror.nodes()[at]);
+            job.shape.units_of(share, node)
+        });
+        let units = units.sum();
+        self.decisions.push(Decision::Grow(Placement {
+            job: job.id,
+            shares,
+        }));
+        units
     }
 
     /// Up to `most` units for a running job, out of the nodes of a set that has those that it holds.
@@ -156,7 +171,9 @@ impl<'a> Pass<'a> {
         let own;
         let candidates = match job.shares.first() {
             Some(share) if job.shape.single_node => {
-                own = mirror.position(share.node).map(|at| at as u32);
+                // The set may be another by now.
+                let is_in = |at: &u32| set == 0 || mirror.candidates(set).contains(at);
+                own = (mirror.position(share.node).map(|at| at as u32)).filter(is_in);
                 own.as_slice()
             }
             _ => candidates(mirror, set),
@@ -237,7 +254,7 @@ impl<'a> Pass<'a> {
             return None;
         }
         let mirror = self.mirror;
-        let amount = (job.min, most.max(job.min));
+        let amount = (job.min, self.most(job, most));
         let shares = mirror.choices(job.set).iter().find_map(|&set| {
             let candidates = (candidates(mirror, set), set != 0);
             let free = (mirror.nodes(), &self.free[..]);
@@ -249,6 +266,19 @@ impl<'a> Pass<'a> {
             self.misfits.add(job);
         }
         shares
+    }
+
+    /// What a job that starts is given at the most, where it has use for that much.
+    pub(crate) fn most(&self, job: &Job, use_for: u32) -> u32 {
+        match self.least_only {
+            true => job.min,
+            false => use_for.max(job.min),
+        }
+    }
+
+    /// Cores that would be free if nothing ran, of nodes that take jobs.
+    pub fn idle_cores(&self) -> u32 {
+        self.idle_cores
     }
 
     /// Starts a queued job on shares that [`Pass::fit`] gave.
@@ -291,7 +321,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Whether a job would fit if nothing else ran on the nodes that take jobs.
-    pub(crate) fn is_possible(&mut self, job: &Job) -> bool {
+    pub fn is_possible(&mut self, job: &Job) -> bool {
         if job.min > self.idle_cores {
             return false;
         }

@@ -21,11 +21,12 @@ pub(crate) fn built_in(name: &str, world: World) -> Plugin {
     load(name, &bytes(name), world)
 }
 
-const POLICIES: [&str; 4] = [
+const POLICIES: [&str; 5] = [
     "policy-fifo",
     "policy-backfill",
     "policy-conservative",
     "policy-queued",
+    "policy-balanced",
 ];
 
 #[test]
@@ -35,6 +36,7 @@ fn all_of_them_load() {
         ("policy-backfill", World::SchedulingPolicy),
         ("policy-conservative", World::SchedulingPolicy),
         ("policy-queued", World::SchedulingPolicy),
+        ("policy-balanced", World::SchedulingPolicy),
         ("executor-command", World::TaskExecutor),
         ("prepare-command", World::PrepareTask),
         ("release-command", World::ReleaseTask),
