@@ -28,6 +28,9 @@ pub struct Reserved {
     pub at: Instant,
 }
 
+/// Looks at a node for a job in one pass at the most: that many take about 0.1 s, and a pass has a second.
+pub const NODE_LOOKS_MAX: usize = 1_000_000;
+
 /// Plans for jobs that wait, in the order given, and starts those whose turn is now, unless `starts` says that nothing may.
 ///
 /// The first `depth` jobs get reservations, or all without a number; jobs behind them start where they delay none of these.
@@ -35,7 +38,8 @@ pub struct Reserved {
 /// reservation, in that order; where no end is known, only the first of those jobs.
 ///
 /// The cost is about that of a search in a sorted list for each job that gets a reservation, and a look at each of the others while
-/// cores are free. Counted by node, a look at each node for each job comes to it.
+/// cores are free. Counted by node, a look at each node for each job comes to it; so then no more jobs get a reservation than
+/// [`NODE_LOOKS_MAX`] allows, but at least one.
 pub fn conservative<'a>(
     pass: &mut Pass<'a>,
     order: impl IntoIterator<Item = &'a Entry>,
@@ -51,6 +55,11 @@ pub fn conservative<'a>(
             false => pass.passed_over.push(entry.slot),
         }
     }
+    let counts_nodes = |entry: &&Entry| !in_one_pool(pass.mirror.job(entry.slot));
+    let beyond = match first.iter().any(counts_nodes) {
+        true => first.split_off(first.len().min(depth_by_node(pass.mirror.nodes().len()))),
+        false => Vec::new(),
+    };
     let jobs = first.iter().map(|entry| pass.mirror.job(entry.slot));
     let mut plan = Plan {
         room: Room::now(pass, jobs),
@@ -69,7 +78,7 @@ pub fn conservative<'a>(
             Some(_) | None => {}
         }
     }
-    for entry in order {
+    for entry in beyond.into_iter().chain(order) {
         if pass.free_cores == 0 || !starts {
             break;
         }
@@ -78,6 +87,15 @@ pub fn conservative<'a>(
         }
     }
     reserved
+}
+
+/// Whether it only matters how many cores a job gets, not of which nodes.
+fn in_one_pool(job: &Job) -> bool {
+    job.shape.is_plain() && job.set == 0
+}
+
+fn depth_by_node(nodes: usize) -> usize {
+    (NODE_LOOKS_MAX / nodes.max(1)).max(1)
 }
 
 /// What is planned so far.
@@ -93,7 +111,8 @@ impl<'a> Plan<'a> {
     /// Starts a job, or reserves for it and answers when it will start.
     fn reserve_or_start(&mut self, pass: &mut Pass<'a>, entry: &Entry) -> Option<Instant> {
         let job = pass.mirror.job(entry.slot);
-        let from = self.known.not_before(job).unwrap_or(pass.now);
+        let known = self.known.not_before(job);
+        let from = known.map_or(pass.now, |at| at.max(pass.now));
         let found = match self.unknown && job.walltime == Span::INFINITY {
             true => None,
             false => self.room.earliest(pass, job, from),
@@ -141,7 +160,7 @@ enum Room<'a> {
 impl<'a> Room<'a> {
     /// As it is now, and will be by the expected ends of what runs.
     fn now<'b>(pass: &Pass<'a>, mut jobs: impl Iterator<Item = &'b Job>) -> Room<'a> {
-        if !jobs.all(|job| job.shape.is_plain() && job.set == 0) {
+        if !jobs.all(in_one_pool) {
             return Room::Nodes(Timeline::new(pass));
         }
         let mirror = pass.mirror;
@@ -238,23 +257,137 @@ fn cores(shares: &[Share]) -> u32 {
     each.fold(0, u32::saturating_add)
 }
 
-/// What was found in this pass. Room only becomes less in a pass: a job that asks for as much, for as long, starts no earlier.
+/// What was found in this pass. Room only becomes less in a pass: a job that asks for as much or more, for as long or longer, starts
+/// no earlier.
 #[derive(Default)]
-struct Known(BTreeMap<(SetId, Shape, u32, u64), Instant>);
+struct Known {
+    /// By exactly what was asked for: many jobs are alike.
+    alike: BTreeMap<(SetId, Shape, u32, u64), Instant>,
+    /// By about as much.
+    smaller: BTreeMap<(SetId, Shape), Frontier>,
+}
 
 impl Known {
     fn key(job: &Job) -> (SetId, Shape, u32, u64) {
         (job.set, job.shape, job.min, ordered(job.walltime))
     }
 
-    /// Of the jobs before it that asked for just as much, the longest that is not longer.
     fn not_before(&self, job: &Job) -> Option<Instant> {
-        let key = Known::key(job);
-        let (found, at) = self.0.range(..=key).next_back()?;
-        ((found.0, found.1, found.2) == (key.0, key.1, key.2)).then_some(*at)
+        let alike = self.alike.get(&Known::key(job)).copied();
+        let smaller = self.smaller.get(&(job.set, job.shape));
+        let smaller = smaller.map(|frontier| frontier.not_before(job.min, job.walltime));
+        alike.into_iter().chain(smaller).reduce(Instant::max)
     }
 
     fn add(&mut self, job: &Job, at: Instant) {
-        self.0.insert(Known::key(job), at);
+        self.alike.insert(Known::key(job), at);
+        let smaller = self.smaller.entry((job.set, job.shape)).or_default();
+        smaller.add(job.min, job.walltime, at);
+    }
+}
+
+/// The latest start of all jobs that were no larger and no longer, both to half a power of two: the largest of a corner of a
+/// table, kept as a binary indexed tree.
+struct Frontier(Vec<[Instant; Frontier::SPANS]>);
+
+impl Default for Frontier {
+    fn default() -> Frontier {
+        Frontier(vec![[0.0; Frontier::SPANS]; Frontier::SIZES])
+    }
+}
+
+impl Frontier {
+    const SIZES: usize = 66;
+    const SPANS: usize = 110;
+
+    /// Half powers of two up to a number: how many it has behind it, and how many it takes to reach it.
+    fn halves(number: f64, end: usize) -> (usize, usize) {
+        let whole = number.max(1.0).to_bits() >> 52 & 0x7ff;
+        let power = whole as usize - 1023;
+        let scale = f64::from_bits(whole << 52);
+        let (below, exact) = match number.max(1.0) / scale {
+            part if part >= 1.5 => (2 * power + 1, part == 1.5),
+            part => (2 * power, part == 1.0),
+        };
+        let above = if exact { below } else { below + 1 };
+        (below.min(end - 1), above.min(end - 1))
+    }
+
+    fn not_before(&self, size: u32, span: Span) -> Instant {
+        let (size, _) = Frontier::halves(f64::from(size), Frontier::SIZES);
+        let (span, _) = Frontier::halves(span.min(1e18), Frontier::SPANS);
+        let mut latest: Instant = 0.0;
+        let mut x = size + 1;
+        while x > 0 {
+            let mut y = span + 1;
+            while y > 0 {
+                latest = latest.max(self.0[x - 1][y - 1]);
+                y &= y - 1;
+            }
+            x &= x - 1;
+        }
+        latest
+    }
+
+    fn add(&mut self, size: u32, span: Span, at: Instant) {
+        let (_, size) = Frontier::halves(f64::from(size), Frontier::SIZES);
+        let (_, span) = Frontier::halves(span.min(1e18), Frontier::SPANS);
+        let mut x = size + 1;
+        while x <= Frontier::SIZES {
+            let mut y = span + 1;
+            while y <= Frontier::SPANS {
+                let latest = &mut self.0[x - 1][y - 1];
+                *latest = latest.max(at);
+                y += y & y.wrapping_neg();
+            }
+            x += x & x.wrapping_neg();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::histories::Random;
+
+    #[test]
+    fn by_node_a_large_cluster_plans_for_fewer_jobs() {
+        let depths = [0, 1, 1_000, 10_000, 5_000_000].map(depth_by_node);
+        assert_eq!(depths, [1_000_000, 1_000_000, 1_000, 100, 1]);
+    }
+
+    /// Of all that were added that are no larger and no longer, never later than the latest; and that one where sizes are exact.
+    #[test]
+    fn the_frontier_is_that_of_smaller_jobs() {
+        let mut random = Random(4);
+        let mut frontier = Frontier::default();
+        let mut added: Vec<(u32, f64, f64)> = Vec::new();
+        for step in 0..2_000 {
+            let exact = random.one_in(2);
+            let (size, span) = match exact {
+                true => (1 << random.below(9), (1u64 << random.below(40)) as f64),
+                false => (1 + random.below(300), f64::from(1 + random.below(1 << 30))),
+            };
+            let span = if random.one_in(20) {
+                Span::INFINITY
+            } else {
+                span
+            };
+            let smaller = added.iter().filter(|(a, b, _)| *a <= size && *b <= span);
+            let latest = smaller.map(|(_, _, at)| *at).fold(0.0, f64::max);
+            let found = frontier.not_before(size, span);
+            assert!(found <= latest, "step {step}: {size} for {span}");
+            let exactly = added
+                .iter()
+                .filter(|(a, b, _)| *a * 2 <= size && *b * 2.0 <= span);
+            let at_least = exactly.map(|(_, _, at)| *at).fold(0.0, f64::max);
+            assert!(
+                found >= at_least || span > 1e15,
+                "step {step}: {size} for {span}"
+            );
+            let at = f64::from(random.below(1_000_000));
+            frontier.add(size, span, at);
+            added.push((size, span, at));
+        }
     }
 }
