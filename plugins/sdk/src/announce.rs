@@ -89,13 +89,17 @@ impl Announcements {
                 self.said
                     .insert(job.id, (Said::Reserved(before), self.pass));
             }
-            (Said::Reserved(at), _) => {
+            (Said::Reserved(at), before) => {
                 let reservation = Reservation {
                     job: job.id,
                     at,
                     shares: Vec::new(),
                 };
                 pass.decisions.push(Decision::Reserve(reservation));
+                // That nobody knows when is no longer so.
+                if let Some(Said::EndUnknown | Said::Impossible) = before {
+                    pass.decisions.push(wait(job.id, NOT_ENOUGH_RESOURCE, ""));
+                }
             }
             (Said::EndUnknown | Said::Impossible, before) => {
                 if let Some(Said::Reserved(_)) = before {
@@ -145,15 +149,19 @@ impl Announcements {
             };
             match (what, head) {
                 (Said::Reserved(_), _) => pass.decisions.push(take_back_reservation(id)),
-                (Said::EndUnknown | Said::Impossible, Some(head)) => {
-                    let reason = if job.priority < head.priority {
-                        HIGHER_PRIORITY_JOB
-                    } else {
-                        JOB_SUBMITTED_EARLIER
+                (Said::EndUnknown | Said::Impossible, head) => {
+                    let reason = match head {
+                        Some(head) if job.priority < head.priority => HIGHER_PRIORITY_JOB,
+                        Some(head)
+                            if job.priority == head.priority && job.position > head.position =>
+                        {
+                            JOB_SUBMITTED_EARLIER
+                        }
+                        // It stands before the first that waits: no nodes that take jobs have room for it.
+                        Some(_) | None => NOT_ENOUGH_RESOURCE,
                     };
                     pass.decisions.push(wait(id, reason, ""));
                 }
-                (Said::EndUnknown | Said::Impossible, None) => {}
             }
             false
         });

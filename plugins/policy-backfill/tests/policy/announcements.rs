@@ -77,7 +77,31 @@ fn a_head_behind_jobs_without_limit_is_told_why() {
         ..cluster.jobs()[&1].clone()
     };
     cluster.set_job(limited);
-    assert_eq!(told(&mut policy, &mut cluster, 2.0), ["reserve 2 30"]);
+    // That nobody knows when is no longer so.
+    let no_more = format!("wait 2 {NOT_ENOUGH_RESOURCE}");
+    assert_eq!(
+        told(&mut policy, &mut cluster, 2.0),
+        ["reserve 2 30".to_owned(), no_more]
+    );
+}
+
+#[test]
+fn what_was_said_of_a_head_that_has_become_impossible_is_made_general() {
+    let mut cluster = Cluster::new(&[4, 8]);
+    let mut policy = backfill(&[]);
+    cluster.set_job(JobRow::queued(1, 4, f64::INFINITY));
+    cluster.set_job(JobRow::queued(2, 9, 10.0));
+    let wait = format!("wait 2 {NOT_ENOUGH_RESOURCE}");
+    assert_eq!(
+        told(&mut policy, &mut cluster, 0.0),
+        ["start 1".to_owned(), wait.clone()]
+    );
+    cluster.set_node(NodeRow {
+        state: NODE_CLOSED,
+        ..NodeRow::idle(1, 8)
+    });
+    assert_eq!(told(&mut policy, &mut cluster, 1.0), [wait]);
+    assert!(told(&mut policy, &mut cluster, 2.0).is_empty());
 }
 
 #[test]
