@@ -34,7 +34,7 @@ pub(crate) enum Verb {
     Simulate(Simulate),
     /// Stay up: keep jobs, run them on this machine, and answer on a socket in the data folder
     Serve(Serve),
-    /// Policies: what would have happened under one
+    /// Policies: what would have happened under one; whether one keeps to the contract
     Policy(Policy),
     /// Jobs of a `jobyard serve`: submit, list, view, wait for, cancel …
     Job(remote::Job),

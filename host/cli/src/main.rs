@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         Verb::Run(run) => run::main(run, &arguments.common),
         Verb::Simulate(simulate) => simulate::main(simulate, &arguments.common),
         Verb::Policy(policy) => match policy.verb {
+            PolicyVerb::Check(check) => policy::check::main(check, &arguments.common),
             PolicyVerb::Simulate(simulate) => policy::simulate::main(&simulate, &arguments.common),
         },
         Verb::Serve(serve) => serve::main(serve, &arguments.common),

@@ -1,6 +1,7 @@
 //! Which policy component is meant: a built-in one by name, or a file. Below it what is done with policies: `jobyard policy …`.
 
 pub(crate) mod args;
+pub(crate) mod check;
 pub(crate) mod simulate;
 
 use std::path::Path;

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use jobyard::kernel::Timestamp;
+use jobyard_conform::{Claim, RULES};
 
 use crate::args::{Estimate, Format, setting};
 
@@ -16,6 +17,8 @@ pub(crate) struct Policy {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyVerb {
+    /// Whether a policy keeps to the contract and to what it claims: random cases and scenarios on the real kernel. Prints the smallest case that shows a fault
+    Check(Check),
     /// What would have happened under a policy: on what a daemon has recorded, or on a trace, side by side with what did happen and with other policies
     Simulate(Simulate),
 }
@@ -56,6 +59,59 @@ pub(crate) struct Simulate {
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
+}
+
+/// `jobyard policy check`.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The policy: a built-in one by name, or the file of a component
+    #[arg(value_name = "NAME|FILE.wasm")]
+    pub(crate) policy: String,
+    /// A setting of the policy; may be given again
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    pub(crate) settings: Vec<(String, String)>,
+    /// What the policy claims, which adds rules, scenarios and published results; may be given again
+    #[arg(long = "claim", value_name = "NAME")]
+    pub(crate) claims: Vec<Claim>,
+    /// Only this rule, by its name in the table; may be given again
+    #[arg(long = "rule", value_name = "NAME", value_parser = rule)]
+    pub(crate) rules: Vec<String>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = CheckFormat::Table)]
+    pub(crate) format: CheckFormat,
+    /// Random cases of each kind
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub(crate) seeds: u64,
+    /// The first seed: the same seeds are the same cases
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) first_seed: u64,
+    /// Only the cases of this file, under all rules: one that was printed, or one's own
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scenario: Option<PathBuf>,
+    /// The KTH log in the Standard Workload Format, for published results
+    #[arg(long, value_name = "KTH-SP2-1996.swf[.gz]")]
+    pub(crate) trace: Option<PathBuf>,
+}
+
+fn rule(text: &str) -> Result<String, String> {
+    let names = || RULES.iter().map(|rule| rule.name);
+    match names().any(|name| name == text) {
+        true => Ok(text.to_string()),
+        false => {
+            let names: Vec<&str> = names().collect();
+            Err(format!("there are {}", names.join(", ")))
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// For people
+    Table,
+    /// XML as JUnit writes it
+    Junit,
+    /// One JSON object
+    Json,
 }
 
 /// A time, or the beginning of a day in UTC.
