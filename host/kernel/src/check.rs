@@ -33,6 +33,11 @@ impl State {
         )?;
         self.check_questions()?;
         self.check_sets()?;
+        same(
+            "the canary's nodes",
+            &self.policies.canary_nodes,
+            &self.policies.part(&self.nodes),
+        )?;
         self.check_nodes()?;
         self.check_accounts()?;
         self.jobs.values().try_for_each(|job| {

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::filter::Deferral;
 use crate::{
-    CancelCause, Closing, CoreSet, Execution, FailureCause, GivingBack, HeldBy, Invalid, Job,
-    JobError, JobId, JobSpec, NodeId, NodeSpec, NodeState, Outcome, Parameters, Reservation, Span,
-    StopCause, TaskId, TaskSpec, Template, Timestamp, Waiting,
+    Activation, Canary, CancelCause, Closing, CoreSet, Execution, FailureCause, GivingBack, HeldBy,
+    Invalid, Job, JobError, JobId, JobSpec, NodeId, NodeSpec, NodeState, Outcome, Parameters,
+    PassRecord, PolicyFault, Reservation, Shadowing, Span, StopCause, StoredPolicy, TaskId,
+    TaskSpec, Template, Timestamp, Waiting,
 };
 
 /// An event and when it happened.
@@ -454,6 +455,18 @@ pub enum Fact {
         /// Earlier than this.
         ended_before: Timestamp,
     },
+    /// A component is kept, or has another name or manifest.
+    PolicyStored(Arc<StoredPolicy>),
+    /// A policy came into force.
+    PolicyActivated(Arc<Activation>),
+    /// A policy is asked beside the one in force from now on, or none is.
+    ShadowSet(Option<Arc<Shadowing>>),
+    /// A policy decides for some of the nodes from now on, or none does.
+    CanarySet(Option<Arc<Canary>>),
+    /// A policy was asked; what came of its plan are the events before this one.
+    PolicyPassed(Arc<PassRecord>),
+    /// A call of a policy failed.
+    PolicyFaulted(Arc<PolicyFault>),
 }
 
 impl Fact {
@@ -467,7 +480,13 @@ impl Fact {
             | Fact::NodeStateChanged { .. }
             | Fact::NodeReachable { .. }
             | Fact::NodeGroupsSet { .. }
-            | Fact::HistoryPurged { .. } => None,
+            | Fact::HistoryPurged { .. }
+            | Fact::PolicyStored(_)
+            | Fact::PolicyActivated(_)
+            | Fact::ShadowSet(_)
+            | Fact::CanarySet(_)
+            | Fact::PolicyPassed(_)
+            | Fact::PolicyFaulted(_) => None,
             Fact::JobAdded { job, .. }
             | Fact::JobConfigured { job }
             | Fact::JobSubmitted { job, .. }

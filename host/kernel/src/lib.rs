@@ -31,6 +31,7 @@ mod message;
 mod mirror;
 mod parameters;
 mod parents;
+mod policies;
 mod preempt;
 mod property;
 mod proposal;
@@ -65,6 +66,10 @@ pub use job::{
 pub use mirror::Mirror;
 pub use parameters::{BadParameter, PARAMETERS, Parameter};
 pub use parents::check_parents;
+pub use policies::{
+    Activation, ActivationCause, Canary, Guard, Part, PassRecord, Policies, PolicyFault,
+    PolicySetup, Seat, Shadowing, StoredPolicy, Watch,
+};
 pub use property::{PROPERTIES, Property, Value};
 pub use proposal::Refusal;
 pub use ranges::{CoreSet, RangeSet};
@@ -74,7 +79,7 @@ pub use spec::{
     PreemptionType, PriorityBias, SchedulingMode, TaskKind, TaskSpec, Unit,
 };
 pub use state::{CandidateSet, Node, NodeState, QueueKey, State, Timer};
-pub use step::{carry_out, run_on, step};
+pub use step::{carry_out, carry_out_of, run_on, step};
 pub use task::{CancelCause, FailureCause, Outcome, Run, Stop, StopCause, Task, TaskState, Tries};
 pub use template::{DEFAULT_POOL, DEFAULT_TEMPLATE, Rule, Template};
 pub use time::{BadSpan, Span, Timestamp};

@@ -76,3 +76,11 @@ pub const ACCOUNT_CORE_SECONDS_MIN: f64 = 1.0;
 pub const POOL_CHARS_MAX: usize = 64;
 /// `PriorityBiasLevel` at the most: with it the highest priority still counts as a whole number of 64 bits.
 pub const PRIORITY_BIAS_LEVEL_MAX: u32 = 1_000;
+/// Policy components that the host keeps.
+pub const POLICIES_MAX: usize = 1_000;
+/// Activations of policies that can be gone back to; older ones are in the journal only.
+pub const ACTIVATIONS_MAX: usize = 1_000;
+/// Bytes of a policy's manifest.
+pub const POLICY_MANIFEST_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of all of a policy's settings, names and values.
+pub const POLICY_SETTINGS_BYTES_MAX: usize = 64 * 1024;

@@ -11,13 +11,15 @@ use crate::{
     ALLOCATION_ENDING, ALLOCATION_RUNNING, AllocationRow, COLUMN_FREE_SOCKETS, COLUMN_PART_OF,
     CandidateSet, Changes, Column, ColumnValues, Columns, Event, Fact, JOB_CAN_GROW,
     JOB_CAN_PREEMPT, JOB_CAN_SHRINK, JOB_EXCLUSIVE, JOB_SINGLE_NODE, Job, JobId, JobKind, JobRow,
-    NODE_CLOSED, NODE_GONE, NODE_USABLE, Node, NodeId, NodeRow, Phase, SetId, SetRow, Share, State,
-    Unit,
+    NODE_CLOSED, NODE_GONE, NODE_USABLE, Node, NodeId, NodeRow, Phase, Seat, SetId, SetRow, Share,
+    State, Unit,
 };
 
 /// Follows the events on behalf of one policy instance.
 #[derive(Debug, Clone, Default)]
 pub struct Mirror {
+    /// Whose instance it is: the nodes of another seat's part are told as ones that take no jobs.
+    seat: Option<Seat>,
     /// Everything was told once; from then on only changes are.
     told: bool,
     /// Jobs that have changed, and whether only in what they hold.
@@ -70,14 +72,23 @@ enum Changed {
 }
 
 impl Mirror {
-    /// The mirror of an instance that has been told nothing.
+    /// The mirror of an instance that has been told nothing, and that decides for all nodes but a canary's.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same for an instance in any seat.
+    pub fn of(seat: Seat) -> Self {
+        Mirror {
+            seat: Some(seat),
+            ..Self::default()
+        }
     }
 
     /// The instance is gone: the next one is told everything, with the columns that this one asked for unless it says otherwise.
     pub fn forget(&mut self) {
         *self = Self {
+            seat: self.seat,
             asked: self.asked.again(),
             ..Self::default()
         };
@@ -87,6 +98,16 @@ impl Mirror {
     /// already is told all jobs and nodes again with the next changes if they are others.
     pub fn wants(&mut self, columns: Columns) {
         self.asked.ask(columns, self.told);
+    }
+
+    /// Whether the instance may place jobs there now.
+    fn is_usable(&self, state: &State, node: &Node) -> bool {
+        node.takes_jobs() && state.is_in_part(self.seat.unwrap_or(Seat::Active), node.id)
+    }
+
+    /// Which nodes are whose may have changed.
+    fn parts_moved(&mut self, state: &State) {
+        state.nodes().for_each(|node| self.node(node.id));
     }
 
     /// Takes note of an event that has been applied to `state`.
@@ -100,7 +121,11 @@ impl Mirror {
                 if self.asked.of_nodes() {
                     self.node(*node);
                 }
+                if state.policies().canary.is_some() {
+                    self.parts_moved(state);
+                }
             }
+            Fact::CanarySet(_) => self.parts_moved(state),
             Fact::ParametersSet(_) => self.parameters_set = true,
             Fact::JobPreempted { .. }
             | Fact::TemplateSet(_)
@@ -129,6 +154,9 @@ impl Mirror {
             Fact::NodeAdded { node, .. } => {
                 self.sets_moved = true;
                 self.node(*node);
+                if state.policies().canary.is_some() {
+                    self.parts_moved(state);
+                }
             }
             Fact::NodeStateChanged { node, .. } | Fact::NodeReachable { node, .. } => {
                 self.node(*node);
@@ -166,6 +194,11 @@ impl Mirror {
             | Fact::TaskConfigured { job, .. }
             | Fact::TaskModified { job, .. }
             | Fact::JobPurged { job } => self.job(*job, Changed::All),
+            Fact::PolicyStored(_)
+            | Fact::PolicyActivated(_)
+            | Fact::ShadowSet(_)
+            | Fact::PolicyPassed(_)
+            | Fact::PolicyFaulted(_) => {}
             // Ended before, ended after: policies do not have them.
             Fact::JobArchived { .. } | Fact::JobRecalled { .. } | Fact::HistoryPurged { .. } => {}
             // Only a job's demand can change with its tasks; it matters to those that have less than their maximum.
@@ -233,7 +266,7 @@ impl Mirror {
         if (self.lowest_running).is_some_and(|lowest| self.highest_arrival > lowest) {
             return false;
         }
-        let mut usable = state.nodes().filter(|n| is_usable(n));
+        let mut usable = state.nodes().filter(|node| self.is_usable(state, node));
         !usable.any(|node| {
             wanted = wanted.saturating_sub(u64::from(node.usable_cores()));
             wanted == 0
@@ -247,7 +280,9 @@ impl Mirror {
             self.forget();
             self.told = true;
             self.gone_sets = state.gone_sets();
-            state.nodes().for_each(|node| push_node(&mut changes, node));
+            for node in state.nodes() {
+                self.tell_node(state, node, &mut changes);
+            }
             for job in state.jobs() {
                 self.tell_job(state, job, Changed::All, &mut changes);
             }
@@ -266,7 +301,7 @@ impl Mirror {
         nodes.dedup();
         for id in nodes.drain(..) {
             match state.node(id) {
-                Some(node) => push_node(&mut changes, node),
+                Some(node) => self.tell_node(state, node, &mut changes),
                 None => changes.nodes.push(NodeRow {
                     id,
                     state: NODE_GONE,
@@ -338,6 +373,10 @@ impl Mirror {
         }
     }
 
+    fn tell_node(&self, state: &State, node: &Node, changes: &mut Changes) {
+        push_node(changes, node, self.is_usable(state, node));
+    }
+
     /// Sets follow nodes and groups as those come and change.
     fn tell_changed_sets(&mut self, state: &State, changes: &mut Changes) {
         if !std::mem::take(&mut self.sets_moved) {
@@ -383,7 +422,7 @@ impl Mirror {
                 self.sockets = Sockets::Told;
                 let told: BTreeSet<NodeId> = changes.nodes.iter().map(|row| row.id).collect();
                 let rest = state.nodes().filter(|node| !told.contains(&node.id));
-                rest.for_each(|node| push_node(changes, node));
+                rest.for_each(|node| self.tell_node(state, node, changes));
             }
             Sockets::Told => {}
         }
@@ -399,10 +438,6 @@ impl Mirror {
             });
         }
     }
-}
-
-fn is_usable(node: &Node) -> bool {
-    node.takes_jobs()
 }
 
 /// Whether a policy is to know the job: it could start, or holds nodes.
@@ -450,14 +485,10 @@ fn push_set(changes: &mut Changes, row: SetRow, part_of: SetId) {
     }
 }
 
-fn push_node(changes: &mut Changes, node: &Node) {
+fn push_node(changes: &mut Changes, node: &Node, usable: bool) {
     changes.nodes.push(NodeRow {
         id: node.id,
-        state: if is_usable(node) {
-            NODE_USABLE
-        } else {
-            NODE_CLOSED
-        },
+        state: if usable { NODE_USABLE } else { NODE_CLOSED },
         cores: node.spec.cores,
         free_cores: node.usable_cores(),
         sockets: node.spec.sockets,

@@ -102,6 +102,8 @@ pub enum Refusal {
         how: u32,
         parameter: &'static str,
     },
+    #[error("job {job}: node {node} is in the part of another policy")]
+    OtherPart { job: JobId, node: NodeId },
     #[error("job {job}: the text has {bytes} bytes, at most {WAITING_TEXT_BYTES_MAX} are kept")]
     TextTooLong { job: JobId, bytes: usize },
 }
@@ -135,6 +137,7 @@ impl Refusal {
             | Refusal::BadTime { job, .. }
             | Refusal::UnknownPreemption { job, .. }
             | Refusal::PreemptionOff { job, .. }
+            | Refusal::OtherPart { job, .. }
             | Refusal::TextTooLong { job, .. } => job,
         }
     }

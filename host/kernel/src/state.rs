@@ -10,8 +10,8 @@ use crate::filter::{PassMark, Revert};
 use crate::jobs::Jobs;
 use crate::parents::Gone;
 use crate::{
-    Account, CoreSet, Execution, Job, JobId, NodeId, NodeSpec, Parameters, Phase, Run, Selector,
-    SetId, Task, TaskKind, TaskSpec, Template, Timestamp,
+    Account, CoreSet, Execution, Job, JobId, NodeId, NodeSpec, Parameters, Phase, Policies, Run,
+    Selector, SetId, Task, TaskKind, TaskSpec, Template, Timestamp,
 };
 
 /// Whether a node takes jobs.
@@ -170,6 +170,9 @@ pub struct State {
     /// Derived: queued jobs that keep others of their priority and below from starting, in queue order.
     #[serde(default)]
     pub(crate) blockers: BTreeSet<QueueKey>,
+    /// The policies' part of it.
+    #[serde(default)]
+    pub(crate) policies: Policies,
     /// Derived: what is due when.
     pub(crate) timers: BTreeSet<(Timestamp, Timer)>,
 }

@@ -1,8 +1,9 @@
 //! One step of the kernel: decide, apply, and follow the rules until nothing follows any more.
 
+use crate::policies::{Heard, hear};
 use crate::{
-    Command, Decision, Event, Fact, JobId, Plan, Refusal, Rejection, State, Timestamp, decide,
-    follow,
+    Command, Decision, Event, Fact, JobId, Plan, Refusal, Rejection, Seat, State, Timestamp,
+    decide, follow,
 };
 
 /// Carries a command out: its events and all that follows from them are applied and appended to `events`.
@@ -61,15 +62,34 @@ fn follow_on(
     }
 }
 
-/// Carries a plan out, proposal by proposal; those that cannot be are returned with the reason, the others stand.
+/// Carries out a plan of the policy in force, proposal by proposal; those that cannot be are returned with the reason, the others stand.
 pub fn carry_out(
     state: &mut State,
     plan: Plan,
     now: Timestamp,
     events: &mut Vec<Event>,
 ) -> Vec<(Decision, Refusal)> {
+    carry_out_of(state, Seat::Active, plan, now, events)
+}
+
+/// The same for the plan of any seat: where a canary has some of the nodes, neither may place jobs on the other's.
+pub fn carry_out_of(
+    state: &mut State,
+    seat: Seat,
+    plan: Plan,
+    now: Timestamp,
+    events: &mut Vec<Event>,
+) -> Vec<(Decision, Refusal)> {
     let mut refused = Vec::new();
     for decision in plan.decisions {
+        match hear(state, seat, &decision) {
+            Heard::Yes => {}
+            Heard::No => continue,
+            Heard::Refused(refusal) => {
+                refused.push((decision, refusal));
+                continue;
+            }
+        }
         let command = Command::Propose(decision);
         if let Err(Rejection::Refused(refusal)) = step(state, &command, now, events)
             && let Command::Propose(decision) = command

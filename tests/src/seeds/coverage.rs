@@ -83,6 +83,14 @@ pub const UNREACHED: &[(&str, &str)] = &[
     ),
     ("Tick", "no caller's command: the core gives it to itself"),
     (
+        "PolicyPassed",
+        "no caller's command: the core gives it to itself",
+    ),
+    (
+        "PolicyFaulted",
+        "no caller's command: the core gives it to itself",
+    ),
+    (
         "ArchiveJobs",
         "no caller's command: the core gives it to itself",
     ),

@@ -24,6 +24,8 @@ mod promises;
 mod proposals;
 #[path = "../../../host/kernel/tests/kernel/random.rs"]
 mod random;
+#[path = "../../../host/kernel/tests/kernel/random_policies.rs"]
+mod random_policies;
 mod world;
 
 pub use coverage::{Counts, Coverage, UNREACHED};

@@ -47,6 +47,7 @@ fn group(refusal: &Refusal) -> Group {
     match refusal {
         Refusal::UnknownNode { .. }
         | Refusal::NodeNotUsable { .. }
+        | Refusal::OtherPart { .. }
         | Refusal::NodeTwice { .. }
         | Refusal::EmptyShare { .. }
         | Refusal::CoresTaken { .. }

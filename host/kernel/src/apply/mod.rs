@@ -1,12 +1,13 @@
 //! `apply`: the only writer of the state. Cannot fail; live run, recovery and simulation all go through it.
 //!
 //! It trusts its events: they were decided on this very state. What does not fit is our bug and panics. Here each event is sent to the
-//! function that knows it; [`jobs`], [`accounts`], [`filters`], [`nodes`] and [`work`] are about one kind of thing each.
+//! function that knows it; [`jobs`], [`accounts`], [`filters`], [`nodes`], [`policies`] and [`work`] are about one kind of thing each.
 
 mod accounts;
 mod filters;
 mod jobs;
 mod nodes;
+mod policies;
 mod work;
 
 use std::collections::BTreeSet;
@@ -217,6 +218,16 @@ impl State {
             } => self.activation_deferred(*job, *how, *until, said),
             Fact::ActivationDue { job } => self.activation_due(*job),
             Fact::ActivationDropped { job } => self.set_activation(*job, None),
+            Fact::PolicyStored(policy) => {
+                let stored = &mut self.policies.stored;
+                stored.insert(policy.digest.clone(), policy.clone());
+            }
+            Fact::PolicyActivated(activation) => self.policy_activated(activation),
+            Fact::ShadowSet(shadow) => self.policies.shadow.clone_from(shadow),
+            Fact::CanarySet(canary) => self.canary_set(canary),
+            Fact::PolicyPassed(record) => self.policy_passed(record),
+            // Counted with its pass.
+            Fact::PolicyFaulted(_) => {}
             // History is kept elsewhere.
             Fact::HistoryPurged { .. } => {}
         }

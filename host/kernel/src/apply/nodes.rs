@@ -126,6 +126,7 @@ impl State {
         for set in self.sets.values_mut() {
             set.choose(&self.nodes);
         }
+        self.choose_part();
     }
 
     pub(super) fn drop_candidates(&mut self, id: JobId) {

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use crate::filter::FilterAnswer;
 use crate::{
-    Decision, FromNode, Job, JobId, JobSpec, NodeId, NodeSpec, NodeState, Parameters, TaskId,
-    TaskSpec, Template, Timestamp,
+    ActivationCause, Decision, FromNode, Guard, Job, JobId, JobSpec, NodeId, NodeSpec, NodeState,
+    Parameters, Part, PassRecord, PolicyFault, PolicySetup, StoredPolicy, TaskId, TaskSpec,
+    Template, Timestamp,
 };
 
 pub use actor::{Actor, Role, Roles};
@@ -287,6 +288,48 @@ pub enum Command {
         /// Also stop those that run; otherwise they run to their end.
         stop: bool,
     },
+    /// Keep a component: its bytes are in the journal's store by now.
+    StorePolicy {
+        /// Who asks: an administrator.
+        by: Actor,
+        /// What it is; `at` and `by` are filled in.
+        policy: Arc<StoredPolicy>,
+    },
+    /// Put a policy in force. It has shown by now that it takes its settings and gets through a pass.
+    ActivatePolicy {
+        /// Who asks: an administrator.
+        by: Actor,
+        /// Which, and how.
+        setup: PolicySetup,
+        /// What kind of activation it is.
+        cause: ActivationCause,
+        /// In their words: at most 320 characters.
+        why: String,
+        /// When it is to be taken back by itself.
+        guard: Option<Guard>,
+    },
+    /// Ask a policy beside the one in force, and do not heed it; none: no more.
+    ShadowPolicy {
+        /// Who asks: an administrator.
+        by: Actor,
+        /// Which, and how.
+        setup: Option<PolicySetup>,
+        /// In their words: at most 320 characters.
+        why: String,
+    },
+    /// Let a policy decide for some of the nodes; none: no more.
+    CanaryPolicy {
+        /// Who asks: an administrator.
+        by: Actor,
+        /// Which, how, and for which nodes.
+        trial: Option<(PolicySetup, Part)>,
+        /// In their words: at most 320 characters.
+        why: String,
+    },
+    /// Note a pass of a policy, when its plan has been carried out. The host's own: nobody is asked for.
+    PolicyPassed(Arc<PassRecord>),
+    /// Note that a call of a policy failed. The host's own: nobody is asked for.
+    PolicyFaulted(Arc<PolicyFault>),
     /// A policy proposes.
     Propose(Decision),
     /// A node reports.

@@ -1,7 +1,8 @@
 //! Why a command was refused, each case in words.
 
 use crate::{
-    BadParameter, Execution, Invalid, JobId, JobState, NodeId, Refusal, TaskId, TaskState, Unit,
+    BadParameter, Execution, Invalid, JobId, JobState, NodeId, Part, Refusal, TaskId, TaskState,
+    Unit,
 };
 
 /// Why a command was refused. Nothing changed.
@@ -52,6 +53,25 @@ pub enum Rejection {
         by: String,
         /// For what.
         what: &'static str,
+    },
+    /// No such component is kept.
+    #[error("there is no policy {0}: load it first")]
+    UnknownPolicy(String),
+    /// It never was, or is too long ago.
+    #[error("there is no activation {0} to go back to")]
+    UnknownActivation(u32),
+    /// No node is in it, or all are.
+    #[error("{0} are no part of the cluster: name groups that have nodes, or 1 to 99 %")]
+    NoSuchPart(Part),
+    /// More than is kept of a policy.
+    #[error("the policy's {what} has {bytes} bytes, at most {max} are kept")]
+    PolicyTooLong {
+        /// What is too long.
+        what: &'static str,
+        /// How long.
+        bytes: usize,
+        /// How long it may be.
+        max: usize,
     },
     /// The name or the value does not fit (InvalidParameter).
     #[error("{0}")]

@@ -1,7 +1,7 @@
 //! `decide`: what a command comes to, or why it is refused. Changes nothing.
 //!
 //! Each function asks in a fixed order and returns the first reason: does it exist, may they, is the state right.
-//! Here each command is sent to the function that knows it; [`jobs`], [`tasks`] and [`nodes`] are about one kind of thing each,
+//! Here each command is sent to the function that knows it; [`jobs`], [`tasks`], [`nodes`] and [`policies`] are about one kind of thing each,
 //! [`roles`] says who may, [`time`] what is due.
 
 mod added;
@@ -10,6 +10,7 @@ mod filters;
 mod jobs;
 mod modify;
 mod nodes;
+mod policies;
 mod roles;
 mod tasks;
 mod time;
@@ -196,6 +197,23 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
         Command::FilterAnswer { question, answer } => {
             filters::answer(state, *question, answer, now)
         }
+        Command::StorePolicy { by, policy } => policies::store(state, by, policy, now),
+        Command::ActivatePolicy {
+            by,
+            setup,
+            cause,
+            why,
+            guard,
+        } => policies::activate(state, by, setup, *cause, why, *guard, now),
+        Command::ShadowPolicy { by, setup, why } => {
+            policies::shadow(state, by, setup.as_ref(), why, now)
+        }
+        Command::CanaryPolicy { by, trial, why } => {
+            let trial = trial.as_ref().map(|(setup, part)| (setup, part));
+            policies::canary(state, by, trial, why, now)
+        }
+        Command::PolicyPassed(record) => Ok(vec![Fact::PolicyPassed(record.clone())]),
+        Command::PolicyFaulted(fault) => Ok(vec![Fact::PolicyFaulted(fault.clone())]),
         Command::Tick => Ok(time::due(state, now)),
         Command::ArchiveJobs(jobs) => Ok(archive::archive(state, jobs)),
         Command::RecallJob(job) => archive::recall(state, job),

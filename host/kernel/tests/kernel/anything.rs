@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jobyard_kernel::filter::QuestionKind;
-use jobyard_kernel::{Command, Ending, Execution, FromNode, Job, JobId, State, TaskId, Timestamp};
+use jobyard_kernel::{
+    Command, Ending, Execution, FromNode, Job, JobId, PassRecord, PolicyFault, Seat, Span, State,
+    TaskId, Timestamp,
+};
 
 use super::filters;
 use super::numbers::Numbers;
@@ -24,6 +27,7 @@ pub(crate) fn command(
         27..39 => Command::Report(report(state, n)),
         39 => history_command(state, history, now, n),
         40..49 => filter_command(state, now, n),
+        49 => passed(state, now, n),
         _ => Command::Tick,
     }
 }
@@ -42,6 +46,39 @@ fn filter_command(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
         },
         _ => filters::programs(n),
     }
+}
+
+/// What the host notes of policies.
+fn passed(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
+    if n.once_in(3) {
+        return Command::PolicyFaulted(Arc::new(PolicyFault {
+            seat: Seat::Active,
+            digest: String::new(),
+            name: "p1".into(),
+            function: "schedule".into(),
+            kind: "trap".into(),
+            text: "unreachable".into(),
+            limits: String::new(),
+            log: vec!["last words".into()],
+        }));
+    }
+    let policies = state.policies();
+    Command::PolicyPassed(Arc::new(PassRecord {
+        number: policies.last_pass + 1,
+        seat: [Seat::Active, Seat::Canary][n.below(2) as usize],
+        activation: policies.active().map_or(0, |active| active.number),
+        component: [0; 16],
+        asked_after: 0,
+        asked_at: now,
+        fresh: n.once_in(4),
+        sent: [1; 16],
+        answered: [2; 16],
+        proposals: n.below(4),
+        refused: n.below(2),
+        faults: n.below(2),
+        events: 0,
+        took: Span::from_millis(u64::from(n.below(3))),
+    }))
 }
 
 /// What the host does with jobs that have ended.

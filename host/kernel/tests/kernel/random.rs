@@ -10,13 +10,14 @@ use jobyard_kernel::{
 };
 
 use super::numbers::Numbers;
+use super::random_policies;
 
 /// Jobs that have not ended, at the most.
 const LIVE_MAX: usize = 12;
 
 /// What a person, or the host for one, may ask for.
 pub(crate) fn order(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
-    match n.below(21) {
+    match n.below(22) {
         0..5 if state.jobs().filter(|j| !j.state().is_ended()).count() < LIVE_MAX => {
             add_job(state, now, n)
         }
@@ -28,11 +29,12 @@ pub(crate) fn order(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
         11..14 => job_command(state, now, n),
         14..20 => edit_command(state, now, n),
         20 if n.once_in(2) => cluster_command(n),
+        21 if !n.once_in(3) => random_policies::order(state, n),
         _ => node_command(state, n),
     }
 }
 
-fn actor(n: &mut Numbers) -> Actor {
+pub(crate) fn actor(n: &mut Numbers) -> Actor {
     let roles = match n.below(30) {
         0 => Role::User.into(),
         1 => Role::JobOperator.into(),

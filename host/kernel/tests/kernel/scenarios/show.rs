@@ -213,6 +213,12 @@ pub(crate) fn event(state: &State, event: &Event) -> String {
         Fact::JobArchived { job } => format!("JobArchived {}", job.id),
         Fact::JobRecalled { job } => format!("JobRecalled {}", job.id),
         Fact::HistoryPurged { ended_before } => format!("HistoryPurged {}", ended_before.0),
+        Fact::PolicyStored(policy) => format!("PolicyStored {}", policy.name),
+        Fact::PolicyActivated(activation) => format!("PolicyActivated {}", activation.number),
+        Fact::ShadowSet(shadow) => format!("ShadowSet {}", shadow.is_some()),
+        Fact::CanarySet(canary) => format!("CanarySet {}", canary.is_some()),
+        Fact::PolicyPassed(record) => format!("PolicyPassed {}", record.number),
+        Fact::PolicyFaulted(fault) => format!("PolicyFaulted {}", fault.name),
     }
 }
 
