@@ -17,6 +17,12 @@ pub trait History: std::fmt::Debug + Send + 'static {
     /// It is there and cannot be read.
     fn job(&self, id: JobId) -> Result<Option<Record>, JournalError>;
 
+    /// A policy component by its digest.
+    ///
+    /// # Errors
+    /// It is there and cannot be read.
+    fn component(&self, digest: &str) -> Result<Option<Vec<u8>>, JournalError>;
+
     /// Those that fit, the one that ended last first, a page at a time.
     ///
     /// # Errors

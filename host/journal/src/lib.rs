@@ -28,6 +28,13 @@ pub trait Journal: Send + 'static {
     /// The writer must not go on as if any of it was kept; after a crash it may be there all the same.
     fn append(&mut self, batch: &[Event]) -> Result<Sequence, JournalError>;
 
+    /// Keeps the bytes of a policy component durably, by their digest; one that is there stays as it is. They are read with
+    /// [`History::component`].
+    ///
+    /// # Errors
+    /// It is not kept.
+    fn keep_component(&mut self, digest: &str, bytes: &[u8]) -> Result<(), JournalError>;
+
     /// Events from number `from` on, in order: about `limit`, and at least one where there is one.
     ///
     /// # Errors

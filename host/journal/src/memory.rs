@@ -1,7 +1,7 @@
 //! A journal in memory: for `jobyard run`, embedders that need no durability, simulations and tests.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jobyard_kernel::{Event, Fact, JobId, State, Timestamp};
 
@@ -16,10 +16,13 @@ pub struct MemoryJournal {
     before: Sequence,
     snapshot: Option<(Sequence, State)>,
     archive: Archive,
+    components: Components,
 }
 
 /// Shared with those who read it.
 type Archive = Arc<Mutex<BTreeMap<JobId, Record>>>;
+/// Likewise.
+type Components = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
 
 impl MemoryJournal {
     /// An empty one.
@@ -30,7 +33,7 @@ impl MemoryJournal {
 
 impl Journal for MemoryJournal {
     fn append(&mut self, batch: &[Event]) -> Result<Sequence, JournalError> {
-        let mut archive = self.archive.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut archive = hold(&self.archive);
         for (event, archived) in batch.iter().zip(self.last() + 1..) {
             if let Fact::JobArchived { job } = &event.fact {
                 let job = job.clone();
@@ -44,6 +47,13 @@ impl Journal for MemoryJournal {
         drop(archive);
         self.events.extend(batch.iter().cloned());
         Ok(self.last())
+    }
+
+    fn keep_component(&mut self, digest: &str, bytes: &[u8]) -> Result<(), JournalError> {
+        let mut all = hold(&self.components);
+        all.entry(digest.to_string())
+            .or_insert_with(|| bytes.to_vec());
+        Ok(())
     }
 
     fn read(&self, from: Sequence, limit: usize) -> Result<Vec<Event>, JournalError> {
@@ -80,7 +90,10 @@ impl Journal for MemoryJournal {
     }
 
     fn history(&self) -> Result<Box<dyn History>, JournalError> {
-        Ok(Box::new(MemoryHistory(self.archive.clone())))
+        Ok(Box::new(MemoryHistory {
+            archive: self.archive.clone(),
+            components: self.components.clone(),
+        }))
     }
 
     fn snapshot(&self) -> Result<Option<(Sequence, State)>, JournalError> {
@@ -90,17 +103,28 @@ impl Journal for MemoryJournal {
 
 /// Reads the archive of a [`MemoryJournal`].
 #[derive(Debug)]
-struct MemoryHistory(Archive);
+struct MemoryHistory {
+    archive: Archive,
+    components: Components,
+}
+
+fn hold<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl MemoryHistory {
     fn look<T>(&self, look: impl FnOnce(&BTreeMap<JobId, Record>) -> T) -> T {
-        look(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        look(&hold(&self.archive))
     }
 }
 
 impl History for MemoryHistory {
     fn job(&self, id: JobId) -> Result<Option<Record>, JournalError> {
         Ok(self.look(|archive| archive.get(&id).cloned()))
+    }
+
+    fn component(&self, digest: &str) -> Result<Option<Vec<u8>>, JournalError> {
+        Ok(hold(&self.components).get(digest).cloned())
     }
 
     fn jobs(&self, query: &Query) -> Result<Page, JournalError> {

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params, params_fro
 
 use super::codec::Codec;
 use super::failure::{Failure, damaged};
-use super::{connect, verify};
+use super::{components, connect, verify};
 use crate::format::encode;
 use crate::history::{History, Page, Query, Record, Summary};
 use crate::{JournalError, Sequence};
@@ -439,6 +439,10 @@ impl History for SqliteHistory {
             job: Arc::new(row.job(&self.connection, &self.path, &self.codec)?),
             archived: row.archived,
         }))
+    }
+
+    fn component(&self, digest: &str) -> Result<Option<Vec<u8>>, JournalError> {
+        components::get(&self.connection, &self.path, digest)
     }
 
     fn jobs(&self, query: &Query) -> Result<Page, JournalError> {

@@ -8,11 +8,12 @@
 //! What it is not: a place for rules. It knows of the events what its history tables show.
 //!
 //! # The tables
-#![doc = concat!("```sql\n", include_str!("schema-1.sql"), "```")]
+#![doc = concat!("```sql\n", include_str!("schema-1.sql"), include_str!("schema-2.sql"), "```")]
 
 mod batches;
 mod codec;
 mod compact;
+mod components;
 mod dump;
 mod failure;
 mod history;
@@ -211,6 +212,10 @@ impl Journal for SqliteJournal {
         self.write(&row, batch)?;
         (self.head.last, self.head.checksum) = (row.last, row.checksum);
         Ok(row.last)
+    }
+
+    fn keep_component(&mut self, digest: &str, bytes: &[u8]) -> Result<(), JournalError> {
+        components::keep(&self.connection(), &self.path, digest, bytes)
     }
 
     fn read(&self, from: Sequence, limit: usize) -> Result<Vec<Event>, JournalError> {

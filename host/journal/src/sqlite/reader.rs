@@ -13,7 +13,7 @@ use super::codec::Codec;
 use super::failure::Failure;
 use super::history::SqliteHistory;
 use super::verify::open_to_read;
-use super::{FILE_NAME, snapshots};
+use super::{FILE_NAME, components, snapshots};
 use crate::{History, JournalError, Sequence};
 
 /// Events that are read at a time.
@@ -82,6 +82,35 @@ impl Reader {
     /// [`JournalError::Compacted`] when `from` is older than what is kept, or what is kept is damaged.
     pub fn read(&self, from: Sequence, limit: usize) -> Result<Vec<Event>, JournalError> {
         batches::read(&self.connection, &self.path, &self.events, from, limit)
+    }
+
+    /// The latest state that is kept of a moment before event `from`, with the number of the event that it follows; the beginning, where
+    /// all events are still there.
+    ///
+    /// # Errors
+    /// None is kept: the events before are gone.
+    pub fn state_before(&self, from: Sequence) -> Result<(Sequence, State), JournalError> {
+        let kept = snapshots::list(&self.connection, &self.path)?;
+        let fits = |at: Sequence| at < from && at >= self.head.before;
+        match kept.iter().filter(|s| fits(s.at)).max_by_key(|s| s.at) {
+            Some(kept) => {
+                let state = snapshots::load(&self.connection, &self.path, &self.states, kept)?;
+                Ok((kept.at, state))
+            }
+            None if self.head.before == 0 => Ok((0, State::new())),
+            None => Err(JournalError::Compacted {
+                asked: from,
+                oldest: self.head.before + 1,
+            }),
+        }
+    }
+
+    /// A policy component by its digest.
+    ///
+    /// # Errors
+    /// It is there and cannot be read.
+    pub fn component(&self, digest: &str) -> Result<Option<Vec<u8>>, JournalError> {
+        components::get(&self.connection, &self.path, digest)
     }
 
     /// The state after the last event, and when that was; the beginning of time where there is none.

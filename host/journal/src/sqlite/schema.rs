@@ -11,7 +11,7 @@ use crate::JournalError;
 const APPLICATION: i64 = 0x4a4f_4259;
 
 /// What makes version n + 1 of version n. Never changed once released: another step is added.
-const MIGRATIONS: &[&str] = &[include_str!("schema-1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema-1.sql"), include_str!("schema-2.sql")];
 
 /// The version that this program writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;

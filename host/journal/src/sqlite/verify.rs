@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::batches::{self, Head};
 use super::codec::Codec;
 use super::failure::{Failure, damaged};
-use super::{FILE_NAME, connect, history, schema, snapshots};
+use super::{FILE_NAME, components, connect, history, schema, snapshots};
 use crate::{JournalError, Sequence};
 
 /// Events that are read at a time.
@@ -27,6 +27,8 @@ pub struct Verified {
     pub live_jobs: usize,
     /// Jobs of history.
     pub history_jobs: usize,
+    /// Policy components.
+    pub components: usize,
 }
 
 /// Verifies the journal of a data folder without changing anything. It may be in use; what is appended meanwhile is not
@@ -61,6 +63,7 @@ pub fn verify(folder: &Path) -> Result<Verified, JournalError> {
         snapshots: seen.snapshots,
         live_jobs: seen.state.job_count(),
         history_jobs: rows,
+        components: components::check(&connection, &path)?,
     })
 }
 

@@ -23,3 +23,5 @@ mod numbers;
 mod proposals;
 #[path = "../../../kernel/tests/kernel/random.rs"]
 mod random;
+#[path = "../../../kernel/tests/kernel/random_policies.rs"]
+mod random_policies;
