@@ -6,6 +6,16 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
+/// The first half of a SHA-256.
+pub type Half = [u8; 16];
+
+/// The first half of the SHA-256 of some bytes: what passes are compared by.
+pub fn half_of(bytes: &[u8]) -> Half {
+    let mut half = [0; 16];
+    half.copy_from_slice(&sha256(bytes)[..16]);
+    half
+}
+
 /// Lower-case hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -9,7 +9,7 @@ use wasmtime::{Config, Engine};
 
 use crate::bindings::{executor, policy, prepare, release};
 use crate::cache::{CacheRefusal, CodeCache, engine_key};
-use crate::digest::{hex, sha256};
+use crate::digest::{Half, half_of, hex, sha256};
 use crate::error::{HostError, LoadError};
 use crate::inspect::{check_bytes, check_names, check_types, one_line};
 use crate::instance::GuestState;
@@ -54,6 +54,7 @@ pub struct Plugin {
 struct Loaded {
     name: Arc<str>,
     digest: Arc<str>,
+    half: Half,
     world: World,
     ticker: Ticker,
     linked: Linked,
@@ -136,6 +137,7 @@ impl PluginHost {
         let loaded = Loaded {
             name: name.into(),
             digest: digest.into(),
+            half: half_of(bytes),
             world,
             ticker,
             linked,
@@ -194,6 +196,11 @@ impl Plugin {
     /// SHA-256 of the component's bytes, in hex: what a journal names it by.
     pub fn digest(&self) -> &str {
         &self.inner.digest
+    }
+
+    /// The first half of [`Plugin::digest`], as bytes.
+    pub fn digest_half(&self) -> Half {
+        self.inner.half
     }
 
     /// The world that it was loaded for.

@@ -42,6 +42,7 @@ mod work;
 mod world;
 
 pub use cache::CacheRefusal;
+pub use digest::{Half, half_of};
 pub use error::{ConfigureError, HostError, LoadError};
 pub use fault::{Fault, FaultKind, FaultReport};
 pub use filter::{Answered, FilterSlot};

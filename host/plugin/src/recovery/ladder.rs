@@ -43,6 +43,8 @@ pub struct Ladder {
     rung: Rung,
     faults_in_a_row: u32,
     good_passes: u64,
+    /// There is nothing to fall back to.
+    alone: bool,
 }
 
 impl Ladder {
@@ -52,6 +54,15 @@ impl Ladder {
             rung: Rung::Chosen,
             faults_in_a_row: 0,
             good_passes: 0,
+            alone: false,
+        }
+    }
+
+    /// The same for a policy that is only tried: with it the trial ends.
+    pub fn alone() -> Self {
+        Self {
+            alone: true,
+            ..Self::new()
         }
     }
 
@@ -84,6 +95,7 @@ impl Ladder {
         }
         self.faults_in_a_row = 0;
         let next = match self.rung {
+            Rung::Chosen if self.alone => return Step::Wait,
             Rung::Chosen if last_good => Rung::LastGood,
             Rung::Chosen | Rung::LastGood => Rung::BuiltIn,
             Rung::BuiltIn => return Step::Wait,
@@ -103,6 +115,14 @@ impl Default for Ladder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_that_is_alone_has_nobody_to_fall_back_to() {
+        let mut ladder = Ladder::alone();
+        let steps = [(); 3].map(|()| ladder.fault(true));
+        assert_eq!(steps, [Step::Again, Step::Again, Step::Wait]);
+        assert_eq!(ladder.rung(), Rung::Chosen);
+    }
 
     #[test]
     fn a_policy_gets_two_more_instances() {

@@ -28,10 +28,19 @@ pub struct PolicyChoice {
     pub limits: Limits,
     /// All of its settings.
     pub settings: Vec<(String, String)>,
+    /// What the caller knows this choice by: the engine's number of an activation.
+    pub number: u32,
 }
 
 impl PolicyChoice {
-    fn instance(&self, parameters: &[(String, String)]) -> Result<PolicyInstance, ConfigureError> {
+    /// An instance that took these settings, and those of the cluster's parameters that it follows.
+    ///
+    /// # Errors
+    /// It refused them, or failed.
+    pub fn instance(
+        &self,
+        parameters: &[(String, String)],
+    ) -> Result<PolicyInstance, ConfigureError> {
         let mut instance = self.plugin.policy(self.limits, &self.settings)?;
         let followed = instance.followed(parameters);
         if !followed.is_empty() {
@@ -130,6 +139,28 @@ impl PolicySlot {
             ladder,
             instance: Some(instance),
             parameters: Vec::new(),
+        })
+    }
+
+    /// A slot for a policy that is only tried: it gets new instances after faults, and nothing else takes its place. After three faults
+    /// in a row the outcome says `exhausted`.
+    ///
+    /// # Errors
+    /// As [`PolicySlot::new`].
+    pub fn alone(
+        chosen: PolicyChoice,
+        parameters: Vec<(String, String)>,
+    ) -> Result<Self, SwapError> {
+        let instance = chosen
+            .instance(&parameters)
+            .map_err(|error| could_not(&chosen, error))?;
+        Ok(Self {
+            built_in: chosen.clone(),
+            chosen,
+            last_good: None,
+            ladder: Ladder::alone(),
+            instance: Some(instance),
+            parameters,
         })
     }
 

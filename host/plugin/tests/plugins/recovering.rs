@@ -32,6 +32,7 @@ fn choice(name: &str, policy: &Policy) -> PolicyChoice {
         plugin,
         limits: Limits::for_world(World::SchedulingPolicy),
         settings: vec![],
+        number: 0,
     }
 }
 
