@@ -8,8 +8,8 @@ use jobyard::builtin::{self, Component};
 use jobyard::core::{Core, Decided, Effect};
 use jobyard_journal::{Journal, SqliteJournal};
 use jobyard_kernel::{
-    Actor, Command, Ending, Execution, FromNode, JobId, JobSpec, NodeSpec, Span, State, TaskSpec,
-    Timestamp, ToNode,
+    Actor, Command, Ending, Execution, FromNode, JobId, JobSpec, NodeSpec, Seat, Span, State,
+    TaskSpec, Timestamp, ToNode,
 };
 use jobyard_plugin::recovery::{PolicyChoice, PolicySlot};
 use jobyard_plugin::{Limits, Plugin, PluginHost, World};
@@ -62,6 +62,7 @@ impl Yard {
             plugin: BACKFILL.clone(),
             limits: limits(),
             settings: Vec::new(),
+            number: 0,
         };
         let mut yard = Yard {
             core: Core::new(State::new(), 0, "backfill".into(), BEGIN),
@@ -114,16 +115,18 @@ impl Yard {
     pub(crate) fn turn(&mut self) {
         loop {
             let mut moved = false;
-            if let Some(changes) = self.core.pass(self.now) {
-                let outcome = self.slot.schedule(self.now.as_instant(), changes);
+            if let Some(question) = self.core.pass(Seat::Active, self.now) {
+                let (now, number) = (self.now.as_instant(), question.number);
+                let outcome = self.slot.schedule(now, question.changes);
                 assert!(outcome.faults.is_empty(), "{:?}", outcome.faults);
                 let fitting = ("arrivals".to_string(), "fitting".to_string());
                 let decided = Decided {
                     outcome,
                     only_fitting_arrivals: self.slot.traits().contains(&fitting),
                     policy: "backfill".into(),
+                    ..Decided::default()
                 };
-                self.core.decided(decided, self.now);
+                self.core.decided(Seat::Active, number, decided, self.now);
                 moved = true;
             }
             if let Some(batch) = self.core.batch() {

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use jobyard_journal::{Journal, MemoryJournal, SqliteJournal, replay};
-use jobyard_kernel::{Command, Event, JobId, NodeId, NodeSpec, Parameters, State, run_on, step};
+use jobyard_kernel::{
+    Command, Event, JobId, NodeId, NodeSpec, Parameters, Seat, State, run_on, step,
+};
 use jobyard_node::{LinkError, LinkEvent, NodeConfig, NodeLink, NodeProcess, PluginSet};
-use jobyard_plugin::recovery::{PolicyChoice, PolicySlot};
-use jobyard_plugin::{Limits, Plugin, PluginHost, World};
+use jobyard_plugin::{Limits, Plugin, PluginHost};
 use tokio::sync::{broadcast, mpsc};
 
 use crate::archive::{self, ENDED_LIVE_MAX, SharedHistory};
@@ -16,14 +17,19 @@ use crate::clock::Clock;
 use crate::commit::Committer;
 use crate::core::{self, Core};
 use crate::filters::{Filters, Loaded, NewFilter};
+use crate::handle::Parts;
 use crate::notice::NOTICES_MAX;
 use crate::pass::Decider;
+use crate::policies::{self, Started, Wanted};
 use crate::run::{Loop, NODE_MESSAGES_MAX, Outbox};
+use crate::shadow::ShadowLog;
 use crate::waiters::{Waiters, Waking};
 use crate::{BuildError, Engine, builtin};
 
 /// Requests that wait for the loop before callers wait.
 const REQUESTS_MAX: usize = 1_024;
+/// Policies that may answer at one time, each once.
+const SEATS: usize = 3;
 /// Reports of all nodes that wait for the loop before nodes wait.
 const REPORTS_MAX: usize = 4_096;
 
@@ -81,9 +87,7 @@ fn memory_mb() -> u64 {
 pub struct Builder {
     cache: Option<PathBuf>,
     host: Option<PluginHost>,
-    policy: Option<(String, Vec<u8>)>,
-    settings: Vec<(String, String)>,
-    limits: Option<Limits>,
+    policy: Wanted,
     plugins: Vec<(String, Plugin, Limits)>,
     filters: Vec<NewFilter>,
     nodes: Vec<(NodeSpec, Carrier)>,
@@ -109,9 +113,7 @@ impl Default for Builder {
         Builder {
             cache: None,
             host: None,
-            policy: None,
-            settings: Vec::new(),
-            limits: None,
+            policy: Wanted::default(),
             plugins: Vec::new(),
             filters: Vec::new(),
             nodes: Vec::new(),
@@ -135,21 +137,21 @@ impl Builder {
         self
     }
 
-    /// The policy component that decides; `name` is what people call it.
+    /// The policy component that decides, in the place of the one that the journal says was in force; `name` is what people call it.
     pub fn policy(mut self, name: impl Into<String>, component: impl Into<Vec<u8>>) -> Self {
-        self.policy = Some((name.into(), component.into()));
+        self.policy.policy = Some((name.into(), component.into()));
         self
     }
 
     /// A setting of the policy.
     pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.settings.push((name.into(), value.into()));
+        self.policy.settings.push((name.into(), value.into()));
         self
     }
 
     /// The limits of the policy's calls.
     pub fn policy_limits(mut self, limits: Limits) -> Self {
-        self.limits = Some(limits);
+        self.policy.limits = Some(limits);
         self
     }
 
@@ -242,8 +244,6 @@ impl Builder {
             Some(host) => host,
             None => PluginHost::new(self.cache)?,
         };
-        let slot = slot(&host, self.policy, self.settings, self.limits)?;
-        let policy = slot.active().plugin.name().to_string();
         let mut plugins = builtin::node_plugins(&host)?;
         for (name, plugin, limits) in self.plugins {
             plugins.insert(name, plugin, limits);
@@ -270,6 +270,11 @@ impl Builder {
             all.submission_filters.clone_from(&filters.submission);
             all.activation_filters.clone_from(&filters.activation);
         }
+        let started = Started::new(&host, &state, journal.as_mut(), self.policy)?;
+        let policy = started.slot.active().plugin.name().to_string();
+        for command in &started.commands {
+            step(&mut state, command, clock.now(), &mut events).map_err(BuildError::Pool)?;
+        }
         set_up(&mut state, &mut clock, parameters, &self.nodes, &mut events)?;
         let sequence = match events.is_empty() {
             true => sequence,
@@ -283,25 +288,50 @@ impl Builder {
         let (notices, _) = broadcast::channel(NOTICES_MAX);
         let failure = Arc::new(OnceLock::new());
         let waiters = Waiters::default();
+        let committer = Committer::start(journal, notices.clone())?;
+        let (answers_in, answers) = mpsc::channel(SEATS);
+        let mut core = Core::new(state, sequence, policy, clock.now())
+            .ended_live(self.ended_live)
+            .filters(filters.wants());
+        let mut deciders = BTreeMap::new();
+        for (seat, slot) in [(Seat::Active, started.slot)]
+            .into_iter()
+            .chain(started.trials)
+        {
+            core.take_seat(seat);
+            deciders.insert(seat, Decider::start(seat, slot, answers_in.clone())?);
+        }
+        let (go_back, guard_says) = mpsc::channel(1);
+        let parts = Parts {
+            notices: notices.clone(),
+            host,
+            nodes: handles.clone(),
+            failure: failure.clone(),
+            history: history.clone(),
+            waiters: waiters.clone(),
+            store: committer.store(),
+            shadow: ShadowLog::default(),
+        };
         let engine = Loop {
-            core: Core::new(state, sequence, policy, clock.now())
-                .ended_live(self.ended_live)
-                .filters(filters.wants()),
+            core,
             clock,
             requests,
             crowded: false,
             reports,
-            committer: Committer::start(journal, notices.clone())?,
-            decider: Decider::start(slot)?,
+            committer,
+            deciders,
+            answers: (answers_in, answers),
+            shadow: parts.shadow.clone(),
+            go_back,
             filters: Filters::start(filters.slots)?,
             nodes,
-            handles: handles.clone(),
-            notices: notices.clone(),
-            failure: failure.clone(),
-            waiters: Waking(waiters.clone()),
+            handles,
+            notices,
+            failure,
+            waiters: Waking(waiters),
             swaps: VecDeque::new(),
             swapping: None,
-            told: None,
+            told: BTreeMap::new(),
         };
         // The loop holds a sender itself, so that it does not end where there is no node.
         let _keeps_open = reports_in;
@@ -309,42 +339,11 @@ impl Builder {
             let _keeps_open = _keeps_open;
             engine.run().await;
         });
-        tokio::spawn(archive::purge(requests_in.downgrade(), history.clone()));
-        Ok(Engine::new(
-            requests_in,
-            notices,
-            host,
-            handles,
-            failure,
-            history,
-            waiters,
-        ))
+        tokio::spawn(archive::purge(requests_in.downgrade(), history));
+        let engine = Engine::new(requests_in, parts);
+        tokio::spawn(policies::watch(engine.downgrade(), guard_says));
+        Ok(engine)
     }
-}
-
-fn slot(
-    host: &PluginHost,
-    policy: Option<(String, Vec<u8>)>,
-    settings: Vec<(String, String)>,
-    limits: Option<Limits>,
-) -> Result<PolicySlot, BuildError> {
-    let limits = limits.unwrap_or_else(|| Limits::for_world(World::SchedulingPolicy));
-    let built_in = builtin::POLICY_BACKFILL.load(host)?;
-    let plugin = match policy {
-        Some((name, bytes)) => host.load(&name, &bytes, World::SchedulingPolicy)?,
-        None => built_in.clone(),
-    };
-    let chosen = PolicyChoice {
-        plugin,
-        limits,
-        settings,
-    };
-    let built_in = PolicyChoice {
-        plugin: built_in,
-        limits: Limits::for_world(World::SchedulingPolicy),
-        settings: Vec::new(),
-    };
-    Ok(PolicySlot::new(chosen, built_in)?)
 }
 
 /// Brings a replayed state up to what the engine starts with: parameters, the pool, and work that nobody holds any more.

@@ -1,7 +1,7 @@
 //! How batches get into the journal: in place while the disk is fast, else by a thread of the journal's own, one after the other, all
 //! that waited meanwhile in one.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -38,6 +38,25 @@ pub(crate) type Durable = Result<Sequence, JournalError>;
 /// The journal's thread has ended before the loop: what became of the last batch is still to be heard.
 #[derive(Debug)]
 pub(crate) struct Gone;
+
+/// Where policy components are kept: with the journal, as long as the loop holds that.
+#[derive(Clone)]
+pub(crate) struct Store(Weak<Mutex<Box<dyn Journal>>>);
+
+impl Store {
+    /// Keeps one; none when the journal is closed.
+    pub(crate) fn keep(&self, digest: &str, bytes: &[u8]) -> Option<Result<(), JournalError>> {
+        let journal = self.0.upgrade()?;
+        let kept = hold(&journal).keep_component(digest, bytes);
+        Some(kept)
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Store")
+    }
+}
 
 /// The loop's end of the journal.
 pub(crate) struct Committer {
@@ -89,6 +108,11 @@ impl Committer {
             appended,
             took: Duration::ZERO,
         })
+    }
+
+    /// Where policy components are kept.
+    pub(crate) fn store(&self) -> Store {
+        Store(Arc::downgrade(&self.journal))
     }
 
     /// Appends a batch, or hands it to the thread: then none is returned, and [`Committer::durable`] will say what became of it.

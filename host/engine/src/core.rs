@@ -10,21 +10,27 @@ use std::sync::Arc;
 use jobyard_journal::{Record, Sequence};
 use jobyard_kernel::filter::{FilterAnswer, FilterFault, Question, Wants};
 use jobyard_kernel::{
-    Changes, Command, Decision, Ending, Event, Execution, Fact, FromNode, Mirror, NodeId, Phase,
-    Plan, Rejection, Run, Span, State, TaskId, Timestamp, ToNode, carry_out, step,
+    Actor, Command, Decision, Ending, Event, Execution, Fact, FromNode, NodeId, PassRecord, Phase,
+    Plan, PolicyFault, Rejection, Run, Seat, Span, State, TaskId, Timestamp, ToNode, carry_out_of,
+    step,
 };
 use jobyard_plugin::recovery::PassOutcome;
+use jobyard_plugin::{Fault, Half};
 
 use crate::archive::{Archive, ENDED_LIVE_MAX};
 use crate::asking::Asking;
+pub use crate::seat::PolicyQuestion;
+use crate::seat::{Asked, Rest, Taken};
 use crate::{Notice, Stats};
 
 /// Events between two snapshots, at least.
 const SNAPSHOT_EVERY: Sequence = 100_000;
-/// A `wake_at` is not heeded sooner after a pass than this: a policy cannot make the host spin.
-const WAKE_AFTER_MIN: Span = Span::from_millis(10);
-/// After every policy was given up, the wait before the next try.
-const EXHAUSTED_WAIT: Span = Span::from_secs(1);
+/// Passes of which nothing came are noted with the next batch, or after this.
+const IDLE_PASS_WAIT: Span = Span::from_secs(1);
+/// How often it is looked whether the guard of the policy in force has something to say.
+const GUARD_EVERY: Span = Span::from_secs(1);
+/// Who does what the engine does by itself.
+pub(crate) const HOST: &str = "jobyard";
 /// How often messages that nodes have not answered are sent again.
 const RESEND_EVERY: Span = Span::from_secs(30);
 
@@ -41,6 +47,10 @@ pub enum Effect<A> {
     Notice(Notice),
     /// Tell those who listen that these are durable.
     Happened(Arc<[Event]>),
+    /// The policy in this seat is tried no more.
+    Leave(Seat),
+    /// The guard of the policy in force wants the one before back, and says why.
+    GoBack(String),
 }
 
 /// The attempts that a node has been sent and that have not ended, and whether it said that they were started.
@@ -77,7 +87,7 @@ pub(crate) fn lost(execution: Execution) -> FromNode {
 }
 
 /// What the policy answered.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Decided {
     /// Its plan, and what happened on the way to it.
     pub outcome: PassOutcome,
@@ -85,6 +95,35 @@ pub struct Decided {
     pub only_fitting_arrivals: bool,
     /// The policy that decides now.
     pub policy: String,
+    /// The number of its activation; 0 for the host's last resort and for a policy that is tried.
+    pub activation: u32,
+    /// The first half of its component's digest.
+    pub component: Half,
+    /// The first half of the digest of what it was sent.
+    pub sent: Half,
+    /// The same of what it answered; zeros where that failed.
+    pub answered: Half,
+    /// How long it took.
+    pub took: Span,
+}
+
+/// The first half of the digest of what a policy is sent, or answers: what passes are compared by.
+pub fn half_of(said: &impl serde::Serialize) -> Half {
+    let bytes = jobyard_journal::format::encode(said, Vec::new());
+    // Plain data can always be written down.
+    jobyard_plugin::half_of(&bytes.unwrap_or_default())
+}
+
+/// A policy's *now* is when it was asked: what it expects for a moment that went by meanwhile is expected now.
+pub fn catch_up(plan: &mut Plan, asked: Timestamp, now: Timestamp) {
+    let meanwhile = asked.as_instant()..now.as_instant();
+    for decision in &mut plan.decisions {
+        if let Decision::Reserve { at, .. } = decision
+            && meanwhile.contains(at)
+        {
+            *at = now.as_instant();
+        }
+    }
 }
 
 /// A batch that the journal has, and what is done when it is durable.
@@ -117,7 +156,15 @@ impl Kind {
 #[derive(Debug)]
 pub struct Core<A> {
     state: State,
-    mirror: Mirror,
+    /// Who is asked; the policy in force always is.
+    seats: BTreeMap<Seat, Taken>,
+    /// The number of the last pass.
+    last_pass: u64,
+    /// Passes of which nothing came and that are not noted yet.
+    idle_passes: Vec<PassRecord>,
+    note_idle_at: Option<Timestamp>,
+    /// When the guard is asked again; none: it has spoken.
+    guard_at: Option<Timestamp>,
     stats: Stats,
     sequence: Sequence,
     pending: VecDeque<Pending<A>>,
@@ -125,13 +172,6 @@ pub struct Core<A> {
     events: Vec<Event>,
     answers: Vec<A>,
     forget: Vec<Execution>,
-    /// The policy has been asked and has not answered.
-    asked: bool,
-    /// When it was asked last.
-    asked_at: Timestamp,
-    only_fitting_arrivals: bool,
-    wake_at: Option<Timestamp>,
-    not_before: Option<Timestamp>,
     resend_at: Timestamp,
     /// Nodes without a connection, and since when.
     silent: BTreeMap<NodeId, Timestamp>,
@@ -145,9 +185,14 @@ impl<A> Core<A> {
     /// Goes on from a state of which everything is durable, up to the event of that number. What nodes are owed is sent again.
     pub fn new(state: State, sequence: Sequence, policy: String, now: Timestamp) -> Self {
         let archive = Archive::of(&state, ENDED_LIVE_MAX);
+        let last_pass = state.policies().last_pass;
         let mut core = Core {
             state,
-            mirror: Mirror::new(),
+            seats: BTreeMap::from([(Seat::Active, Taken::new(Seat::Active))]),
+            last_pass,
+            idle_passes: Vec::new(),
+            note_idle_at: None,
+            guard_at: Some(now),
             stats: Stats {
                 policy,
                 ..Stats::default()
@@ -157,11 +202,6 @@ impl<A> Core<A> {
             events: Vec::new(),
             answers: Vec::new(),
             forget: Vec::new(),
-            asked: false,
-            asked_at: now,
-            only_fitting_arrivals: false,
-            wake_at: None,
-            not_before: None,
             resend_at: now + RESEND_EVERY,
             silent: BTreeMap::new(),
             snapshot_at: sequence,
@@ -211,6 +251,14 @@ impl<A> Core<A> {
         step(&mut self.state, command, now, &mut self.events)?;
         self.note(from);
         Ok(&self.events[from..])
+    }
+
+    /// Whether a command would be carried out now; nothing changes.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn may(&self, command: &Command, now: Timestamp) -> Result<(), Rejection> {
+        jobyard_kernel::decide(&self.state, command, now).map(drop)
     }
 
     /// Makes a job of history live. False when the record is out of date: read it again.
@@ -322,6 +370,30 @@ impl<A> Core<A> {
             self.resend_at = now + RESEND_EVERY;
             self.resend();
         }
+        if self.note_idle_at.is_some_and(|at| at <= now) {
+            self.note_idle_passes(now);
+        }
+        if self.guard_at.is_some_and(|at| at <= now) {
+            self.ask_the_guard(now);
+        }
+    }
+
+    fn ask_the_guard(&mut self, now: Timestamp) {
+        self.guard_at = Some(now + GUARD_EVERY);
+        let stands = |guard: &jobyard_kernel::Guard, at| now <= at + guard.window;
+        let active = self.state.policies().active();
+        let guarded = active.is_some_and(|a| a.guard.is_some_and(|guard| stands(&guard, a.at)));
+        if let Some(why) = guarded.then(|| self.state.guard_says(now)).flatten() {
+            self.guard_at = None;
+            self.effects.push(Effect::GoBack(why));
+        }
+    }
+
+    /// When the guard is to be asked, where there is one.
+    fn guard_alarm(&self) -> Option<Timestamp> {
+        let active = self.state.policies().active()?;
+        let guard = active.guard?;
+        self.guard_at.filter(|&at| at <= active.at + guard.window)
     }
 
     /// When there is something to do even if nothing comes in.
@@ -333,100 +405,221 @@ impl<A> Core<A> {
         if let Some((at, _)) = self.unreachable_at() {
             alarm = alarm.min(at);
         }
-        if !self.asked {
-            let pass = match (self.wake_at, self.not_before) {
-                (Some(wake), Some(earliest)) => Some(wake.max(earliest)),
-                (wake, earliest) => wake.or(earliest),
-            };
-            alarm = pass.map_or(alarm, |pass| alarm.min(pass));
+        let seats = self.seats.values().filter_map(Taken::alarm);
+        let others = [self.note_idle_at, self.guard_alarm()]
+            .into_iter()
+            .flatten();
+        seats.chain(others).fold(alarm, Timestamp::min)
+    }
+
+    // ---- policies ----
+
+    /// A policy is asked beside the one in force from now on.
+    pub fn take_seat(&mut self, seat: Seat) {
+        self.seats.insert(seat, Taken::new(seat));
+    }
+
+    /// It is not any more; an answer that is still to come does not count.
+    pub fn leave_seat(&mut self, seat: Seat) {
+        if seat != Seat::Active {
+            self.seats.remove(&seat);
         }
-        alarm
     }
 
-    // ---- the policy ----
-
-    /// Whether the policy may be asked now: it is not at it, and has not been sent to rest.
-    pub fn may_ask(&self, now: Timestamp) -> bool {
-        !self.asked && self.not_before.is_none_or(|earliest| now >= earliest)
+    /// Whether a policy may be asked now: it is not at it, and has not been sent to rest.
+    pub fn may_ask(&self, seat: Seat, now: Timestamp) -> bool {
+        self.seats
+            .get(&seat)
+            .is_some_and(|taken| taken.may_be_asked(now))
     }
 
-    /// The changes to ask the policy with, if there is a reason to. Then its answer must come before the next question.
-    pub fn pass(&mut self, now: Timestamp) -> Option<Changes> {
-        if !self.may_ask(now) {
-            return None;
-        }
-        let woken = self.wake_at.is_some_and(|at| at <= now);
-        if !woken {
-            let nothing_to_do = !self.mirror.has_changes()
-                || (self.only_fitting_arrivals
-                    && self.mirror.only_arrivals_that_do_not_fit(&self.state));
-            if nothing_to_do {
-                return None;
-            }
-        }
-        self.wake_at = self.wake_at.filter(|_| !woken);
-        self.asked(now);
-        Some(self.mirror.take(&self.state))
+    /// What to ask a policy, if there is a reason to. A shadow has one of its own only when it asked to be woken: see
+    /// [`Core::beside`].
+    pub fn pass(&mut self, seat: Seat, now: Timestamp) -> Option<PolicyQuestion> {
+        let taken = self
+            .seats
+            .get(&seat)
+            .filter(|taken| taken.may_be_asked(now))?;
+        let reason = match seat {
+            Seat::Active | Seat::Canary => taken.has_reason(&self.state, now),
+            Seat::Shadow => taken.is_woken(now),
+        };
+        reason.then(|| self.ask(seat, now)).flatten()
     }
 
-    /// Everything, for another policy that is to be asked first.
-    pub fn everything(&mut self, now: Timestamp) -> Changes {
-        self.asked(now);
-        self.mirror.forget();
-        self.mirror.take(&self.state)
+    /// What to ask the shadow, whenever the policy in force is asked; none while it is at it: what changed meanwhile is in its next
+    /// question.
+    pub fn beside(&mut self, number: u64, now: Timestamp) -> Option<PolicyQuestion> {
+        let after = self.happened();
+        let taken = self.seats.get_mut(&Seat::Shadow)?;
+        let may = taken.may_be_asked(now);
+        may.then(|| taken.ask(&self.state, number, after, now))
     }
 
-    fn asked(&mut self, now: Timestamp) {
-        (self.asked, self.asked_at) = (true, now);
-        self.stats.passes += 1;
+    /// The same with everything, for another policy that is to be asked first.
+    pub fn everything(&mut self, now: Timestamp) -> Option<PolicyQuestion> {
+        self.seats.get_mut(&Seat::Active)?.renew();
+        self.ask(Seat::Active, now)
     }
 
-    /// Takes the policy's answer.
-    pub fn decided(&mut self, decided: Decided, now: Timestamp) {
-        self.asked = false;
-        self.only_fitting_arrivals = decided.only_fitting_arrivals;
-        self.stats.policy = decided.policy;
+    fn ask(&mut self, seat: Seat, now: Timestamp) -> Option<PolicyQuestion> {
+        let after = self.happened();
+        let taken = self.seats.get_mut(&seat)?;
+        self.last_pass += 1;
+        self.stats.passes += u64::from(seat == Seat::Active);
+        Some(taken.ask(&self.state, self.last_pass, after, now))
+    }
+
+    /// How many events have happened, durable or not.
+    fn happened(&self) -> Sequence {
+        self.sequence + self.events.len() as Sequence
+    }
+
+    /// Another policy answers from now on: its activation is an event, and the guard of the one before has nothing more to say.
+    ///
+    /// # Errors
+    /// A refusal, with which nothing has changed.
+    pub fn activate(&mut self, command: &Command, now: Timestamp) -> Result<(), Rejection> {
+        self.command(command, now)?;
+        self.guard_at = Some(now + GUARD_EVERY);
+        Ok(())
+    }
+
+    /// Takes a policy's answer to the question of that number. One that has left its seat meanwhile is not heard.
+    pub fn decided(&mut self, seat: Seat, number: u64, decided: Decided, now: Timestamp) {
+        let taken = self.seats.get_mut(&seat);
+        let Some(taken) = taken.filter(|taken| taken.is_asked(number)) else {
+            return;
+        };
         let outcome = decided.outcome;
-        self.stats.policy_faults += outcome.faults.len() as u64;
-        let faults = outcome.faults.into_iter().map(Arc::new);
-        let faults = faults.map(Notice::PolicyFault);
+        let rest = Rest {
+            only_fitting_arrivals: decided.only_fitting_arrivals,
+            needs_snapshot: outcome.needs_snapshot,
+            exhausted: outcome.exhausted,
+            wake_at: outcome.plan.wake_at,
+        };
+        let Some(asked) = taken.answered(&rest, now) else {
+            return;
+        };
+        let faults = outcome.faults.len() as u32;
+        if seat == Seat::Active {
+            self.stats.policy = decided.policy;
+            self.stats.policy_faults += u64::from(faults);
+        }
+        for fault in outcome.faults {
+            self.faulted(seat, fault, now);
+        }
         let switched = outcome.switched.map(Notice::PolicySwitched);
         let log = outcome.log.into_iter().map(Notice::PolicyLog);
         self.effects
-            .extend(faults.chain(switched).chain(log).map(Effect::Notice));
-        if outcome.needs_snapshot {
-            self.mirror.forget();
+            .extend(switched.into_iter().chain(log).map(Effect::Notice));
+        let mut record = PassRecord {
+            number: asked.number,
+            seat,
+            activation: decided.activation,
+            component: decided.component,
+            asked_after: asked.after,
+            asked_at: asked.at,
+            fresh: asked.fresh,
+            sent: decided.sent,
+            answered: decided.answered,
+            proposals: outcome.plan.decisions.len() as u32,
+            refused: 0,
+            faults,
+            events: 0,
+            took: decided.took,
+        };
+        match seat {
+            Seat::Active | Seat::Canary => self.heed(asked, outcome.plan, &mut record, now),
+            Seat::Shadow => {}
         }
-        self.not_before = outcome.exhausted.then(|| now + EXHAUSTED_WAIT);
-        let wake_at = outcome
-            .plan
-            .wake_at
-            .filter(|at| at.is_finite() && *at >= 0.0);
-        self.wake_at = wake_at.map(|at| Timestamp(at as u64).min(Timestamp::MAX));
-        if self.wake_at.is_some_and(|at| at <= now) && self.not_before.is_none() {
-            self.not_before = Some(now + WAKE_AFTER_MIN);
+        if seat != Seat::Active && outcome.exhausted {
+            self.end_trial(seat, now);
         }
-        let mut plan = outcome.plan;
-        self.catch_up(&mut plan, now);
+    }
+
+    /// Carries a plan out, and notes the pass.
+    fn heed(&mut self, asked: Asked, mut plan: Plan, record: &mut PassRecord, now: Timestamp) {
+        catch_up(&mut plan, asked.at, now);
+        // Passes are noted in the order of their answers.
+        if !plan.decisions.is_empty() {
+            self.note_idle_passes(now);
+        }
         let from = self.events.len();
-        let refused = carry_out(&mut self.state, plan, now, &mut self.events);
+        let refused = carry_out_of(&mut self.state, record.seat, plan, now, &mut self.events);
         self.note(from);
+        record.refused = refused.len() as u32;
+        record.events = (self.events.len() - from) as u32;
         self.stats.proposals_refused += refused.len() as u64;
         let refused = refused
             .into_iter()
             .map(|(_, refusal)| Notice::ProposalRefused(refusal));
         self.effects.extend(refused.map(Effect::Notice));
+        let nothing = record.proposals == 0 && record.faults == 0;
+        if nothing {
+            self.note_idle_at.get_or_insert(now + IDLE_PASS_WAIT);
+            self.idle_passes.push(record.clone());
+        } else {
+            self.own(Command::PolicyPassed(Arc::new(record.clone())), now);
+        }
+        let active = self.state.policies().active();
+        let pass_max = active.and_then(|active| active.guard?.pass_max);
+        let news =
+            record.faults + record.refused > 0 || pass_max.is_some_and(|max| record.took > max);
+        if news && self.guard_at.is_some() {
+            self.ask_the_guard(now);
+        }
     }
 
-    /// A policy's *now* is when it was asked: what it expects for a moment that went by meanwhile is expected now.
-    fn catch_up(&self, plan: &mut Plan, now: Timestamp) {
-        let meanwhile = self.asked_at.as_instant()..now.as_instant();
-        for decision in &mut plan.decisions {
-            if let Decision::Reserve { at, .. } = decision
-                && meanwhile.contains(at)
-            {
-                *at = now.as_instant();
-            }
+    /// Passes of which nothing came cost no commit of their own: they go with the next batch.
+    fn note_idle_passes(&mut self, now: Timestamp) {
+        self.note_idle_at = None;
+        for record in std::mem::take(&mut self.idle_passes) {
+            self.own(Command::PolicyPassed(Arc::new(record)), now);
+        }
+    }
+
+    fn faulted(&mut self, seat: Seat, fault: Fault, now: Timestamp) {
+        let noted = PolicyFault {
+            seat,
+            digest: fault.digest.to_string(),
+            name: fault.plugin.to_string(),
+            function: fault.function.into(),
+            kind: fault.kind.code().into(),
+            text: fault.text.clone(),
+            limits: fault.limits.to_string(),
+            log: fault.log.iter().map(ToString::to_string).collect(),
+        };
+        self.own(Command::PolicyFaulted(Arc::new(noted)), now);
+        let notice = Notice::PolicyFault(Arc::new(fault));
+        self.effects.push(Effect::Notice(notice));
+    }
+
+    /// A policy that was tried has failed too often in a row.
+    fn end_trial(&mut self, seat: Seat, now: Timestamp) {
+        let (by, why) = (Actor::administrator(HOST), String::new());
+        let end = match seat {
+            Seat::Active => return,
+            Seat::Canary => Command::CanaryPolicy {
+                by,
+                trial: None,
+                why,
+            },
+            Seat::Shadow => Command::ShadowPolicy {
+                by,
+                setup: None,
+                why,
+            },
+        };
+        self.own(end, now);
+        self.leave_seat(seat);
+        self.effects.push(Effect::Leave(seat));
+    }
+
+    /// What the host asks of itself.
+    fn own(&mut self, command: Command, now: Timestamp) {
+        if let Err(rejection) = self.command(&command, now) {
+            unreachable!("the host may do this: {rejection}");
         }
     }
 
@@ -471,6 +664,11 @@ impl<A> Core<A> {
     /// What has been decided since the last batch, for the journal. Answers to what changed nothing are given when all before
     /// them is durable, which may be now.
     pub fn batch(&mut self) -> Option<Arc<[Event]>> {
+        if !self.events.is_empty()
+            && let Some(last) = self.events.last().map(|event| event.at)
+        {
+            self.note_idle_passes(last);
+        }
         let answers = std::mem::take(&mut self.answers);
         let forget = std::mem::take(&mut self.forget);
         if self.events.is_empty() {
@@ -569,7 +767,9 @@ impl<A> Core<A> {
 
     fn note(&mut self, from: usize) {
         for event in &self.events[from..] {
-            self.mirror.note(&self.state, event);
+            for taken in self.seats.values_mut() {
+                taken.mirror().note(&self.state, event);
+            }
             self.archive.note(&self.state, event);
         }
     }
@@ -639,7 +839,7 @@ mod tests {
         for command in [Command::AddNode(node), add, Command::SubmitJob { by, job }] {
             core.command(&command, asked).unwrap();
         }
-        assert!(core.pass(asked).is_some());
+        assert!(core.pass(Seat::Active, asked).is_some());
         let promise = |at: f64| Decision::Reserve {
             job,
             at,
@@ -657,8 +857,13 @@ mod tests {
             outcome,
             only_fitting_arrivals: false,
             policy: "some".into(),
+            activation: 0,
+            component: [0; 16],
+            sent: [0; 16],
+            answered: [0; 16],
+            took: Span::ZERO,
         };
-        core.decided(decided, answered);
+        core.decided(Seat::Active, 1, decided, answered);
         let reserved = core.state().job(job).and_then(|j| j.reservation.as_ref());
         assert_eq!(reserved.map(|r| r.at), Some(answered));
         // What was over when it was asked is nonsense.

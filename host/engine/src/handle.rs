@@ -11,12 +11,13 @@ use jobyard_kernel::{
     TaskSpec, Timestamp,
 };
 use jobyard_node::NodeLink;
-use jobyard_plugin::recovery::PolicyChoice;
-use jobyard_plugin::{Limits, PluginHost, World};
+use jobyard_plugin::PluginHost;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::archive::{PURGE_AT_ONCE, SharedHistory};
+use crate::commit::Store;
 use crate::run::{Answering, Request};
+use crate::shadow::ShadowLog;
 use crate::waiters::{Waiter, Waiters};
 use crate::{Builder, EngineError, JobView, Notice, Notices, Stats};
 
@@ -25,12 +26,35 @@ use crate::{Builder, EngineError, JobView, Notice, Notices, Stats};
 #[derive(Debug, Clone)]
 pub struct Engine {
     requests: mpsc::Sender<Request>,
-    notices: broadcast::Sender<Notice>,
-    host: PluginHost,
-    nodes: Vec<NodeLink>,
-    failure: Arc<OnceLock<String>>,
-    history: SharedHistory,
-    waiters: Waiters,
+    parts: Parts,
+}
+
+/// What a handle has beside the way to the loop; none of it keeps the engine up.
+#[derive(Debug, Clone)]
+pub(crate) struct Parts {
+    pub(crate) notices: broadcast::Sender<Notice>,
+    pub(crate) host: PluginHost,
+    pub(crate) nodes: Vec<NodeLink>,
+    pub(crate) failure: Arc<OnceLock<String>>,
+    pub(crate) history: SharedHistory,
+    pub(crate) waiters: Waiters,
+    pub(crate) store: Store,
+    pub(crate) shadow: ShadowLog,
+}
+
+/// A handle that does not keep the engine up.
+#[derive(Debug, Clone)]
+pub(crate) struct WeakEngine {
+    requests: mpsc::WeakSender<Request>,
+    parts: Parts,
+}
+
+impl WeakEngine {
+    /// A handle, if the engine is still there.
+    pub(crate) fn upgrade(&self) -> Option<Engine> {
+        let (requests, parts) = (self.requests.upgrade()?, self.parts.clone());
+        Some(Engine { requests, parts })
+    }
 }
 
 impl Engine {
@@ -39,29 +63,62 @@ impl Engine {
         Builder::default()
     }
 
-    pub(crate) fn new(
-        requests: mpsc::Sender<Request>,
-        notices: broadcast::Sender<Notice>,
-        host: PluginHost,
-        nodes: Vec<NodeLink>,
-        failure: Arc<OnceLock<String>>,
-        history: SharedHistory,
-        waiters: Waiters,
-    ) -> Self {
-        Engine {
-            requests,
-            notices,
-            host,
-            nodes,
-            failure,
-            history,
-            waiters,
+    pub(crate) fn new(requests: mpsc::Sender<Request>, parts: Parts) -> Self {
+        Engine { requests, parts }
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakEngine {
+        let (requests, parts) = (self.requests.downgrade(), self.parts.clone());
+        WeakEngine { requests, parts }
+    }
+
+    /// Where components are loaded and compiled.
+    pub fn plugin_host(&self) -> PluginHost {
+        self.parts.host.clone()
+    }
+
+    pub(crate) fn shadow_log(&self) -> &ShadowLog {
+        &self.parts.shadow
+    }
+
+    /// Tells those who listen.
+    pub(crate) fn tell(&self, notice: Notice) {
+        // An error means that nobody listens.
+        let _ = self.parts.notices.send(notice);
+    }
+
+    pub(crate) async fn request(&self, request: Request) -> Result<(), EngineError> {
+        let sent = self.requests.send(request).await;
+        sent.map_err(|_| self.stopped())
+    }
+
+    /// Keeps a policy component with the journal.
+    pub(crate) async fn keep_component(
+        &self,
+        digest: &str,
+        bytes: Vec<u8>,
+    ) -> Result<(), EngineError> {
+        let (store, digest) = (self.parts.store.clone(), digest.to_string());
+        let keep = move || store.keep(&digest, &bytes);
+        match tokio::task::spawn_blocking(keep).await {
+            Ok(Some(kept)) => kept.map_err(|error| EngineError::Journal(error.to_string())),
+            Ok(None) | Err(_) => Err(self.stopped()),
         }
+    }
+
+    /// A policy component that is kept.
+    ///
+    /// # Errors
+    /// It cannot be read, or the engine has stopped.
+    pub async fn component(&self, digest: &str) -> Result<Option<Vec<u8>>, EngineError> {
+        let digest = digest.to_string();
+        self.read_history(move |history| history.component(&digest))
+            .await
     }
 
     /// Why there is no answer.
     fn stopped(&self) -> EngineError {
-        match self.failure.get() {
+        match self.parts.failure.get() {
             Some(text) => EngineError::Journal(text.clone()),
             None => EngineError::Stopped,
         }
@@ -192,7 +249,7 @@ impl Engine {
         &self,
         read: impl FnOnce(&dyn History) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, EngineError> {
-        let history = self.history.clone();
+        let history = self.parts.history.clone();
         let read = move || read(&**history.lock().unwrap_or_else(PoisonError::into_inner));
         match tokio::task::spawn_blocking(read).await {
             Ok(result) => result.map_err(|error| EngineError::Journal(error.to_string())),
@@ -414,7 +471,7 @@ impl Engine {
     /// There is none of that id, or the engine has stopped.
     pub async fn wait(&self, id: JobId) -> Result<JobView, EngineError> {
         loop {
-            let mut waiter = self.waiters.join(id, true);
+            let mut waiter = self.parts.waiters.join(id, true);
             let ended =
                 move |state: &State, _: &Stats| state.job(id).map(|job| job.state().is_ended());
             // One that is not live any more may be in history.
@@ -429,7 +486,7 @@ impl Engine {
 
     /// Says whether anything happens to a job from now on: cheaper than to look again and again.
     pub fn watch(&self, id: JobId) -> Waiter {
-        self.waiters.join(id, false)
+        self.parts.waiters.join(id, false)
     }
 
     /// The state of a job.
@@ -450,7 +507,7 @@ impl Engine {
 
     /// Everything that happens from now on.
     pub fn notices(&self) -> Notices {
-        Notices(self.notices.subscribe())
+        Notices(self.parts.notices.subscribe())
     }
 
     /// What has been counted since the start.
@@ -461,42 +518,10 @@ impl Engine {
         self.look(|_, stats| stats.clone()).await
     }
 
-    /// Puts another policy, or the same with other settings, in place between two passes. It is loaded, configured
-    /// and given one pass on everything first; only when all of that went well it decides, from that pass on.
-    ///
-    /// # Errors
-    /// Why it was not taken; the old one still decides.
-    pub async fn swap_policy(
-        &self,
-        name: &str,
-        component: &[u8],
-        settings: Vec<(String, String)>,
-    ) -> Result<(), EngineError> {
-        let (host, name, bytes) = (self.host.clone(), name.to_string(), component.to_vec());
-        let load = move || host.load(&name, &bytes, World::SchedulingPolicy);
-        let plugin = match tokio::task::spawn_blocking(load).await {
-            Ok(Ok(plugin)) => plugin,
-            Ok(Err(error)) => return Err(EngineError::Swap(error.to_string())),
-            Err(_) => return Err(EngineError::Stopped),
-        };
-        let limits = Limits::for_world(World::SchedulingPolicy);
-        let choice = Box::new(PolicyChoice {
-            plugin,
-            limits,
-            settings,
-        });
-        let (reply, answer) = oneshot::channel();
-        self.requests
-            .send(Request::Swap(choice, reply))
-            .await
-            .map_err(|_| EngineError::Stopped)?;
-        answer.await.map_err(|_| EngineError::Stopped)?
-    }
-
     /// Where the captured standard output and standard error of an attempt are, on a node of this machine. A file that
     /// would be empty is not there.
     pub fn output_files(&self, node: &str, execution: Execution) -> Option<(PathBuf, PathBuf)> {
-        let node = self.nodes.iter().find(|n| n.name() == node)?;
+        let node = self.parts.nodes.iter().find(|n| n.name() == node)?;
         Some(node.output_files(execution))
     }
 

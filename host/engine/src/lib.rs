@@ -61,7 +61,10 @@ pub mod jobfile;
 mod many;
 mod notice;
 mod pass;
+pub mod policies;
 mod run;
+mod seat;
+pub mod shadow;
 mod view;
 mod waiters;
 

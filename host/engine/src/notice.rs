@@ -26,6 +26,8 @@ pub enum Notice {
     PolicyFault(Arc<Fault>),
     /// A policy was given up for another.
     PolicySwitched(Switched),
+    /// The guard of the policy in force had something to say: what came of it, for people.
+    PolicyGuarded(String),
     /// A policy logged something.
     PolicyLog(LogLine),
     /// A filter's call failed; what that means for the job is in its events.

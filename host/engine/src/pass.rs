@@ -1,24 +1,27 @@
-//! The policy's thread: one pass in flight, changes gathered meanwhile.
+//! The threads of policies, one a seat: one pass in flight, changes gathered meanwhile.
 
 use std::thread;
+use std::time::Instant as Clock;
 
-use jobyard_kernel::{Changes, Instant};
+use jobyard_kernel::{Changes, Instant, Seat, Span};
 use jobyard_plugin::recovery::{PassOutcome, PolicyChoice, PolicySlot, SwapError};
 use tokio::sync::mpsc;
 
 use crate::BuildError;
-use crate::core::Decided;
+use crate::core::{Decided, half_of};
 
-/// What the loop asks of the policy.
+/// What the loop asks of a policy.
 pub(crate) enum Ask {
     /// One pass, with the cluster's parameters by name where they are others than before.
     Pass {
+        number: u64,
         now: Instant,
         changes: Changes,
         parameters: Option<Vec<(String, String)>>,
     },
     /// Another policy, or other settings; the pass that comes with it counts.
     Swap {
+        number: u64,
         now: Instant,
         everything: Changes,
         choice: Box<PolicyChoice>,
@@ -26,76 +29,119 @@ pub(crate) enum Ask {
     },
 }
 
-/// What the policy answered.
+/// What a policy answered.
 pub(crate) struct Answer {
+    pub(crate) seat: Seat,
+    /// The number of the pass.
+    pub(crate) number: u64,
     pub(crate) decided: Decided,
+    /// What the instance holds of memory, in bytes.
+    pub(crate) memory_bytes: usize,
     /// For a swap: whether it was made.
     pub(crate) swap: Option<Result<(), SwapError>>,
 }
 
-/// The loop's end of the policy.
+/// The loop's end of one policy. Its answers come where those of all others do.
 #[derive(Debug)]
 pub(crate) struct Decider {
-    pub(crate) asks: mpsc::Sender<Ask>,
-    pub(crate) answers: mpsc::Receiver<Answer>,
+    asks: mpsc::Sender<Ask>,
 }
 
 impl Decider {
-    pub(crate) fn start(mut slot: PolicySlot) -> Result<Self, BuildError> {
+    pub(crate) fn start(
+        seat: Seat,
+        mut slot: PolicySlot,
+        answers: mpsc::Sender<Answer>,
+    ) -> Result<Self, BuildError> {
         let (asks, mut inbox) = mpsc::channel(1);
-        let (outbox, answers) = mpsc::channel(1);
         let work = move || {
             while let Some(ask) = inbox.blocking_recv() {
-                let (outcome, swap) = match ask {
-                    Ask::Pass {
-                        now,
-                        changes,
-                        parameters,
-                    } => {
-                        let told = parameters.map(|parameters| slot.follow(parameters, now));
-                        (pass(&mut slot, told, now, changes), None)
-                    }
-                    Ask::Swap {
-                        now,
-                        everything,
-                        choice,
-                        parameters,
-                    } => {
-                        if let Some(parameters) = parameters {
-                            // What the old policy makes of them matters no more.
-                            drop(slot.follow(parameters, now));
-                        }
-                        match slot.swap(*choice, now, everything) {
-                            Ok(outcome) => (outcome, Some(Ok(()))),
-                            // The old policy still decides, in a new instance that is to be told everything.
-                            Err(error) => {
-                                let outcome = PassOutcome {
-                                    needs_snapshot: true,
-                                    ..PassOutcome::default()
-                                };
-                                (outcome, Some(Err(error)))
-                            }
-                        }
-                    }
-                };
-                let fitting =
-                    |(name, value): &(String, String)| name == "arrivals" && value == "fitting";
-                let decided = Decided {
-                    outcome,
-                    only_fitting_arrivals: slot.traits().iter().any(fitting),
-                    policy: slot.active().plugin.name().to_string(),
-                };
-                let answer = Answer { decided, swap };
-                if outbox.blocking_send(answer).is_err() {
+                if answers.blocking_send(answer(seat, &mut slot, ask)).is_err() {
                     return;
                 }
             }
         };
         thread::Builder::new()
-            .name("jobyard-policy".into())
+            .name(format!("jobyard-{seat}"))
             .spawn(work)
             .map_err(BuildError::Thread)?;
-        Ok(Decider { asks, answers })
+        Ok(Decider { asks })
+    }
+
+    /// Asks: there is room for one, and none is in flight. If its thread has ended, the answers say so.
+    pub(crate) fn ask(&self, ask: Ask) {
+        let _ = self.asks.try_send(ask);
+    }
+}
+
+fn answer(seat: Seat, slot: &mut PolicySlot, ask: Ask) -> Answer {
+    let (number, sent, began, (outcome, swap)) = match ask {
+        Ask::Pass {
+            number,
+            now,
+            changes,
+            parameters,
+        } => {
+            let (sent, began) = (half_of(&changes), Clock::now());
+            let told = parameters.map(|parameters| slot.follow(parameters, now));
+            (number, sent, began, (pass(slot, told, now, changes), None))
+        }
+        Ask::Swap {
+            number,
+            now,
+            everything,
+            choice,
+            parameters,
+        } => {
+            let (sent, began) = (half_of(&everything), Clock::now());
+            if let Some(parameters) = parameters {
+                // What the old policy makes of them matters no more.
+                drop(slot.follow(parameters, now));
+            }
+            (number, sent, began, swap(slot, *choice, now, everything))
+        }
+    };
+    let took = Span(began.elapsed().as_micros() as u64);
+    let fitting = |(name, value): &(String, String)| name == "arrivals" && value == "fitting";
+    let active = slot.active();
+    let failed = outcome.needs_snapshot;
+    Answer {
+        seat,
+        number,
+        memory_bytes: slot.memory_bytes(),
+        swap,
+        decided: Decided {
+            only_fitting_arrivals: slot.traits().iter().any(fitting),
+            policy: active.plugin.name().to_string(),
+            activation: active.number,
+            component: active.plugin.digest_half(),
+            sent,
+            answered: match failed {
+                true => [0; 16],
+                false => half_of(&outcome.plan),
+            },
+            took,
+            outcome,
+        },
+    }
+}
+
+fn swap(
+    slot: &mut PolicySlot,
+    choice: PolicyChoice,
+    now: Instant,
+    everything: Changes,
+) -> (PassOutcome, Option<Result<(), SwapError>>) {
+    match slot.swap(choice, now, everything) {
+        Ok(outcome) => (outcome, Some(Ok(()))),
+        // The old policy still decides, in a new instance that is to be told everything.
+        Err(error) => {
+            let outcome = PassOutcome {
+                needs_snapshot: true,
+                ..PassOutcome::default()
+            };
+            (outcome, Some(Err(error)))
+        }
     }
 }
 

@@ -7,19 +7,20 @@ use std::time::Duration;
 
 use jobyard_journal::{JournalError, Record};
 use jobyard_kernel::{
-    Command, Event, JobId, NodeId, Parameter, Parameters, Rejection, State, ToNode,
+    Command, Event, JobId, NodeId, Parameter, Parameters, Rejection, Seat, State, ToNode,
 };
 use jobyard_node::{LinkEvent, NodeLink};
 use jobyard_plugin::Answered;
-use jobyard_plugin::recovery::PolicyChoice;
+use jobyard_plugin::recovery::{PolicyChoice, PolicySlot};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::{Instant as Alarm, sleep_until};
 
 use crate::clock::Clock;
 use crate::commit::{Committer, Durable, Gone};
-use crate::core::{Core, Effect};
+use crate::core::{Core, Effect, PolicyQuestion};
 use crate::filters::{Filters, Said};
 use crate::pass::{Answer, Ask, Decider};
+use crate::shadow::ShadowLog;
 use crate::waiters::Waking;
 use crate::{EngineError, Notice, Stats};
 
@@ -48,10 +49,20 @@ pub(crate) enum Request {
     Submit(Box<Command>, Reply<Option<JobId>>),
     /// Make a job of history live; the answer is false when the record is out of date.
     Recall(Record, oneshot::Sender<Result<bool, EngineError>>),
-    /// Put another policy in place.
-    Swap(Box<PolicyChoice>, Reply<()>),
+    /// Put another policy in force.
+    Swap(Swap),
+    /// Try a policy, or no more: the command says so, and the slot is where it answers.
+    Trial(Seat, Option<Box<PolicySlot>>, Command, Reply<()>),
     /// Stop.
     Shutdown(Duration, oneshot::Sender<()>),
+}
+
+/// A policy that is to come into force; the answer is the number of its activation.
+pub(crate) struct Swap {
+    pub(crate) choice: Box<PolicyChoice>,
+    /// `ActivatePolicy`.
+    pub(crate) command: Command,
+    pub(crate) reply: Reply<u32>,
 }
 
 /// What is on its way to one node.
@@ -70,7 +81,12 @@ pub(crate) struct Loop {
     pub(crate) crowded: bool,
     pub(crate) reports: mpsc::Receiver<(NodeId, LinkEvent)>,
     pub(crate) committer: Committer,
-    pub(crate) decider: Decider,
+    pub(crate) deciders: BTreeMap<Seat, Decider>,
+    /// Where the answers of all policies come, and what a new one is given to answer with.
+    pub(crate) answers: (mpsc::Sender<Answer>, mpsc::Receiver<Answer>),
+    pub(crate) shadow: ShadowLog,
+    /// Who puts the policy before back in force, told why.
+    pub(crate) go_back: mpsc::Sender<String>,
     pub(crate) filters: Filters,
     pub(crate) nodes: BTreeMap<NodeId, Outbox>,
     pub(crate) handles: Vec<NodeLink>,
@@ -80,10 +96,10 @@ pub(crate) struct Loop {
     /// Who waits for the end of a job.
     pub(crate) waiters: Waking,
     /// As many as callers that wait.
-    pub(crate) swaps: VecDeque<(Box<PolicyChoice>, Reply<()>)>,
-    pub(crate) swapping: Option<Reply<()>>,
-    /// The cluster's parameters as the policy knows them, if it does.
-    pub(crate) told: Option<Parameters>,
+    pub(crate) swaps: VecDeque<Swap>,
+    pub(crate) swapping: Option<(Command, Reply<u32>)>,
+    /// The cluster's parameters as each policy knows them, if it does.
+    pub(crate) told: BTreeMap<Seat, Parameters>,
 }
 
 type Shutdown = (Duration, oneshot::Sender<()>);
@@ -131,7 +147,7 @@ impl Loop {
                 let _ = done.send(());
                 return;
             }
-            self.ask_policy();
+            self.ask_policies();
             let alarm = Alarm::now() + self.clock.until(self.core.alarm());
             woken = self.wait(alarm).await;
         }
@@ -153,7 +169,7 @@ impl Loop {
             // Durable first: answers and dispatches wait for nothing else.
             biased;
             durable = self.committer.durable() => Woken::Durable(durable),
-            answer = self.decider.answers.recv() => Woken::Policy(answer),
+            answer = self.answers.1.recv() => Woken::Policy(answer),
             said = self.filters.replies.recv() => Woken::Filter(said),
             (id, permit) = room => Woken::Room(id, permit),
             report = self.reports.recv() => Woken::Report(report),
@@ -219,7 +235,14 @@ impl Loop {
                 let answering = look(self.core.state(), self.core.stats());
                 self.core.answer(answering);
             }
-            Request::Swap(choice, reply) => self.swaps.push_back((choice, reply)),
+            Request::Swap(swap) => match self.core.may(&swap.command, self.clock.now()) {
+                Ok(()) => self.swaps.push_back(swap),
+                Err(rejection) => self.answer(Err(rejection), swap.reply),
+            },
+            Request::Trial(seat, slot, command, reply) => {
+                let tried = self.trial(seat, slot, &command);
+                self.answer(tried, reply);
+            }
             Request::Shutdown(grace, done) => *shutdown = Some((grace, done)),
         }
     }
@@ -262,52 +285,136 @@ impl Loop {
         let _ = self.notices.send(Notice::NodeLink { node, text });
     }
 
-    // ---- the policy ----
+    // ---- policies ----
 
-    fn ask_policy(&mut self) {
+    /// Somebody takes a seat beside the policy in force, or leaves it.
+    fn trial(
+        &mut self,
+        seat: Seat,
+        slot: Option<Box<PolicySlot>>,
+        command: &Command,
+    ) -> Result<(), Rejection> {
+        self.core.command(command, self.clock.now())?;
+        self.leave(seat);
+        if let Some(slot) = slot {
+            if seat == Seat::Shadow {
+                self.shadow.clear();
+            }
+            // Without a thread it is never asked, which shows.
+            if let Ok(decider) = Decider::start(seat, *slot, self.answers.0.clone()) {
+                self.deciders.insert(seat, decider);
+                self.core.take_seat(seat);
+            }
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, seat: Seat) {
+        self.core.leave_seat(seat);
+        self.deciders.remove(&seat);
+        self.told.remove(&seat);
+    }
+
+    fn ask_policies(&mut self) {
         let now = self.clock.now();
-        let ask = if self.core.may_ask(now)
-            && let Some((choice, reply)) = self.swaps.pop_front()
+        if let Some(number) = self.ask_the_active() {
+            match self.core.beside(number, now) {
+                Some(question) => {
+                    self.shadow.asked(number, now);
+                    self.ask(question);
+                }
+                None if self.deciders.contains_key(&Seat::Shadow) => self.shadow.late(),
+                None => {}
+            }
+        }
+        for seat in [Seat::Canary, Seat::Shadow] {
+            if let Some(question) = self.core.pass(seat, now) {
+                self.ask(question);
+            }
+        }
+    }
+
+    /// Asks the policy in force, or one that is to be; the number of the pass.
+    fn ask_the_active(&mut self) -> Option<u64> {
+        let now = self.clock.now();
+        if self.core.may_ask(Seat::Active, now)
+            && let Some(mut swap) = self.swaps.pop_front()
         {
-            self.swapping = Some(reply);
-            Ask::Swap {
+            let active = self.core.state().policies().active();
+            swap.choice.number = active.map_or(0, |active| active.number) + 1;
+            let question = self.core.everything(now)?;
+            self.swapping = Some((swap.command, swap.reply));
+            let number = question.number;
+            let ask = Ask::Swap {
+                number,
                 now: now.as_instant(),
-                everything: self.core.everything(now),
-                choice,
-                parameters: self.parameters(),
-            }
-        } else {
-            let Some(changes) = self.core.pass(now) else {
-                return;
+                everything: question.changes,
+                choice: swap.choice,
+                parameters: self.parameters(Seat::Active),
             };
-            Ask::Pass {
-                now: now.as_instant(),
-                changes,
-                parameters: self.parameters(),
-            }
+            self.deciders.get(&Seat::Active)?.ask(ask);
+            return Some(number);
+        }
+        let question = self.core.pass(Seat::Active, now)?;
+        let number = question.number;
+        self.ask(question);
+        Some(number)
+    }
+
+    fn ask(&mut self, question: PolicyQuestion) {
+        let ask = Ask::Pass {
+            number: question.number,
+            now: question.now.as_instant(),
+            changes: question.changes,
+            parameters: self.parameters(question.seat),
         };
-        // There is room for one, and none is in flight. If its thread has ended, `answers` says so.
-        let _ = self.decider.asks.try_send(ask);
+        if let Some(decider) = self.deciders.get(&question.seat) {
+            decider.ask(ask);
+        }
     }
 
     /// The cluster's parameters, where the policy has not been told as they are.
-    fn parameters(&mut self) -> Option<Vec<(String, String)>> {
+    fn parameters(&mut self, seat: Seat) -> Option<Vec<(String, String)>> {
         let parameters = self.core.state().parameters();
-        if self.told.as_ref() == Some(parameters) {
+        if self.told.get(&seat) == Some(parameters) {
             return None;
         }
-        self.told = Some(parameters.clone());
+        self.told.insert(seat, parameters.clone());
         Some(Parameter::all(parameters))
     }
 
     fn policy_answered(&mut self, answer: Answer) {
-        self.core.decided(answer.decided, self.clock.now());
-        if let (Some(result), Some(reply)) = (answer.swap, self.swapping.take()) {
-            let result = result.map_err(|error| EngineError::Swap(error.to_string()));
-            self.core.answer(Box::new(move |kept| {
-                drop(reply.send(kept.map_err(EngineError::clone).and(result)));
-            }));
+        let now = self.clock.now();
+        if self.deciders.contains_key(&Seat::Shadow) {
+            match answer.seat {
+                Seat::Active => self.shadow.active(&answer),
+                Seat::Shadow => self.shadow.shadow(&answer),
+                Seat::Canary => {}
+            }
         }
+        let swapped = answer
+            .swap
+            .and_then(|made| Some((made, self.swapping.take()?)));
+        let Some((made, (command, reply))) = swapped else {
+            self.core
+                .decided(answer.seat, answer.number, answer.decided, now);
+            return;
+        };
+        // It is in force before its first plan is carried out.
+        let taken = match made {
+            Ok(()) => self
+                .core
+                .activate(&command, now)
+                .map_err(EngineError::Rejected),
+            Err(error) => Err(EngineError::Swap(error.to_string())),
+        };
+        self.core
+            .decided(answer.seat, answer.number, answer.decided, now);
+        let active = self.core.state().policies().active();
+        let result = taken.map(|()| active.map_or(0, |active| active.number));
+        self.core.answer(Box::new(move |kept| {
+            drop(reply.send(kept.map_err(EngineError::clone).and(result)));
+        }));
     }
 
     // ---- filters ----
@@ -376,6 +483,9 @@ impl Loop {
                 }
                 // An error means that nobody listens.
                 Effect::Notice(notice) => drop(self.notices.send(notice)),
+                Effect::Leave(seat) => self.leave(seat),
+                // One is enough.
+                Effect::GoBack(why) => drop(self.go_back.try_send(why)),
                 Effect::Happened(events) => {
                     self.waiters.0.note(&events);
                     if self.notices.receiver_count() > 0 {

@@ -38,7 +38,12 @@ pub(super) fn set_right(state: &State) -> Vec<Command> {
         ttl_completed_jobs: Span::from_secs(1_000_000),
         ..Parameters::default()
     };
-    let mut commands = vec![Command::SetParameters(parameters)];
+    let no_canary = Command::CanaryPolicy {
+        by: root(),
+        trial: None,
+        why: String::new(),
+    };
+    let mut commands = vec![Command::SetParameters(parameters), no_canary];
     commands.extend((1..=2).map(|number| {
         Command::AddNode(NodeSpec {
             name: format!("large{number}"),

@@ -6,15 +6,17 @@ use std::sync::LazyLock;
 
 use jobyard::Notice;
 use jobyard::builtin;
-use jobyard::core::{Core, Decided, Effect};
+use jobyard::core::{Core, Decided, Effect, PolicyQuestion};
 use jobyard_journal::Record;
 use jobyard_kernel::filter::{Asks, FilterAnswer, QuestionKind, Wants};
 use jobyard_kernel::{
-    Changes, Command, Ending, Execution, FromNode, Job, JobState, Mirror, NodeId, Plan, Span,
-    State, StopCause, Timestamp, ToNode,
+    ActivationCause, Actor, Command, Ending, Execution, FromNode, Job, JobState, Mirror, NodeId,
+    Plan, Seat, Span, State, StopCause, Timestamp, ToNode,
 };
 use jobyard_plugin::recovery::{PassOutcome, PolicyChoice, PolicySlot};
-use jobyard_plugin::{Limits, Plugin, PluginHost, World as PluginWorld};
+use jobyard_plugin::{
+    Fault, FaultKind, FaultReport, Limits, Plugin, PluginHost, World as PluginWorld,
+};
 
 use super::coverage::Coverage;
 use super::disk::Disk;
@@ -88,7 +90,7 @@ enum Coming {
     FromNode(NodeId, FromNode),
     /// The oldest write of that life of the host is done, or has failed.
     Written(u32),
-    Decided(u32, Box<PassOutcome>),
+    Decided(u32, Seat, u64, Box<PassOutcome>),
     WorkEnds(NodeId, Execution, Ending),
     Caller,
     HostBack,
@@ -106,7 +108,8 @@ enum Coming {
 
 struct Host {
     core: Core<Answer>,
-    slot: PolicySlot,
+    /// The policy in force, and one that is tried on some of the nodes.
+    slots: BTreeMap<Seat, PolicySlot>,
 }
 
 pub(super) struct World {
@@ -229,7 +232,9 @@ impl World {
             Coming::ToNode(node, message) => self.arrive(node, message)?,
             Coming::FromNode(_, report) => self.report(report),
             Coming::Written(life) if life == self.life => self.written()?,
-            Coming::Decided(life, outcome) if life == self.life => self.decided(*outcome),
+            Coming::Decided(life, seat, number, outcome) if life == self.life => {
+                self.decided(seat, number, *outcome);
+            }
             Coming::FilterAnswers(life, filter, question, answer) if life == self.life => {
                 self.filter_answers(&filter, question, answer)?;
             }
@@ -293,12 +298,7 @@ impl World {
         let unseen = self.disk.after(known);
         self.oracle.durable(&unseen)?;
         self.oracle.recovered(self.disk.events(), &state)?;
-        let choice = || PolicyChoice {
-            plugin: POLICY.clone(),
-            limits: Limits::for_world(PluginWorld::SchedulingPolicy),
-            settings: self.settings.clone(),
-        };
-        let slot = PolicySlot::new(choice(), choice()).map_err(|error| error.to_string())?;
+        let slots = BTreeMap::from([(Seat::Active, self.slot()?)]);
         let mut core = Core::new(state, self.disk.events(), "backfill".into(), self.now)
             .ended_live(ENDED_LIVE_MAX)
             .filters(filters_there());
@@ -308,10 +308,38 @@ impl World {
         if self.bug == Some(Bug::NothingIsSentAgain) {
             core.effects();
         }
-        self.host = Some(Host { core, slot });
+        self.host = Some(Host { core, slots });
         let nodes: Vec<NodeId> = self.nodes.keys().copied().collect();
         nodes.into_iter().for_each(|node| self.connects(node));
         self.effects()
+    }
+
+    fn slot(&self) -> Result<PolicySlot, String> {
+        let choice = || PolicyChoice {
+            plugin: POLICY.clone(),
+            limits: Limits::for_world(PluginWorld::SchedulingPolicy),
+            settings: self.settings.clone(),
+            number: 0,
+        };
+        PolicySlot::new(choice(), choice()).map_err(|error| error.to_string())
+    }
+
+    /// A canary takes its seat, or leaves it, as the state says.
+    fn seat_canary(&mut self) -> Check {
+        let slot = self.slot()?;
+        let Some(host) = &mut self.host else {
+            return Ok(());
+        };
+        let is = host.core.state().policies().canary.is_some();
+        let was = host.slots.contains_key(&Seat::Canary);
+        if is && !was {
+            host.core.take_seat(Seat::Canary);
+            host.slots.insert(Seat::Canary, slot);
+        } else if was && !is {
+            host.core.leave_seat(Seat::Canary);
+            host.slots.remove(&Seat::Canary);
+        }
+        Ok(())
     }
 
     /// A node's process and the host have found each other, for the first time or again.
@@ -346,8 +374,12 @@ impl World {
                 host.core.effects();
             }
         }
-        if let Some(changes) = host.core.pass(self.now) {
-            self.pass(changes);
+        self.seat_canary()?;
+        for seat in [Seat::Active, Seat::Canary] {
+            let host = self.host.as_mut();
+            if let Some(question) = host.and_then(|host| host.core.pass(seat, self.now)) {
+                self.pass(question);
+            }
         }
         self.ask_filters();
         // Between decide and commit.
@@ -423,7 +455,8 @@ impl World {
                     let refusals = &mut self.summary.coverage.refusals;
                     *refusals.entry((&refusal).into()).or_default() += 1;
                 }
-                Effect::Notice(_) | Effect::Happened(_) => {}
+                Effect::GoBack(why) => self.go_back(why),
+                Effect::Leave(_) | Effect::Notice(_) | Effect::Happened(_) => {}
             }
             // Between one of them and the next.
             if self.faults && self.n.once_in(1_500) {
@@ -503,34 +536,66 @@ impl World {
 
     // ---- the policy ----
 
-    fn pass(&mut self, changes: Changes) {
+    fn pass(&mut self, question: PolicyQuestion) {
         let Some(host) = &mut self.host else { return };
-        let mut outcome = host.slot.schedule(self.now.as_instant(), changes);
+        let (seat, number) = (question.seat, question.number);
+        let Some(slot) = host.slots.get_mut(&seat) else {
+            return;
+        };
+        let mut outcome = slot.schedule(self.now.as_instant(), question.changes);
         if self.n.once_in(25) {
             // It trapped, as it may at any time: the plan is lost, and so is what the instance knew.
-            let choice = host.slot.active().clone();
-            if let Ok(slot) = PolicySlot::new(choice.clone(), choice) {
-                host.slot = slot;
+            let choice = slot.active().clone();
+            if let Ok(new) = PolicySlot::new(choice.clone(), choice.clone()) {
+                *slot = new;
             }
             outcome = PassOutcome {
                 needs_snapshot: self.bug != Some(Bug::PolicyIsNotToldAgain),
+                faults: vec![trap(&choice)],
+                exhausted: seat == Seat::Canary && self.n.once_in(3),
                 ..PassOutcome::default()
             };
         } else if self.faults && self.n.once_in(10) {
             nonsense(&mut outcome.plan, host.core.state(), self.now, &mut self.n);
         }
         let (life, after) = (self.life, self.millis(30));
-        self.later(after, Coming::Decided(life, Box::new(outcome)));
+        let decided = Coming::Decided(life, seat, number, Box::new(outcome));
+        self.later(after, decided);
     }
 
-    fn decided(&mut self, outcome: PassOutcome) {
+    fn decided(&mut self, seat: Seat, number: u64, outcome: PassOutcome) {
         let Some(host) = &mut self.host else { return };
+        let active = host.core.state().policies().active();
         let decided = Decided {
             outcome,
             only_fitting_arrivals: true,
             policy: "backfill".into(),
+            activation: active.map_or(0, |active| active.number),
+            component: POLICY.digest_half(),
+            sent: [0; 16],
+            answered: [0; 16],
+            took: Span::from_millis(1),
         };
-        host.core.decided(decided, self.now);
+        host.core.decided(seat, number, decided, self.now);
+    }
+
+    /// A guard wants the policy before back.
+    fn go_back(&mut self, why: String) {
+        let Some(host) = &mut self.host else { return };
+        let before = host.core.state().policies().before();
+        let Some(before) = before.cloned() else {
+            return;
+        };
+        let command = Command::ActivatePolicy {
+            by: Actor::administrator("host"),
+            setup: before.setup.clone(),
+            cause: ActivationCause::Guarded { to: before.number },
+            why,
+            guard: None,
+        };
+        if let Err(refused) = host.core.activate(&command, self.now) {
+            self.log(|| format!("not put back: {refused}"));
+        }
     }
 
     // ---- the filters ----
@@ -785,6 +850,20 @@ impl World {
         }
         self.trace.push_back(line);
     }
+}
+
+/// What is said of a trap.
+fn trap(choice: &PolicyChoice) -> Fault {
+    FaultReport {
+        plugin: choice.plugin.name().into(),
+        digest: choice.plugin.digest().into(),
+        function: "schedule",
+        kind: FaultKind::Trap,
+        text: "unreachable".into(),
+        log: Vec::new(),
+        limits: choice.limits,
+    }
+    .into()
 }
 
 /// The filters that there are. Others are named, too.

@@ -51,7 +51,7 @@ async fn all_is_there_again() {
 async fn a_full_disk_stops_the_engine_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = SqliteJournal::open(folder.path()).unwrap();
-    journal.limit_bytes(400_000).unwrap();
+    journal.limit_bytes(800_000).unwrap();
     let engine = Engine::builder().journal(journal).build().await.unwrap();
     let mut notices = engine.notices();
     let mut callers = Vec::new();

@@ -7,6 +7,7 @@ mod life;
 mod many;
 mod outlives;
 mod parameters;
+mod policies;
 mod recovery;
 
 #[path = "../../../plugin/tests/plugins/wat.rs"]
