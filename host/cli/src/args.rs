@@ -34,8 +34,6 @@ pub(crate) enum Verb {
     Simulate(Simulate),
     /// Stay up: keep jobs, run them on this machine, and answer on a socket in the data folder
     Serve(Serve),
-    /// Policies: what would have happened under one; whether one keeps to the contract
-    Policy(Policy),
     /// Jobs of a `jobyard serve`: submit, list, view, wait for, cancel …
     Job(remote::Job),
     /// Tasks of such a job
@@ -48,6 +46,8 @@ pub(crate) enum Verb {
     Env(remote::Env),
     /// Its cluster parameters
     Param(remote::Param),
+    /// Policies: look at them, compose, check and simulate them; load, put in force, shadow and try them on a daemon
+    Policy(Policy),
     /// The journal in a data folder: show its events, check it, make it small
     Journal(Journal),
     /// Be the node process of a data folder: `jobyard serve` starts one, and finds it again

@@ -44,7 +44,11 @@ fn main() -> ExitCode {
         Verb::Simulate(simulate) => simulate::main(simulate, &arguments.common),
         Verb::Policy(policy) => match policy.verb {
             PolicyVerb::Check(check) => policy::check::main(check, &arguments.common),
-            PolicyVerb::Simulate(simulate) => policy::simulate::main(&simulate, &arguments.common),
+            PolicyVerb::Simulate(simulate) => {
+                policy::simulate::main(&simulate, &policy.data, &arguments.common)
+            }
+            PolicyVerb::Inspect(inspect) => policy::inspect(&inspect, &arguments.common),
+            PolicyVerb::Remote(verb) => remote::main(&policy.data, remote::policy::run(verb)),
         },
         Verb::Serve(serve) => serve::main(serve, &arguments.common),
         Verb::Job(job) => remote::main(&job.data, remote::job::run(job.verb)),

@@ -1,15 +1,17 @@
-//! Which policy component is meant: a built-in one by name, or a file. Below it what is done with policies: `jobyard policy …`.
+//! Which policy component is meant: a built-in one by name, or a file; and what it is. Below it what is done with policies here:
+//! `jobyard policy …`.
 
 pub(crate) mod args;
 pub(crate) mod check;
 pub(crate) mod simulate;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use jobyard::builtin;
-use jobyard::plugin::PluginHost;
+use jobyard::plugin::{Limits, PluginHost, World};
 
-use crate::args::{Common, PolicyArgs};
+use crate::args::{Common, Format, PolicyArgs};
 use crate::failure::Failure;
 use crate::folders;
 
@@ -20,30 +22,41 @@ const COMPONENT_BYTES_MAX: u64 = 256 << 20;
 pub(crate) struct Chosen {
     pub(crate) name: String,
     pub(crate) bytes: Vec<u8>,
+    /// The text of its manifest, where it has one.
+    pub(crate) manifest: Option<String>,
 }
 
+/// The policy of `--policy`.
 pub(crate) fn choose(args: &PolicyArgs) -> Result<Chosen, Failure> {
     named("--policy", &args.policy)
 }
 
 /// The one of that name; `option` is where it was given.
 fn named(option: &str, policy: &str) -> Result<Chosen, Failure> {
-    if let Some(built_in) = builtin::policy(policy) {
+    find(policy, None).map_err(|failure| match failure {
+        Failure::Input(text) => Failure::Input(format!("{option} {text}")),
+        other => other,
+    })
+}
+
+/// A built-in policy by name, or the file of a component with the manifest that is named or lies beside it.
+pub(crate) fn find(named: &str, manifest: Option<&Path>) -> Result<Chosen, Failure> {
+    if let Some(built_in) = builtin::policy(named) {
         return Ok(Chosen {
-            name: policy.to_string(),
+            name: named.to_string(),
             bytes: built_in.bytes.to_vec(),
+            manifest: None,
         });
     }
-    let path = Path::new(policy);
-    let is_path = policy.contains('/') || path.extension().is_some();
+    let path = Path::new(named);
+    let is_path = named.contains('/') || path.extension().is_some();
     if !is_path && !path.exists() {
         let names = builtin::policy_names().join(", ");
-        let text = format!(
-            "{option} {policy}: no built-in policy and no file has that name; built in are: {names}"
-        );
+        let text =
+            format!("{named}: no built-in policy and no file has that name; built in are: {names}");
         return Err(Failure::Input(text));
     }
-    let fail = |what: String| Failure::Input(format!("{option} {policy}: {what}"));
+    let fail = |what: String| Failure::Input(format!("{named}: {what}"));
     let size = std::fs::metadata(path).map_err(|e| fail(e.to_string()))?;
     if size.is_dir() {
         return Err(fail("is a folder, not the file of a component".into()));
@@ -55,10 +68,75 @@ fn named(option: &str, policy: &str) -> Result<Chosen, Failure> {
         )));
     }
     let bytes = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
+    let stem = path
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned());
     Ok(Chosen {
-        name: policy.to_string(),
+        name: match is_path {
+            true => stem.unwrap_or_else(|| named.into()),
+            false => named.into(),
+        },
         bytes,
+        manifest: self::manifest(path, manifest)?,
     })
+}
+
+/// The manifest that is named, or the file of the component's name with `.toml`, or `plugin.toml` beside it.
+fn manifest(component: &Path, named: Option<&Path>) -> Result<Option<String>, Failure> {
+    let beside = [
+        component.with_extension("toml"),
+        component.with_file_name("plugin.toml"),
+    ];
+    let there = || {
+        beside
+            .iter()
+            .map(PathBuf::as_path)
+            .find(|path| path.is_file())
+    };
+    let Some(path) = named.or_else(there) else {
+        return Ok(None);
+    };
+    let text = std::fs::read_to_string(path);
+    let text = text.map_err(|error| Failure::Input(format!("{}: {error}", path.display())))?;
+    Ok(Some(text))
+}
+
+/// What a component is: read, checked against its world and compiled, not run.
+pub(crate) fn inspect(args: &args::Inspect, common: &Common) -> Result<ExitCode, Failure> {
+    let chosen = find(&args.policy, None)?;
+    let plugin = host(common)?
+        .load(&chosen.name, &chosen.bytes, World::SchedulingPolicy)
+        .map_err(Failure::input)?;
+    let instance = plugin.policy(Limits::for_world(World::SchedulingPolicy), &[]);
+    let traits = instance.map_or(Vec::new(), |instance| instance.traits().to_vec());
+    let inspected = serde_json::json!({
+        "name": chosen.name,
+        "digest": plugin.digest(),
+        "world": plugin.world().to_string(),
+        "bytes": chosen.bytes.len(),
+        "says": traits.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+        "manifest": chosen.manifest,
+    });
+    match args.format {
+        Format::Json => println!("{inspected:#}"),
+        Format::Table => {
+            let rows = ["name", "world", "digest", "bytes"];
+            for row in rows {
+                let value = &inspected[row];
+                println!(
+                    "{row:<8} {}",
+                    value.as_str().map_or(value.to_string(), String::from)
+                );
+            }
+            for (name, value) in inspected["says"].as_object().into_iter().flatten() {
+                println!("says     {name} = {}", value.as_str().unwrap_or_default());
+            }
+            if let Some(manifest) = &chosen.manifest {
+                println!("\n{}", manifest.trim_end());
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// A plugin host with the user's cache. A cache that cannot be used is said, and done without.

@@ -113,6 +113,7 @@ fn watch(mut notices: Notices) -> JoinHandle<String> {
                         "a proposal of the policy was refused: {refusal}"
                     ));
                 }
+                Some(Ok(Notice::PolicyGuarded(text))) => log.say(text),
                 Some(Ok(Notice::PolicyLog(line))) => log.say(format_args!("policy: {line}")),
                 Some(Ok(Notice::SnapshotFailed(error))) => log.say(format_args!(
                     "no snapshot: {error}; nothing is lost, but the next start takes longer"

@@ -1,5 +1,6 @@
 //! The routes, and what all of them share.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
@@ -8,12 +9,14 @@ use jobyard::kernel::{Job, State};
 use jobyard::{Engine, JobId};
 use tokio::sync::watch;
 
-use crate::{Problem, environment, jobs, nodes, parameters, tasks, templates};
+use crate::{Problem, environment, jobs, nodes, parameters, policies, tasks, templates};
 
 /// What all requests share.
 #[derive(Debug, Clone)]
 pub(crate) struct App {
     pub(crate) engine: Engine,
+    /// Where the journal is.
+    pub(crate) folder: Arc<Path>,
     /// The nodes of this host, whose output is at hand.
     pub(crate) local_nodes: Arc<[String]>,
     /// Becomes true when the daemon is to stop: who waits for something is answered with what there is.
@@ -61,6 +64,8 @@ pub(crate) fn routes(app: App) -> Router {
         .nest("/nodes", nodes::routes())
         .nest("/node-groups", nodes::group_routes())
         .nest("/parameters", parameters::routes())
+        .nest("/policies", policies::routes())
+        .nest("/policy", policies::seat_routes())
         .nest("/templates", templates::routes())
         .nest("/environment", environment::routes());
     Router::new()

@@ -32,6 +32,9 @@ pub(crate) struct Asked<T>(pub(crate) T);
 /// A JSON body; nothing at all is the default.
 pub(crate) struct Json<T>(pub(crate) T);
 
+/// The same of more bytes than others.
+pub(crate) struct Large<T, const BYTES_MAX: usize>(pub(crate) T);
+
 impl<S: Send + Sync> FromRequestParts<S> for JobPath {
     type Rejection = Problem;
 
@@ -95,18 +98,35 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let (parts, body) = request.into_parts();
-        let bytes = read(body, BODY_BYTES_MAX).await?;
-        if bytes.is_empty() {
-            return Ok(Json(T::default()));
-        }
-        if media_type(&parts.headers) != Some("application/json") {
-            let takes = "this takes a body of type application/json";
-            return Err(unsupported(&parts.headers, takes));
-        }
-        let bad = |error: serde_json::Error| Problem::bad("BadJson", error.to_string());
-        serde_json::from_slice(&bytes).map(Json).map_err(bad)
+        json(request, BODY_BYTES_MAX).await.map(Json)
     }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + Default, const BYTES_MAX: usize> FromRequest<S>
+    for Large<T, BYTES_MAX>
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        json(request, BYTES_MAX).await.map(Large)
+    }
+}
+
+async fn json<T: DeserializeOwned + Default>(
+    request: Request,
+    bytes_max: usize,
+) -> Result<T, Problem> {
+    let (parts, body) = request.into_parts();
+    let bytes = read(body, bytes_max).await?;
+    if bytes.is_empty() {
+        return Ok(T::default());
+    }
+    if media_type(&parts.headers) != Some("application/json") {
+        let takes = "this takes a body of type application/json";
+        return Err(unsupported(&parts.headers, takes));
+    }
+    let bad = |error: serde_json::Error| Problem::bad("BadJson", error.to_string());
+    serde_json::from_slice(&bytes).map_err(bad)
 }
 
 /// Reads a whole body, of at most so many bytes, in a minute.

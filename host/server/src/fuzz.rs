@@ -29,6 +29,7 @@ fn server() -> &'static (Runtime, Router) {
         let (_, stopping) = watch::channel(true);
         let app = App {
             engine: engine.expect("an engine"),
+            folder: std::path::Path::new("nowhere").into(),
             local_nodes: ["n1".to_string()].into(),
             stopping,
         };

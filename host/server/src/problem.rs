@@ -72,12 +72,16 @@ fn status(rejection: &Rejection) -> StatusCode {
         | Rejection::UnknownTask { .. }
         | Rejection::UnknownInstance { .. }
         | Rejection::UnknownNode(_)
+        | Rejection::UnknownPolicy(_)
+        | Rejection::UnknownActivation(_)
         | Rejection::Parameter(BadParameter::Unknown { .. }) => StatusCode::NOT_FOUND,
         Rejection::PermissionDenied { .. }
         | Rejection::ForAdministrators { .. }
         | Rejection::MayNotAdd { .. }
         | Rejection::TemplateForbidden { .. } => StatusCode::FORBIDDEN,
         Rejection::MessageTooLong { .. }
+        | Rejection::PolicyTooLong { .. }
+        | Rejection::NoSuchPart(_)
         | Rejection::Invalid(_)
         | Rejection::InvalidHold
         | Rejection::NotForNodeTasks { .. }

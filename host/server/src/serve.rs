@@ -66,6 +66,7 @@ impl Service {
         let (stop, stopping) = watch::channel(false);
         let app = App {
             engine,
+            folder: folder.path().into(),
             local_nodes: local_nodes.into(),
             stopping,
         };

@@ -6,21 +6,40 @@ use clap::{Args, Subcommand, ValueEnum};
 use jobyard::kernel::Timestamp;
 use jobyard_conform::{Claim, RULES};
 
-use crate::args::{Estimate, Format, setting};
+use crate::args::{Data, Estimate, Format, setting};
+use crate::remote::args as remote;
 
 /// `jobyard policy`.
 #[derive(Debug, Args)]
 pub(crate) struct Policy {
+    #[command(flatten)]
+    pub(crate) data: Data,
     #[command(subcommand)]
     pub(crate) verb: PolicyVerb,
 }
 
+/// What is done here, and what a daemon does.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyVerb {
     /// Whether a policy keeps to the contract and to what it claims: random cases and scenarios on the real kernel. Prints the smallest case that shows a fault
     Check(Check),
+    /// Say what a component is, and what it says of itself
+    Inspect(Inspect),
     /// What would have happened under a policy: on what a daemon has recorded, or on a trace, side by side with what did happen and with other policies
     Simulate(Simulate),
+    #[command(flatten)]
+    Remote(remote::PolicyVerb),
+}
+
+/// `jobyard policy inspect`.
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// A built-in policy by name, or the file of a component
+    #[arg(value_name = "NAME|FILE.wasm")]
+    pub(crate) policy: String,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
 }
 
 /// `jobyard policy simulate`.
@@ -41,9 +60,6 @@ pub(crate) struct Simulate {
     /// Processors of the trace's machine [default: MaxProcs of the trace]
     #[arg(long, value_name = "N", requires = "trace", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) procs: Option<u32>,
-    /// The data folder of the daemon, which may be running [default: the user's state folder]
-    #[arg(long, value_name = "DIR", env = "JOBYARD_DATA")]
-    pub(crate) data: Option<PathBuf>,
     /// Only jobs that were submitted at this time or later: a day (UTC), or a time as 2026-11-28T09:00:00Z
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) from: Option<Timestamp>,

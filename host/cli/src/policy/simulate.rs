@@ -11,7 +11,7 @@ use jobyard_sim::{
 
 use super::args::Simulate;
 use super::{Chosen, host, named};
-use crate::args::{Common, Estimate, Format};
+use crate::args::{Common, Data, Estimate, Format};
 use crate::failure::Failure;
 use crate::{folders, table};
 
@@ -27,7 +27,7 @@ enum Jobs {
     Trace(Box<Trace>),
 }
 
-pub(crate) fn main(args: &Simulate, common: &Common) -> Result<ExitCode, Failure> {
+pub(crate) fn main(args: &Simulate, data: &Data, common: &Common) -> Result<ExitCode, Failure> {
     let mut candidates = Vec::new();
     for text in &args.against {
         candidates.push(against(text)?);
@@ -47,7 +47,7 @@ pub(crate) fn main(args: &Simulate, common: &Common) -> Result<ExitCode, Failure
         Estimate::Requested => jobyard_sim::Estimate::Requested,
         Estimate::Actual => jobyard_sim::Estimate::Actual,
     };
-    let (jobs, basis) = jobs(args, estimate)?;
+    let (jobs, basis) = jobs(args, data, estimate)?;
     let host = host(common)?;
     let mut runs = Vec::new();
     if let Jobs::Recorded(workload) = &jobs {
@@ -96,13 +96,17 @@ fn against(text: &str) -> Result<Candidate, Failure> {
     })
 }
 
-fn jobs(args: &Simulate, estimate: jobyard_sim::Estimate) -> Result<(Jobs, Basis), Failure> {
+fn jobs(
+    args: &Simulate,
+    data: &Data,
+    estimate: jobyard_sim::Estimate,
+) -> Result<(Jobs, Basis), Failure> {
     let window = Window {
         from: args.from,
         to: args.to,
     };
     let Some(file) = &args.trace else {
-        let folder = folders::data(args.data.as_deref());
+        let folder = folders::data(data.data.as_deref());
         let folder =
             folder.ok_or_else(|| Failure::input("there is no home folder: give --data"))?;
         let workload = Workload::of_journal(&folder, window).map_err(Failure::input)?;

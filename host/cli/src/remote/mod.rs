@@ -1,4 +1,4 @@
-//! Verbs that talk to a daemon: `jobyard job`, `task`, `node`, `template`, `env` and `param`.
+//! Verbs that talk to a daemon: `jobyard job`, `task`, `node`, `template`, `env`, `param` and `policy`.
 
 pub(crate) mod args;
 mod client;
@@ -9,6 +9,7 @@ mod job_show;
 pub(crate) mod node;
 mod options;
 pub(crate) mod param;
+pub(crate) mod policy;
 mod show;
 pub(crate) mod task;
 pub(crate) mod template;

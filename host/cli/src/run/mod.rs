@@ -209,6 +209,7 @@ impl Watch {
                 }
             }
             Notice::PolicyFault(fault) => self.progress.say(&format!("jobyard: {fault}")),
+            Notice::PolicyGuarded(text) => self.progress.say(&format!("jobyard: {text}")),
             Notice::PolicySwitched(switched) => self.progress.say(&format!("jobyard: {switched}")),
             Notice::ProposalRefused(refusal) => {
                 self.progress.say(&format!(

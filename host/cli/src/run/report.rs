@@ -133,7 +133,13 @@ impl Times {
             | Fact::JobPurged { .. }
             | Fact::JobArchived { .. }
             | Fact::JobRecalled { .. }
-            | Fact::HistoryPurged { .. } => {}
+            | Fact::HistoryPurged { .. }
+            | Fact::PolicyStored(_)
+            | Fact::PolicyActivated(_)
+            | Fact::ShadowSet(_)
+            | Fact::CanarySet(_)
+            | Fact::PolicyPassed(_)
+            | Fact::PolicyFaulted(_) => {}
         }
     }
 

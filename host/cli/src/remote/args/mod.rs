@@ -2,6 +2,7 @@
 
 mod cluster;
 mod job;
+mod policy;
 mod task;
 
 use std::str::FromStr;
@@ -10,6 +11,7 @@ use clap::{Args, ValueEnum};
 
 pub(crate) use cluster::*;
 pub(crate) use job::*;
+pub(crate) use policy::*;
 pub(crate) use task::*;
 
 /// How to print.

@@ -1,0 +1,347 @@
+//! `jobyard policy` with a daemon: load, put in force, shadow, try, go back, prove.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use comfy_table::{Cell, Table};
+use jobyard::policies::{ActivationView, PolicyList, PolicyView, VerifyReport};
+use jobyard::shadow::{Placement, ShadowReport};
+use jobyard_server::policies::{
+    Activate, Canary, NewGuard, NewPolicy, RollBack, Trial, VerifyPasses,
+};
+use serde_json::Value;
+
+use super::args::{
+    PolicyActivate, PolicyCanary, PolicyDiff, PolicyLoad, PolicyShadow, PolicyVerb, PolicyVerify,
+};
+use super::client::part;
+use super::{Client, show};
+use crate::failure::Failure;
+use crate::policy::{self, Chosen};
+use crate::table;
+
+/// What a verb does.
+pub(crate) fn run(verb: PolicyVerb) -> impl AsyncFnOnce(Client) -> Result<ExitCode, Failure> {
+    async move |client| {
+        let client = &client;
+        match verb {
+            PolicyVerb::List(args) => {
+                let answer = client.get("/policies", ()).await?;
+                show::answer(args.format, answer, |list: PolicyList| policies(&list))?;
+            }
+            PolicyVerb::History(args) => {
+                let answer = client.get("/policies", ()).await?;
+                show::answer(args.format, answer, |list: PolicyList| {
+                    history(&list.history)
+                })?;
+            }
+            PolicyVerb::Load(args) => load(client, args).await?,
+            PolicyVerb::Activate(args) => activate(client, args).await?,
+            PolicyVerb::Rollback(args) => {
+                let (to, why) = (args.to, args.why);
+                let answer = client
+                    .post("/policy/rollback", RollBack { to, why })
+                    .await?;
+                show::answer(args.show.format, answer, |list: PolicyList| in_force(&list))?;
+            }
+            PolicyVerb::Shadow(args) => shadow(client, args).await?,
+            PolicyVerb::Diff(args) => diff(client, args).await?,
+            PolicyVerb::Canary(args) => canary(client, args).await?,
+            PolicyVerb::Verify(args) => return verify(client, args).await,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Brings a component to the daemon.
+async fn bring(client: &Client, chosen: Chosen, name: Option<String>) -> Result<Value, Failure> {
+    let new = NewPolicy {
+        name: name.unwrap_or(chosen.name),
+        component: STANDARD.encode(&chosen.bytes),
+        manifest: chosen.manifest,
+    };
+    client.post("/policies", new).await
+}
+
+async fn load(client: &Client, args: PolicyLoad) -> Result<(), Failure> {
+    let chosen = policy::find(&args.policy, args.manifest.as_deref())?;
+    let answer = bring(client, chosen, args.name).await?;
+    show::answer(args.show.format, answer, |policy: PolicyView| {
+        format!("{} {}", policy.name, policy.digest)
+    })
+}
+
+/// A policy that the daemon knows goes by its name; anything else that can be found here is brought first.
+async fn known(client: &Client, named: &str) -> Result<String, Failure> {
+    let path = format!("/policies/{}", part(named));
+    match client.get(&path, ()).await {
+        Ok(answer) => Ok(show::read::<PolicyView>(answer)?.digest),
+        Err(unknown) => match policy::find(named, None) {
+            Ok(chosen) => {
+                let loaded: PolicyView = show::read(bring(client, chosen, None).await?)?;
+                Ok(loaded.digest)
+            }
+            Err(_) => Err(unknown),
+        },
+    }
+}
+
+fn settings(pairs: Vec<(String, String)>) -> BTreeMap<String, String> {
+    pairs.into_iter().collect()
+}
+
+async fn activate(client: &Client, args: PolicyActivate) -> Result<(), Failure> {
+    let digest = known(client, &args.policy).await?;
+    let guard = args.guard_for.map(|window| NewGuard {
+        window_s: window.0 / 1_000_000,
+        faults_max: args.max_faults,
+        refused_max: args.max_refused,
+        pass_ms_max: args.max_pass.map(|span| span.0 / 1_000),
+        wait_s_max: args.max_wait.map(|span| span.0 / 1_000_000),
+    });
+    let new = Activate {
+        settings: settings(args.settings),
+        why: args.why,
+        guard,
+    };
+    let answer = client
+        .post(&format!("/policies/{digest}/activate"), new)
+        .await?;
+    show::answer(args.show.format, answer, |list: PolicyList| in_force(&list))
+}
+
+async fn shadow(client: &Client, args: PolicyShadow) -> Result<(), Failure> {
+    let answer = match args.policy {
+        None => client.delete("/policy/shadow").await?,
+        Some(named) => {
+            let new = Trial {
+                policy: known(client, &named).await?,
+                settings: settings(args.settings),
+                why: args.why,
+            };
+            client.put("/policy/shadow", new).await?
+        }
+    };
+    show::answer(args.show.format, answer, |list: PolicyList| seats(&list))
+}
+
+async fn canary(client: &Client, args: PolicyCanary) -> Result<(), Failure> {
+    let answer = match args.policy {
+        None => client.delete("/policy/canary").await?,
+        Some(named) => {
+            let new = Canary {
+                policy: known(client, &named).await?,
+                settings: settings(args.settings),
+                groups: args.groups,
+                percent: args.percent,
+                why: args.why,
+            };
+            client.put("/policy/canary", new).await?
+        }
+    };
+    show::answer(args.show.format, answer, |list: PolicyList| seats(&list))
+}
+
+async fn diff(client: &Client, args: PolicyDiff) -> Result<(), Failure> {
+    let answer = client.get("/policy/shadow", ()).await?;
+    show::answer(args.show.format, answer, |report: ShadowReport| {
+        differences(&report, args.passes)
+    })
+}
+
+/// Exit code 1 where something differs.
+async fn verify(client: &Client, args: PolicyVerify) -> Result<ExitCode, Failure> {
+    let (from, to) = (args.from, args.to);
+    let answer = client
+        .post("/policy/verify", VerifyPasses { from, to })
+        .await?;
+    let report: VerifyReport = show::read(answer.clone())?;
+    show::answer(args.show.format, answer, |report: VerifyReport| {
+        proved(&report)
+    })?;
+    Ok(match report.mismatches.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(1),
+    })
+}
+
+// ---- for people ----
+
+fn short(digest: &str) -> String {
+    digest.get(..12).unwrap_or(digest).into()
+}
+
+fn with_settings(name: &str, settings: &[(String, String)]) -> String {
+    let settings = settings
+        .iter()
+        .map(|(name, value)| format!(" {name}={value}"));
+    format!("{name}{}", settings.collect::<String>())
+}
+
+fn policies(list: &PolicyList) -> show::Shown {
+    let mut table = table::new(&["policy", "digest", "bytes", "loaded", "by", "now"]);
+    for policy in &list.policies {
+        table.add_row([
+            Cell::new(&policy.name),
+            Cell::new(short(&policy.digest)),
+            Cell::new(policy.bytes),
+            Cell::new(show::time(&Some(policy.loaded.clone()))),
+            Cell::new(&policy.by),
+            Cell::new(policy.seats.join(", ")),
+        ]);
+    }
+    show::Shown {
+        text: format!("{table}\n\n{}", seats(list)),
+        rows: Some(table),
+    }
+}
+
+fn in_force(list: &PolicyList) -> String {
+    match &list.active {
+        Some(active) => {
+            let policy = with_settings(&active.name, &active.settings);
+            let guard = active.guard.as_ref();
+            let guard = guard.map_or(String::new(), |g| format!(", guarded until {}", g.until));
+            format!("activation {}: {policy} decides{guard}", active.number)
+        }
+        None => "no policy is in force".into(),
+    }
+}
+
+/// Who decides, and what is tried.
+fn seats(list: &PolicyList) -> String {
+    let mut text = in_force(list);
+    let watch = &list.watch;
+    text.push_str(&format!(
+        "\n{} passes, the longest {:.1} ms; {} faults, {} refused proposals",
+        watch.passes,
+        watch.slowest_us as f64 / 1e3,
+        watch.faults,
+        watch.refused
+    ));
+    if let Some(shadow) = &list.shadow {
+        let policy = with_settings(&shadow.name, &shadow.settings);
+        text.push_str(&format!("\nshadow: {policy}, since {}", shadow.since));
+    }
+    if let Some(canary) = &list.canary {
+        let (trial, part, nodes) = (&canary.trial, &canary.part, canary.nodes);
+        let policy = with_settings(&trial.name, &trial.settings);
+        text.push_str(&format!(
+            "\ncanary: {policy} decides for {part} ({nodes} nodes), since {}",
+            trial.since
+        ));
+    }
+    text
+}
+
+fn history(activations: &[ActivationView]) -> Table {
+    let mut table = table::new(&["", "at", "policy", "digest", "by", "cause", "why"]);
+    for activation in activations {
+        table.add_row([
+            Cell::new(activation.number),
+            Cell::new(show::time(&Some(activation.at.clone()))),
+            Cell::new(with_settings(&activation.name, &activation.settings)),
+            Cell::new(short(&activation.digest)),
+            Cell::new(&activation.by),
+            Cell::new(&activation.cause),
+            Cell::new(&activation.why),
+        ]);
+    }
+    table
+}
+
+fn differences(report: &ShadowReport, passes: usize) -> show::Shown {
+    let totals = &report.totals;
+    let mut table = table::new(&["pass", "", "job", "shares", "why"]);
+    let first = report.passes.len().saturating_sub(passes);
+    for pass in &report.passes[first..] {
+        let sides = [
+            ("only active", &pass.only_active),
+            ("only shadow", &pass.only_shadow),
+        ];
+        for (who, placements) in sides {
+            for placement in placements {
+                table.add_row([
+                    Cell::new(pass.number),
+                    Cell::new(format!("{who} would {}", placement.what)),
+                    Cell::new(placement.job),
+                    Cell::new(shares(placement)),
+                    Cell::new(&placement.why),
+                ]);
+            }
+        }
+    }
+    let milli = |us: u64| us as f64 / 1e3;
+    let mean = |us: u64| milli(us) / (totals.passes.max(1) as f64);
+    let mut text = format!(
+        "{} passes compared, {} the same, {} while the shadow was still at an earlier one\n\
+         placements: {} active, {} shadow\n\
+         the shadow would have started {} jobs earlier (by {:.1} s in all) and had not proposed {} jobs when they started\n\
+         cost of a pass: {:.3} ms active, {:.3} ms shadow (longest {:.3} ms); shadow: {} MiB, {} faults",
+        totals.passes,
+        totals.same,
+        totals.late,
+        totals.active_placements,
+        totals.shadow_placements,
+        totals.earlier,
+        totals.earlier_us as f64 / 1e6,
+        totals.later,
+        mean(totals.active_us),
+        mean(totals.shadow_us),
+        milli(totals.shadow_us_max),
+        totals.memory_bytes >> 20,
+        totals.faults,
+    );
+    if table.row_count() > 0 {
+        text = format!("{table}\n\n{text}");
+    }
+    show::Shown {
+        text,
+        rows: Some(table),
+    }
+}
+
+fn shares(placement: &Placement) -> String {
+    let each = placement
+        .shares
+        .iter()
+        .take(8)
+        .map(|(node, cores, gpus)| match gpus {
+            0 => format!("node {node}: {cores}"),
+            gpus => format!("node {node}: {cores}+{gpus} GPUs"),
+        });
+    let mut text = each.collect::<Vec<_>>().join(", ");
+    if placement.shares.len() > 8 {
+        text.push_str(", …");
+    }
+    text
+}
+
+fn proved(report: &VerifyReport) -> String {
+    let mut text = match report.range {
+        Some((first, last)) => format!(
+            "{} passes from {first} to {last} come out the same",
+            report.same
+        ),
+        None => "no pass was run again".into(),
+    };
+    if report.before > 0 {
+        text.push_str(&format!(", and {} before them", report.before));
+    }
+    for skipped in &report.skipped {
+        let (passes, pass, why) = (skipped.passes, skipped.pass, &skipped.why);
+        text.push_str(&format!(
+            "\n{passes} not run again, from pass {pass} on: {why}"
+        ));
+    }
+    for mismatch in &report.mismatches {
+        let (pass, seat, event) = (mismatch.pass, &mismatch.seat, mismatch.event);
+        text.push_str(&format!(
+            "\npass {pass} ({seat}, event {event}) DIFFERS: {}",
+            mismatch.what
+        ));
+    }
+    text
+}
