@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jobyard_conform::Claim::{
-    self, Easy, EasySjbf, Fifo, KeepsReservations, Monotone, NoStarvation,
+    self, Conservative, Easy, EasySjbf, Fifo, KeepsReservations, Monotone, NoStarvation,
 };
 use jobyard_conform::{Options, Report, Tested, check};
 
@@ -49,6 +49,9 @@ const ROWS: &[Row<'_>] = &[
         &[("preemption", "immediate"), ("order", "sjbf")],
         &[],
     ),
+    ("policy-queued", &[], &[Easy, NoStarvation]),
+    ("policy-balanced", &[], &[NoStarvation]),
+    ("policy-conservative", &[], &[Conservative, NoStarvation]),
 ];
 
 fn run((name, given, claims): &Row<'_>) -> Report {
