@@ -1,11 +1,15 @@
 //! The clock of the deadlines: a thread that advances the engines' epochs every 10 ms while guest code runs.
 //!
+//! On a busy machine it wakes up late; then it advances them by all the ticks that have passed, or a deadline of a second would be over after
+//! one and a half.
+//!
 //! It sleeps when nothing has run for a second, so that an idle host does not wake up a hundred times a second, and
 //! ends when the last [`Ticker`] is dropped.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, Thread};
+use std::time::Instant;
 
 use wasmtime::Engine;
 
@@ -13,6 +17,9 @@ use crate::limits::TICK;
 
 /// Ticks without any call after which the thread goes to sleep.
 const IDLE_TICKS: u32 = 100;
+
+/// Ticks that are made up for at once. What is more is a machine that stood still, and no guest's fault.
+const LATE_TICKS_MAX: u128 = 50;
 
 /// Counts the calls that run, and wakes the thread for the first of them. Clones share the thread.
 #[derive(Debug, Clone)]
@@ -89,9 +96,18 @@ impl Drop for Owner {
 fn tick(state: &State, engines: &[Engine]) {
     let mut idle_ticks = 0;
     let mut begun = 0;
+    let mut at = Instant::now();
     while !state.stop.load(Ordering::SeqCst) {
         thread::park_timeout(TICK);
-        engines.iter().for_each(Engine::increment_epoch);
+        let ticks = at.elapsed().as_nanos() / TICK.as_nanos();
+        if ticks > LATE_TICKS_MAX {
+            at = Instant::now();
+        } else {
+            at += TICK * ticks as u32;
+        }
+        for _ in 0..ticks.min(LATE_TICKS_MAX) {
+            engines.iter().for_each(Engine::increment_epoch);
+        }
 
         let begun_now = state.begun.load(Ordering::Relaxed);
         let idle = begun_now == begun && state.running.load(Ordering::SeqCst) == 0;
@@ -106,5 +122,6 @@ fn tick(state: &State, engines: &[Engine]) {
         }
         state.asleep.store(false, Ordering::SeqCst);
         idle_ticks = 0;
+        at = Instant::now();
     }
 }
