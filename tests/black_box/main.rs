@@ -4,6 +4,7 @@ mod bad_input;
 mod cancel;
 mod crashes;
 mod journal;
+mod policies;
 mod policy_check;
 mod run;
 mod serve;

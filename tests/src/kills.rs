@@ -3,8 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::io::{self, Read, Write};
-use std::os::unix::net::UnixStream;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -12,10 +11,9 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Signal, kill_process};
-use serde_json::Value;
 
 use crate::daemon::Daemon;
-use crate::wait_for;
+use crate::{ask, wait_for};
 
 const CALLERS: u64 = 4;
 /// Jobs that may wait or run before callers rest.
@@ -236,29 +234,6 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, String> {
     paths
         .collect::<io::Result<_>>()
         .map_err(|error| error.to_string())
-}
-
-/// One request on a connection of its own: the status, and the body.
-fn ask(root: &Path, method: &str, path: &str, body: &str) -> io::Result<(u16, Value)> {
-    let mut stream = UnixStream::connect(root.join("data/jobyard.sock"))?;
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    let request = format!(
-        "{method} /api/v1{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(request.as_bytes())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let (head, body) = answer
-        .split_once("\r\n\r\n")
-        .ok_or(io::ErrorKind::UnexpectedEof)?;
-    let status = head
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok());
-    let status = status.ok_or(io::ErrorKind::InvalidData)?;
-    Ok((status, serde_json::from_str(body)?))
 }
 
 fn now() -> Duration {

@@ -4,6 +4,8 @@ pub mod daemon;
 pub mod kills;
 pub mod seeds;
 
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -102,6 +104,32 @@ impl From<Output> for Said {
 /// Runs a command to its end.
 pub fn run(command: &mut Command) -> Said {
     command.output().expect("the binary starts").into()
+}
+
+/// One request to the daemon whose data folder is `data` below this folder, on a connection of its own: the status, and the body.
+///
+/// # Errors
+/// What the socket says, and an answer that is none.
+pub fn ask(root: &Path, method: &str, path: &str, body: &str) -> io::Result<(u16, Value)> {
+    let mut stream = UnixStream::connect(root.join("data/jobyard.sock"))?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let request = format!(
+        "{method} /api/v1{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (head, body) = answer
+        .split_once("\r\n\r\n")
+        .ok_or(io::ErrorKind::UnexpectedEof)?;
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
+    let status = status.ok_or(io::ErrorKind::InvalidData)?;
+    Ok((status, serde_json::from_str(body)?))
 }
 
 /// Waits until something is there; panics with what was seen last after half a minute.
