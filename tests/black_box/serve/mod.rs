@@ -4,6 +4,7 @@ mod daemon;
 mod filters;
 mod http;
 mod jobs;
+mod policies;
 mod stop;
 mod users;
 mod verbs;
