@@ -37,6 +37,10 @@ pub const NODE_GONE: u32 = 2;
 
 /// The column of candidate sets that says of which other set one is a part.
 pub const COLUMN_PART_OF: &str = "set.part-of";
+/// The column of jobs that says of which set one must have something.
+pub const COLUMN_REQUIRED: &str = "job.required";
+/// The column of candidate sets that says how many units of a part that is.
+pub const COLUMN_LEAST: &str = "set.least";
 /// The column of nodes that says how many whole sockets are free.
 pub const COLUMN_FREE_SOCKETS: &str = "node.free-sockets";
 

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::depend::relink;
 use crate::filter::Stage;
+use crate::needs::Spare;
 use crate::{
-    CoreSet, Counts, Grant, Job, JobKind, Outcome, Phase, QueueKey, Selector, SetId, SharePhase,
-    State, TaskKind, Then, Unit,
+    CoreSet, Counts, Grant, Job, JobKind, NodeId, Outcome, Phase, QueueKey, Selector, SetId,
+    SharePhase, State, TaskKind, Then, Unit,
 };
 
 type Check = Result<(), String>;
@@ -64,8 +65,9 @@ impl State {
 
     fn check_sets(&self) -> Check {
         let mut users: BTreeMap<SetId, u32> = BTreeMap::new();
-        for job in self.jobs.values().filter(|j| j.candidates != SetId(0)) {
-            *users.entry(job.candidates).or_default() += 1;
+        let used = |job: &Job| [job.candidates, job.required];
+        for set in self.jobs.values().flat_map(used).filter(|&s| s != SetId(0)) {
+            *users.entry(set).or_default() += 1;
         }
         let kept = self.sets.iter().map(|(&id, set)| (id, set.users)).collect();
         same("users of candidate sets", &kept, &users)?;
@@ -172,7 +174,12 @@ impl State {
         ensure(!chooses || chosen == wanted.as_ref(), || {
             format!("wants nodes by {wanted:?}, its candidates are by {chosen:?}")
         })?;
-        check_phase(job)?;
+        ensure(!chooses || self.covers_needs(job), || {
+            "its tasks need nodes that it does not ask for".into()
+        })?;
+        let spare = Spare::of(self, job);
+        let gives = |&node: &NodeId| job.spec.unit == Unit::Core && spare.on(node) > 0;
+        check_phase(job, job.idle.iter().any(gives))?;
         check_activation(job)?;
         check_tasks(job)?;
         check_shares(job)?;
@@ -206,8 +213,8 @@ fn same<T: PartialEq + std::fmt::Debug>(what: &str, kept: &T, derived: &T) -> Ch
     })
 }
 
-/// What a job has and has not in its phase.
-fn check_phase(job: &Job) -> Check {
+/// What a job has and has not in its phase. `gives`: it has idle cores that it may give back.
+fn check_phase(job: &Job, gives: bool) -> Check {
     let runs = job.tasks.iter().any(|t| !t.runs.is_empty());
     let told = |is: bool, what: &str| ensure(is, || format!("is {} and {what}", job.state()));
     match &job.phase {
@@ -226,7 +233,8 @@ fn check_phase(job: &Job) -> Check {
             told(*then != Then::Queued, "ended as queued")?;
             let left = job.counts.configuring + job.counts.queued;
             told(left == 0, "has queued instances")?;
-            told(job.candidates == SetId(0), "keeps its candidates")?;
+            let sets = (job.candidates, job.required);
+            told(sets == (SetId(0), SetId(0)), "keeps its candidates")?;
             let failed = *then == Then::Failed;
             told(!failed || job.error.is_some(), "does not say why")?;
         }
@@ -234,9 +242,8 @@ fn check_phase(job: &Job) -> Check {
             told(job.times.started.is_some(), "has not started")?;
             told(!job.fails_now, "should fail now")?;
             told(!job.shares.is_empty(), "holds no node")?;
-            let idle = job.spec.unit == Unit::Core && !job.idle.is_empty();
             told(
-                job.giving_back.is_none() || !idle || job.is_draining(),
+                job.giving_back.is_none() || !gives || job.is_draining(),
                 "keeps what it is to give back",
             )?;
             told(job.doomed.is_empty(), "has tasks that should fail")?;
@@ -255,7 +262,8 @@ fn check_phase(job: &Job) -> Check {
             told(!job.shares.is_empty(), "has nothing left to wait for")?;
         }
         Phase::Configuring => {
-            told(job.candidates == SetId(0), "keeps its candidates")?;
+            let sets = (job.candidates, job.required);
+            told(sets == (SetId(0), SetId(0)), "keeps its candidates")?;
             told(job.counts.configuring == 0, "has tasks apart")?;
         }
         Phase::Submitted | Phase::Validating => {

@@ -5,14 +5,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::limits::{DISPATCH_BATCH_MAX, SERVICE_INSTANCES_MAX};
 use crate::parents::{check_parents, purge};
+use crate::place::{dispatch, dispatch_in_turn};
 use crate::preempt::give_back;
-use crate::units::Room;
 use crate::{
     Closing, CoreSet, Dispatch, Execution, Fact, FailureCause, Grant, Job, JobError, JobId,
-    JobKind, JobShare, NodeId, Phase, Run, SharePhase, Span, State, StopCause, Task, TaskId,
-    TaskKind, Then, validate,
+    JobKind, JobShare, NodeId, Phase, Run, SharePhase, Span, State, StopCause, TaskId, TaskKind,
+    Then, validate,
 };
 
 /// Appends the next events of a job, in order; none when nothing is to be done until somebody says or reports something.
@@ -145,7 +144,7 @@ fn running(state: &State, job: &Job, facts: &mut Vec<Fact>) {
     }
     let works = match job.spec.kind {
         JobKind::Batch => dispatch(state, job),
-        JobKind::Command => dispatch_in_turn(job),
+        JobKind::Command => dispatch_in_turn(state, job),
     };
     if !works.is_empty() {
         return facts.push(Fact::Dispatched { job: job.id, works });
@@ -327,152 +326,4 @@ fn is_idle(job: &Job, node: NodeId, share: &JobShare) -> bool {
                 !runs.any(there)
             }
         }
-}
-
-/// Sends ready instances of a command job to its nodes in turn: the first task, or the first instance of a sweep, to the first
-/// node, the next to the next. As many instances as nodes run once on each.
-fn dispatch_in_turn(job: &Job) -> Vec<Dispatch> {
-    let nodes: Vec<_> = job.shares.iter().collect();
-    let mut works = Vec::new();
-    for &index in &job.ready {
-        let task = &job.tasks[index as usize];
-        for instance in task.queued.iter() {
-            let turn = match task.spec.kind {
-                TaskKind::Sweep { .. } | TaskKind::Service => instance - 1,
-                TaskKind::Basic | TaskKind::NodePrepare | TaskKind::NodeRelease => index,
-            };
-            let (&node, share) = nodes[turn as usize % nodes.len()];
-            if share.phase != SharePhase::Ready {
-                continue;
-            }
-            if works.len() == DISPATCH_BATCH_MAX {
-                return works;
-            }
-            let tries = task.tries.get(&instance);
-            works.push(Dispatch {
-                execution: Execution {
-                    job: job.id,
-                    task: TaskId(index + 1),
-                    instance,
-                    attempt: tries.map_or(1, |tries| tries.attempts + 1),
-                },
-                places: vec![Grant {
-                    node,
-                    cores: CoreSet::default(),
-                    gpus: CoreSet::default(),
-                }],
-            });
-        }
-    }
-    works
-}
-
-/// Puts ready instances onto idle units: tasks in the order added, instances ascending, one that does not fit
-/// holds up those behind it.
-fn dispatch(state: &State, job: &Job) -> Vec<Dispatch> {
-    let mut works = Vec::new();
-    if job.ready.is_empty() {
-        return works;
-    }
-    let mut rooms = rooms(state, job);
-    // Nodes are used up from the front.
-    let mut used_up = 0;
-    let mut total: u32 = rooms.iter().map(Room::units).sum();
-    for &index in &job.ready {
-        let task = &job.tasks[index as usize];
-        for instance in task.queued.iter().chain(further_instances(task)) {
-            if total < task.spec.min || works.len() == DISPATCH_BATCH_MAX {
-                return works;
-            }
-            let before: u32 = total;
-            let places = match task.spec.exclusive {
-                false => place(&mut rooms[used_up..], task, &mut total),
-                true => match place_alone(&mut rooms[used_up..], task, &mut total) {
-                    Some(places) => places,
-                    None => return works,
-                },
-            };
-            debug_assert!(total < before, "a task of no units");
-            used_up += rooms[used_up..]
-                .iter()
-                .take_while(|room| room.units() == 0)
-                .count();
-            let attempt = task
-                .tries
-                .get(&instance)
-                .map_or(1, |tries| tries.attempts + 1);
-            let task = TaskId(index + 1);
-            works.push(Dispatch {
-                execution: Execution {
-                    job: job.id,
-                    task,
-                    instance,
-                    attempt,
-                },
-                places,
-            });
-        }
-    }
-    works
-}
-
-/// Instances that are made as they are dispatched: those of a service after the one that is queued.
-fn further_instances(task: &Task) -> std::ops::Range<u32> {
-    match task.spec.kind {
-        TaskKind::Service => task.made + 1..SERVICE_INSTANCES_MAX + 1,
-        TaskKind::Basic
-        | TaskKind::Sweep { .. }
-        | TaskKind::NodePrepare
-        | TaskKind::NodeRelease => 0..0,
-    }
-}
-
-/// What of a job's nodes no task runs on, where it is a unit at least.
-fn rooms<'a>(state: &'a State, job: &Job) -> Vec<Room<'a>> {
-    let idle = job.idle.iter().filter_map(|&id| state.node(id));
-    let rooms = idle.map(|node| Room::of_share(job.spec.unit, node, &job.shares[&node.id]));
-    rooms.filter(|room| room.units() > 0).collect()
-}
-
-/// Takes nodes for one instance of an exclusive task: all that the job has of the first ones on which nothing runs, as many as
-/// it takes to reach the minimum, and on to the maximum. None where there are too few such nodes.
-fn place_alone(rooms: &mut [Room<'_>], task: &Task, total: &mut u32) -> Option<Vec<Grant>> {
-    let idle: u32 = (rooms.iter().filter(|room| room.is_whole()).map(Room::units)).sum();
-    if idle < task.spec.min {
-        return None;
-    }
-    let mut places = Vec::new();
-    let mut units = 0;
-    for room in rooms.iter_mut().filter(|room| room.is_whole()) {
-        // What goes beyond the maximum is for nobody else: but no node more than that.
-        if units >= task.spec.max {
-            break;
-        }
-        units += room.units();
-        *total -= room.units();
-        places.push(room.take(room.units()));
-    }
-    Some(places)
-}
-
-/// Takes units for one instance: on the first node that has its maximum, else on the first that has its minimum,
-/// else across nodes in order up to its maximum. The caller knows that the minimum is there; `total` is what is left.
-fn place(rooms: &mut [Room<'_>], task: &Task, total: &mut u32) -> Vec<Grant> {
-    let (min, max) = (task.spec.min, task.spec.max);
-    let fits = |n: u32| rooms.iter().position(|room| room.units() >= n);
-    let mut places = Vec::new();
-    let one = fits(max).or_else(|| fits(min));
-    let mut wanted = max;
-    for room in &mut rooms[one.unwrap_or(0)..] {
-        let units = room.units().min(wanted);
-        if units > 0 {
-            places.push(room.take(units));
-            *total -= units;
-            wanted -= units;
-        }
-        if wanted == 0 || one.is_some() {
-            break;
-        }
-    }
-    places
 }

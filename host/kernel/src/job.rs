@@ -178,6 +178,9 @@ pub struct Job {
     pub max: u32,
     /// The nodes that it may run on.
     pub candidates: SetId,
+    /// The nodes of which it must have something because of its tasks: none for most jobs.
+    #[serde(default)]
+    pub required: SetId,
     /// In the order added; task id − 1 is the index.
     pub tasks: Vec<Task>,
     /// What it holds.

@@ -29,8 +29,10 @@ pub mod licence;
 pub mod limits;
 mod message;
 mod mirror;
+mod needs;
 mod parameters;
 mod parents;
+mod place;
 mod policies;
 mod preempt;
 mod property;
@@ -64,6 +66,7 @@ pub use job::{
     Phase, Reservation, SharePhase, Then, Times, Waiting,
 };
 pub use mirror::Mirror;
+pub use needs::Need;
 pub use parameters::{BadParameter, PARAMETERS, Parameter};
 pub use parents::check_parents;
 pub use policies::{

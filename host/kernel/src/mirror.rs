@@ -8,11 +8,11 @@ mod columns;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    ALLOCATION_ENDING, ALLOCATION_RUNNING, AllocationRow, COLUMN_FREE_SOCKETS, COLUMN_PART_OF,
-    CandidateSet, Changes, Column, ColumnValues, Columns, Event, Fact, JOB_CAN_GROW,
-    JOB_CAN_PREEMPT, JOB_CAN_SHRINK, JOB_EXCLUSIVE, JOB_SINGLE_NODE, Job, JobId, JobKind, JobRow,
-    NODE_CLOSED, NODE_GONE, NODE_USABLE, Node, NodeId, NodeRow, Phase, Seat, SetId, SetRow, Share,
-    State, Unit,
+    ALLOCATION_ENDING, ALLOCATION_RUNNING, AllocationRow, COLUMN_FREE_SOCKETS, COLUMN_LEAST,
+    COLUMN_PART_OF, COLUMN_REQUIRED, CandidateSet, Changes, Column, ColumnValues, Columns, Event, Fact,
+    JOB_CAN_GROW, JOB_CAN_PREEMPT, JOB_CAN_SHRINK, JOB_EXCLUSIVE, JOB_SINGLE_NODE, Job, JobId,
+    JobKind, JobRow, NODE_CLOSED, NODE_GONE, NODE_USABLE, Node, NodeId, NodeRow, Phase, Seat, SetId,
+    SetRow, Share, State, Unit,
 };
 
 /// Follows the events on behalf of one policy instance.
@@ -337,7 +337,7 @@ impl Mirror {
                 let parts = self.parts.remove(&id).unwrap_or_default();
                 for id in parts.into_iter().chain([id]) {
                     let nodes = Vec::new();
-                    push_set(&mut changes, SetRow { id, nodes }, SetId(0));
+                    push_set(&mut changes, SetRow { id, nodes }, SetId(0), 0);
                 }
             }
         }
@@ -351,10 +351,12 @@ impl Mirror {
         if !is_visible(job) {
             return;
         }
-        if let Some(set) = state.sets.get(&job.candidates)
-            && self.sets.insert(job.candidates, set.version) != Some(set.version)
-        {
-            self.tell_set(state, job.candidates, set, changes);
+        for id in [job.candidates, job.required] {
+            if let Some(set) = state.sets.get(&id)
+                && self.sets.insert(id, set.version) != Some(set.version)
+            {
+                self.tell_set(state, id, set, changes);
+            }
         }
         if changed == Changed::All || job.phase == Phase::Queued {
             if job.spec.unit == Unit::Socket && self.sockets == Sockets::Untold {
@@ -397,11 +399,12 @@ impl Mirror {
     /// A set, and behind it its parts.
     fn tell_set(&mut self, state: &State, id: SetId, set: &CandidateSet, changes: &mut Changes) {
         let nodes = set.nodes.clone();
-        push_set(changes, SetRow { id, nodes }, SetId(0));
-        let groups = set.selector.uniform_groups().map_or(0, <[String]>::len);
+        push_set(changes, SetRow { id, nodes }, SetId(0), 0);
+        let groups = set.selector.parts().len();
         if groups == 0 {
             return;
         }
+        let least = set.selector.least();
         let last = &mut self.last_part;
         let parts = self.parts.entry(id).or_insert_with(|| {
             let first = *last + 1;
@@ -410,7 +413,8 @@ impl Mirror {
         });
         for (at, &part) in parts.iter().enumerate() {
             let nodes = set.selector.part(at).nodes(state.nodes());
-            push_set(changes, SetRow { id: part, nodes }, id);
+            let least = least.and_then(|least| least.get(at)).copied();
+            push_set(changes, SetRow { id: part, nodes }, id, least.unwrap_or(0));
         }
     }
 
@@ -466,22 +470,29 @@ fn withheld(job: &Job) -> Vec<NodeId> {
     grants.map(|grant| grant.node).collect()
 }
 
-/// `part_of` is 0 for a set of its own: as long as all are, there is no column of it.
-fn push_set(changes: &mut Changes, row: SetRow, part_of: SetId) {
+/// `part_of` is 0 for a set of its own, and a unit of it is asked for by none: as long as that is so of all, there are no columns of it.
+fn push_set(changes: &mut Changes, row: SetRow, part_of: SetId, least: u32) {
     changes.sets.push(row);
-    let before = changes.sets.len() - 1;
-    if part_of != SetId(0) && !changes.columns.iter().any(|c| c.name == COLUMN_PART_OF) {
-        changes.columns.push(Column {
-            name: COLUMN_PART_OF.into(),
-            values: ColumnValues::Numbers(vec![0.0; before]),
-        });
+    let rows = changes.sets.len();
+    push_number(&mut changes.columns, COLUMN_PART_OF, rows, part_of.0);
+    push_number(&mut changes.columns, COLUMN_LEAST, rows, least);
+}
+
+/// A number of the last of so many rows. A column begins with the first number that is not 0.
+fn push_number(columns: &mut Vec<Column>, name: &str, rows: usize, number: u32) {
+    let at = columns.iter().position(|column| column.name == name);
+    if at.is_none() && number == 0 {
+        return;
     }
-    for column in &mut changes.columns {
-        if let (COLUMN_PART_OF, ColumnValues::Numbers(numbers)) =
-            (column.name.as_str(), &mut column.values)
-        {
-            numbers.push(f64::from(part_of.0));
-        }
+    let at = at.unwrap_or_else(|| {
+        columns.push(Column {
+            name: name.into(),
+            values: ColumnValues::Numbers(vec![0.0; rows - 1]),
+        });
+        columns.len() - 1
+    });
+    if let ColumnValues::Numbers(numbers) = &mut columns[at].values {
+        numbers.push(f64::from(number));
     }
 }
 
@@ -522,6 +533,8 @@ fn push_job(changes: &mut Changes, job: &Job) {
         submitted: job.times.submitted.unwrap_or_default().as_instant(),
         walltime: spec.runtime.map_or(f64::INFINITY, |limit| limit.0 as f64),
     });
+    let rows = changes.jobs.len();
+    push_number(&mut changes.columns, COLUMN_REQUIRED, rows, job.required.0);
 }
 
 /// What a job holds, and what is withheld for it.

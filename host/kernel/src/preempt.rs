@@ -3,6 +3,7 @@
 //! The policy says of which job and how much; the kernel keeps the job at its minimum and picks tasks, the last to be
 //! sent first. Used by `proposal` and `follow`.
 
+use crate::needs::Spare;
 use crate::{
     Closing, Execution, Fact, GivingBack, Job, JobError, NodeId, PreemptionType, Refusal, Run,
     SchedulingMode, Span, State, StopCause, TaskId, Then, Unit, units::Room,
@@ -109,7 +110,23 @@ fn owe(state: &State, job: &Job, cores: u32, release: bool) -> Result<Option<Fac
 
 /// Stops as few tasks as are needed to free so many cores beside those that are idle: those that were sent last.
 fn stop_tasks(state: &State, job: &Job, cores: u32) -> Option<Fact> {
-    let idle: u32 = (job.idle.iter().map(|node| job.shares[node].free.len())).sum();
+    let mut needed = Spare::of(state, job);
+    // What of a node may go, and does.
+    let mut goes = |node: NodeId, cores: u32| {
+        let spare = needed.on(node);
+        let (units, cores) = match job.spec.unit {
+            Unit::Core => (cores.min(spare), cores.min(spare)),
+            // One at least that it may do without.
+            Unit::Socket | Unit::Node | Unit::Gpu if spare > 0 => (1, cores),
+            Unit::Socket | Unit::Node | Unit::Gpu => (0, 0),
+        };
+        needed.give(node, units);
+        cores
+    };
+    let mut idle = 0;
+    for &node in &job.idle {
+        idle += goes(node, job.shares[&node].free.len());
+    }
     let mut missing = cores.saturating_sub(idle);
     let mut runs: Vec<(Execution, &Run)> = Vec::new();
     for (task, t) in (1..)
@@ -128,12 +145,17 @@ fn stop_tasks(state: &State, job: &Job, cores: u32) -> Option<Fact> {
         };
         runs.extend(t.runs.iter().map(execution));
     }
-    let cores_of = |run: &Run| -> u32 { run.places.iter().map(|place| place.cores.len()).sum() };
+    let mut cores_of = |run: &Run| -> u32 {
+        let places = run.places.iter();
+        places
+            .map(|place| goes(place.node, place.cores.len()))
+            .sum()
+    };
     // What ends anyway need not be stopped.
     let ending = runs.iter().filter(|(_, run)| run.stop.is_some());
     let coming: u32 = ending.map(|(_, run)| cores_of(run)).sum();
     missing = missing.saturating_sub(coming);
-    runs.retain(|(_, run)| run.stop.is_none() && stays(state, job, run));
+    runs.retain(|(_, run)| run.stop.is_none() && stays(job, run));
     runs.sort_by_key(|(execution, run)| std::cmp::Reverse((run.dispatched, *execution)));
     let mut chosen = Vec::new();
     let mut freed = 0;
@@ -141,8 +163,12 @@ fn stop_tasks(state: &State, job: &Job, cores: u32) -> Option<Fact> {
         if freed >= missing {
             break;
         }
-        freed += cores_of(run);
-        chosen.push((execution, cores_of(run)));
+        let cores = cores_of(run);
+        // Its tasks need what this one runs on.
+        if cores > 0 {
+            freed += cores;
+            chosen.push((execution, cores));
+        }
     }
     // The last ones chosen may have made earlier ones unnecessary.
     chosen.retain(|&(_, cores)| {
@@ -162,7 +188,7 @@ fn stop_tasks(state: &State, job: &Job, cores: u32) -> Option<Fact> {
 }
 
 /// Whether a run is on nodes that the job keeps.
-fn stays(_: &State, job: &Job, run: &Run) -> bool {
+fn stays(job: &Job, run: &Run) -> bool {
     let kept = |node: &NodeId| job.shares.get(node).is_some_and(|s| !s.phase.is_leaving());
     run.places.iter().all(|place| kept(&place.node))
 }
@@ -172,9 +198,15 @@ pub(crate) fn give_back(state: &State, job: &Job, facts: &mut Vec<Fact>) {
     let Some(giving) = job.giving_back else {
         return;
     };
+    let mut needed = Spare::of(state, job);
     let mut spare = state.units_kept(job).saturating_sub(job.min);
-    if spare == 0 {
-        // It lost nodes meanwhile, and needs what it has.
+    let kept = || {
+        job.shares
+            .iter()
+            .filter(|(_, share)| !share.phase.is_leaving())
+    };
+    if spare == 0 || kept().all(|(&node, _)| needed.on(node) == 0) {
+        // It lost nodes meanwhile, or its tasks need those: it needs what it has.
         return facts.push(Fact::JobPreempted {
             job: job.id,
             giving_back: None,
@@ -186,8 +218,9 @@ pub(crate) fn give_back(state: &State, job: &Job, facts: &mut Vec<Fact>) {
     for (node, share) in shares().filter(|(_, share)| share.free == share.cores) {
         let units = state.units_of_share(job, node, share);
         let fits = share.cores.len() <= cores || job.spec.unit == Unit::Node;
-        if cores > 0 && fits && units <= spare {
+        if cores > 0 && fits && units <= spare.min(needed.on(node)) {
             spare -= units;
+            needed.give(node, units);
             cores = cores.saturating_sub(share.cores.len());
             left.push(node);
         }
@@ -208,10 +241,11 @@ pub(crate) fn give_back(state: &State, job: &Job, facts: &mut Vec<Fact>) {
         } else {
             1
         };
-        while cores > 0 && spare > 0 && room.units() > 0 {
-            let units = room.units().min(step).min(spare);
+        while cores > 0 && spare.min(needed.on(id)) > 0 && room.units() > 0 {
+            let units = room.units().min(step).min(spare).min(needed.on(id));
             let grant = room.take(units);
             spare -= units;
+            needed.give(id, units);
             cores = cores.saturating_sub(grant.cores.len());
             parts.push(grant);
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::limits::WAITING_TEXT_BYTES_MAX;
+use crate::needs::{Need, Spare};
 use crate::{
     Decision, Fact, Grant, Job, JobId, JobKind, JobShare, JobState, NodeId, Phase, Reservation,
     SchedulingMode, Share, SharePhase, State, Timestamp, Unit, Waiting, preempt, units,
@@ -62,6 +63,13 @@ pub enum Refusal {
         "job {job} takes its nodes from one of its groups; {nodes} nodes that have none of them in common were given"
     )]
     NotUniform { job: JobId, nodes: usize },
+    #[error("job {job} would not have {units} {unit} of {what}, which its tasks need", unit = unit.plural())]
+    NotWhatTasksNeed {
+        job: JobId,
+        units: u32,
+        unit: Unit,
+        what: String,
+    },
     #[error("job {job} would have {units} {unit}, its minimum is {min}", unit = unit.plural())]
     BelowMinimum {
         job: JobId,
@@ -128,6 +136,7 @@ impl Refusal {
             | Refusal::GpusTaken { job, .. }
             | Refusal::Exclusive { job, .. }
             | Refusal::SingleNode { job, .. }
+            | Refusal::NotWhatTasksNeed { job, .. }
             | Refusal::BelowMinimum { job, .. }
             | Refusal::AboveMaximum { job, .. }
             | Refusal::NotWhole { job, .. }
@@ -415,6 +424,12 @@ fn grants(state: &State, job: &Job, shares: &[Share]) -> Result<Vec<Grant>, Refu
     if !is_uniform(state, job, &seen) {
         return Err(Refusal::NotUniform { job: id, nodes });
     }
+    // A running job may have lost a node that a task needs.
+    if job.phase == Phase::Queued
+        && let Some(need) = state.unmet(job, |node| state.units_granted(job, node, &grants))
+    {
+        return Err(lacks(job, need));
+    }
     // A running job may be below its minimum when it lost a node: then any growth is welcome.
     if units < u64::from(job.min) && job.phase == Phase::Queued {
         return Err(Refusal::BelowMinimum {
@@ -433,6 +448,15 @@ fn grants(state: &State, job: &Job, shares: &[Share]) -> Result<Vec<Grant>, Refu
         });
     }
     Ok(grants)
+}
+
+fn lacks(job: &Job, need: Need<'_>) -> Refusal {
+    Refusal::NotWhatTasksNeed {
+        job: job.id,
+        units: need.least,
+        unit: job.spec.unit,
+        what: need.to_string(),
+    }
 }
 
 /// Whether a job that wants its nodes from one group would have them so. Nodes that are leaving it do not count.
@@ -475,6 +499,7 @@ fn shrink(state: &State, job: &Job, shares: &[Share]) -> Result<Vec<Fact>, Refus
     }
     let unit = job.spec.unit;
     let mut kept = u64::from(state.units_kept(job));
+    let mut spare = Spare::of(state, job);
     let mut facts = Vec::with_capacity(shares.len());
     let mut seen = BTreeSet::new();
     for &Share { node, cores, gpus } in shares {
@@ -510,6 +535,15 @@ fn shrink(state: &State, job: &Job, shares: &[Share]) -> Result<Vec<Fact>, Refus
                 min: job.min,
             });
         }
+        if let Some(need) = state
+            .needs(job)
+            .into_iter()
+            .find(|need| need.nodes.contains(&node))
+            && units > spare.on(node)
+        {
+            return Err(lacks(job, need));
+        }
+        spare.give(node, units);
         if let SharePhase::Preparing(_) = share.phase {
             return Err(not_held);
         }

@@ -8,18 +8,22 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::needs::Needed;
 use crate::{GroupOp, JobSpec, Node, NodeId, NodeProperty, NodeSpec, OrderBy};
 
-/// What a job says of the nodes that it may run on. All that it says must hold.
+/// What a job says of the nodes that it may run on. All that it says must hold. Or what its tasks need of certain nodes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Selector {
-    requested: BTreeSet<String>,
-    excluded: BTreeSet<String>,
-    groups: Vec<String>,
-    op: GroupOp,
-    memory_mb: (Option<u64>, Option<u64>),
-    cores: (Option<u32>, Option<u32>),
-    order_by: Vec<OrderBy>,
+    pub(crate) requested: BTreeSet<String>,
+    pub(crate) excluded: BTreeSet<String>,
+    pub(crate) groups: Vec<String>,
+    pub(crate) op: GroupOp,
+    pub(crate) memory_mb: (Option<u64>, Option<u64>),
+    pub(crate) cores: (Option<u32>, Option<u32>),
+    pub(crate) order_by: Vec<OrderBy>,
+    /// Of a set that a job must have something of.
+    #[serde(default)]
+    pub(crate) needed: Needed,
 }
 
 /// A node's place in the order of preference: the group that it is first found in, what the job sorts by, the site's order.
@@ -36,6 +40,7 @@ impl Selector {
             memory_mb: (spec.memory_mb_min, spec.memory_mb_max),
             cores: (spec.cores_per_node_min, spec.cores_per_node_max),
             order_by: spec.order_by.clone(),
+            needed: Needed::Nothing,
         }
     }
 
@@ -73,18 +78,30 @@ impl Selector {
         }
     }
 
+    /// The groups whose nodes are parts of its own.
+    pub(crate) fn parts(&self) -> &[String] {
+        match self.least() {
+            Some(_) => &self.groups,
+            None => self.uniform_groups().unwrap_or(&[]),
+        }
+    }
+
     /// What it would be if the one group at this place were the only one that it names.
     pub(crate) fn part(&self, group: usize) -> Selector {
         Selector {
             groups: self.groups.get(group).cloned().into_iter().collect(),
+            needed: Needed::Nothing,
             ..self.clone()
         }
     }
 
-    /// The nodes that it allows, in the order of preference.
+    /// The nodes that it allows, in the order of preference. Where each is needed, none as long as one is not there.
     pub(crate) fn nodes<'a>(&self, nodes: impl Iterator<Item = &'a Node>) -> Vec<NodeId> {
         let allowed = nodes.filter(|node| self.allows(&node.spec));
         let mut places: Vec<Place> = allowed.map(|node| self.place(node)).collect();
+        if self.needed == Needed::Nodes && places.len() < self.requested.len() {
+            return Vec::new();
+        }
         places.sort_unstable();
         places.into_iter().map(|(_, _, id)| id).collect()
     }

@@ -292,6 +292,10 @@ pub struct TaskSpec {
     pub rerunnable: bool,
     /// No other task of its job on its nodes while it runs; its job has them to itself too.
     pub exclusive: bool,
+    /// Nodes that each instance is given something of, all of them; it does its work on the first (`RequiredNodes`).
+    pub required_nodes: Vec<String>,
+    /// Only on nodes of this group (`RequestedNodeGroup`).
+    pub node_group: Option<String>,
     /// Success; the job's when none.
     pub valid_exit_codes: Option<ExitCodes>,
     /// The job fails at once when so many instances of this task have failed; never when none.
@@ -317,6 +321,8 @@ impl Default for TaskSpec {
             runtime: None,
             rerunnable: true,
             exclusive: false,
+            required_nodes: Vec::new(),
+            node_group: None,
             valid_exit_codes: None,
             fail_job_on_failure_count: None,
             environment: Vec::new(),

@@ -156,6 +156,16 @@ impl<'a> Room<'a> {
         self.whole
     }
 
+    /// The node's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.spec.name
+    }
+
+    /// Whether the node is in a group.
+    pub(crate) fn is_in(&self, group: &String) -> bool {
+        self.spec.groups.contains(group)
+    }
+
     /// How many units are left.
     pub(crate) fn units(&self) -> u32 {
         self.units
@@ -214,6 +224,14 @@ impl State {
                 .node(node)
                 .map_or(0, |node| unit.within(&node.spec, &share.cores, &share.gpus)),
         }
+    }
+
+    /// How many units of a node are in what a job would be given.
+    pub(crate) fn units_granted(&self, job: &Job, node: NodeId, grants: &[Grant]) -> u32 {
+        let given = grants.iter().find(|grant| grant.node == node);
+        given.map_or(0, |grant| {
+            self.units_of_grants(job, std::slice::from_ref(grant))
+        })
     }
 
     /// Units that a job could be given of a node now; 0 where another job's wishes keep it away.

@@ -1,6 +1,6 @@
 //! Why a queued job waits: HPC Pack's reason codes (`PendingReason`), and the answer for any job at any time.
 
-use crate::{HeldBy, Job, JobId, Node, Phase, QueueKey, State, Waiting};
+use crate::{HeldBy, Job, JobId, Node, NodeId, Phase, QueueKey, State, Waiting};
 
 /// Nothing is known to be in its way: the next pass may start it.
 pub const NONE: u32 = 0;
@@ -79,6 +79,9 @@ impl State {
             };
             return said(reason, what(free));
         }
+        if let Some(waiting) = self.waits_for_needs(job) {
+            return Some(waiting);
+        }
         let own = QueueKey::of(job);
         match self
             .queue
@@ -115,6 +118,41 @@ impl State {
                 text: format!("waits for job {}, which failed or was canceled", ids(&bad)),
             },
         }
+    }
+
+    /// What its tasks need of certain nodes and is not there, or not free.
+    fn waits_for_needs(&self, job: &Job) -> Option<Waiting> {
+        let usable = |node: NodeId| {
+            let node = self.node(node).filter(|n| n.takes_jobs());
+            node.filter(|n| self.is_candidate(job, n.id))
+        };
+        let idle = |node| usable(node).map_or(0, |n| job.spec.unit.of_node(&n.spec));
+        let free = |node| usable(node).map_or(0, |n| self.free_units(job, n));
+        let (need, there) = match self.unmet(job, idle) {
+            Some(need) => (need, false),
+            None => (self.unmet(job, free)?, true),
+        };
+        let unit = job.spec.unit.plural();
+        let some = || format!("a task needs {} {unit} of {need}", need.least);
+        let (reason, text) = match (need.is_node, there) {
+            (true, true) => (
+                REQUIRED_NODES_NOT_AVAILABLE,
+                format!("a task requires {need}, which is not free"),
+            ),
+            (true, false) => (
+                REQUIRED_NODES_NOT_AVAILABLE,
+                format!("a task requires {need}, which takes no jobs now"),
+            ),
+            (false, true) => (
+                NO_RESOURCE_IN_NODE_GROUP,
+                format!("{}, fewer are free", some()),
+            ),
+            (false, false) => (
+                NO_RESOURCE_IN_NODE_GROUP,
+                format!("{}, fewer take jobs now", some()),
+            ),
+        };
+        Some(Waiting { reason, text })
     }
 
     /// Units that are free for a job now, and that it could have were they all free.

@@ -307,6 +307,13 @@ impl Cluster {
             over == 0 || (whole && over < last),
             "too much: {placement:?}"
         );
+        for node in self.sets.get(&job.required).into_iter().flatten() {
+            let has = placement.shares.iter().any(|share| share.node == *node);
+            assert!(
+                has || state == JOB_RUNNING,
+                "{node} is required: {placement:?}"
+            );
+        }
         if state == JOB_QUEUED {
             job.state = JOB_RUNNING;
             job.started = now;

@@ -1,7 +1,7 @@
 //! What Rust guests share. A guest is a thin layer over one of these; each is natively usable and tested.
 //!
 //! - For policies (feature `policy`, or `ranked-policy` for those that a ranker is composed with; one of them in a component): [`policy`] the types and the trait, [`mirror`] the cluster as the host told it,
-//!   [`pass`] what one pass gives away, [`pack`] nodes for a job and
+//!   [`pass`] what one pass gives away, [`pack`] nodes for a job, [`required`] those that it must have, and
 //!   [`packing`] which, [`queued`] a whole policy, [`easy`] backfill and [`shadow`] the reservation of the
 //!   first job that waits, [`conservative`] backfill and [`profile`] free cores over time, [`announce`] what people are told,
 //!   [`preempt`] what to take from running jobs, [`rules`] what all policies have settings for, [`parameters`] the cluster's
@@ -63,6 +63,8 @@ pub mod queued;
 pub mod ranker;
 #[cfg(feature = "testing")]
 pub mod replay;
+#[cfg(feature = "deciding")]
+pub mod required;
 #[cfg(feature = "deciding")]
 pub mod rows;
 #[cfg(feature = "deciding")]

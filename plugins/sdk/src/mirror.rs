@@ -12,9 +12,10 @@ use crate::{
     pack::{Shape, sockets},
     packing::{COLUMN_GROUPS, Packing},
     policy::{
-        self, Allocation, COLUMN_FREE_SOCKETS, COLUMN_PART_OF, CandidateSet, Changes, Column,
-        ColumnValues, Instant, JOB_CAN_GROW, JOB_CAN_SHRINK, JOB_ENDING, JOB_QUEUED, JOB_RUNNING,
-        JobId, NODE_GONE, NODE_USABLE, NodeId, SetId, Share, Span,
+        self, Allocation, COLUMN_FREE_SOCKETS, COLUMN_LEAST, COLUMN_PART_OF, COLUMN_REQUIRED,
+        CandidateSet, Changes, Column, ColumnValues, Instant, JOB_CAN_GROW, JOB_CAN_SHRINK,
+        JOB_ENDING, JOB_QUEUED, JOB_RUNNING, JobId, NODE_GONE, NODE_USABLE, NodeId, SetId, Share,
+        Span,
     },
 };
 
@@ -70,6 +71,8 @@ pub struct Job {
     pub demand: u32,
     /// The nodes that it may run on.
     pub set: SetId,
+    /// The nodes of which it must have something: see [`Mirror::required`].
+    pub required: SetId,
     /// What it holds.
     pub shares: Vec<Share>,
 }
@@ -113,6 +116,8 @@ struct Set {
     positions: Vec<u32>,
     /// What a job may choose between: the sets that are parts of this one, or this one itself.
     choices: Vec<SetId>,
+    /// Of a part that a job must have something of: how many units.
+    least: u32,
 }
 
 /// The mirror.
@@ -189,7 +194,12 @@ impl Mirror {
             numbers(&changes.columns, COLUMN_FREE_SOCKETS),
         );
         nodes_moved |= self.apply_groups(&changes.nodes, texts(&changes.columns, COLUMN_GROUPS));
-        self.apply_sets(&changes.sets, numbers(&changes.columns, COLUMN_PART_OF));
+        let columns = &changes.columns;
+        self.apply_sets(
+            &changes.sets,
+            numbers(columns, COLUMN_PART_OF),
+            numbers(columns, COLUMN_LEAST),
+        );
         if nodes_moved {
             self.free.recount(&self.nodes);
             self.find_ranks();
@@ -199,7 +209,7 @@ impl Mirror {
         }
         // On the first call: all that is queued goes into the queue at once.
         let first = self.jobs.is_empty();
-        self.apply_jobs(&changes.jobs, first);
+        self.apply_jobs(&changes.jobs, numbers(columns, COLUMN_REQUIRED), first);
         self.apply_allocations(&changes.allocations, &changes.shares, first);
         if first {
             self.fill_queue();
@@ -300,6 +310,17 @@ impl Mirror {
             0 => &self.everywhere,
             _ => self.sets.get(&set).map_or(&[], |set| &set.positions),
         }
+    }
+
+    /// The same, if all nodes of the set are there.
+    pub(crate) fn all_candidates(&self, set: SetId) -> Option<&[u32]> {
+        let set = self.sets.get(&set)?;
+        (set.positions.len() == set.ids.len()).then_some(&set.positions)
+    }
+
+    /// Of a part that a job must have something of: how many units.
+    pub(crate) fn least(&self, part: SetId) -> u32 {
+        self.sets.get(&part).map_or(0, |set| set.least)
     }
 
     /// The sets that a job with these candidates may choose between, in the order in which they are to be tried: all of its
@@ -429,7 +450,12 @@ impl Mirror {
         }
     }
 
-    fn apply_sets(&mut self, rows: &[CandidateSet], part_of: Option<&[f64]>) {
+    fn apply_sets(
+        &mut self,
+        rows: &[CandidateSet],
+        part_of: Option<&[f64]>,
+        least: Option<&[f64]>,
+    ) {
         for (at, CandidateSet { id, nodes }) in rows.iter().enumerate() {
             if nodes.is_empty() {
                 self.sets.remove(id);
@@ -438,13 +464,13 @@ impl Mirror {
                     ids: nodes.clone(),
                     positions: Vec::new(),
                     choices: vec![*id],
+                    least: number_at(least, at),
                 };
                 self.sets.insert(*id, set);
             }
             // A whole comes before its parts.
-            let whole = part_of.and_then(|column| column.get(at));
-            if let Some(&whole) = whole.filter(|&&whole| whole != 0.0) {
-                let whole = whole as SetId;
+            let whole: SetId = number_at(part_of, at);
+            if whole != 0 {
                 let set = self.sets.entry(whole).or_default();
                 set.choices.retain(|&choice| choice != whole);
                 set.choices.push(*id);
@@ -473,12 +499,12 @@ impl Mirror {
     }
 
     /// On the first call nothing goes into the queue: `fill_queue` does it.
-    fn apply_jobs(&mut self, rows: &[policy::Job], first: bool) {
+    fn apply_jobs(&mut self, rows: &[policy::Job], required: Option<&[f64]>, first: bool) {
         if first {
             self.jobs.reserve(rows.len());
             self.slots.reserve(rows.len());
         }
-        for row in rows {
+        for (at, row) in rows.iter().enumerate() {
             let (min, max) = (row.min.max(1), row.max.max(row.min).max(1));
             let job = Job {
                 id: row.id,
@@ -493,6 +519,7 @@ impl Mirror {
                 max,
                 demand: row.demand.clamp(min, max),
                 set: row.candidates,
+                required: number_at(required, at),
                 shares: Vec::new(),
             };
             let known = self.slots.get(&row.id).copied();
@@ -643,6 +670,13 @@ fn texts<'a>(columns: &'a [Column], name: &str) -> Option<&'a [String]> {
         ColumnValues::Texts(texts) => Some(texts),
         ColumnValues::Numbers(_) => None,
     }
+}
+
+/// What a column of numbers says of a row; 0 where there is none.
+fn number_at(column: Option<&[f64]>, at: usize) -> u32 {
+    column
+        .and_then(|column| column.get(at))
+        .map_or(0, |&number| number as u32)
 }
 
 /// A column of numbers, if it was sent.

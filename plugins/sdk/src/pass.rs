@@ -8,6 +8,7 @@ use crate::{
     mirror::{Entry, Job, Mirror, Node},
     pack::{Free, Shape, Unit},
     policy::{Decision, Instant, JobId, Placement, SetId, Share},
+    required::{Tally, pack_with},
 };
 
 /// What this pass gives to a job, and when the job is expected to give it back.
@@ -31,8 +32,11 @@ impl Misfits {
         self.find(job).is_ok_and(|at| job.min >= self.0[at].2)
     }
 
-    /// Remembers that this job did not fit.
+    /// Remembers that this job did not fit. One that must have something of certain nodes says nothing of others.
     pub fn add(&mut self, job: &Job) {
+        if job.required != 0 {
+            return;
+        }
         match self.find(job) {
             Ok(at) => self.0[at].2 = self.0[at].2.min(job.min),
             Err(at) => self.0.insert(at, (job.set, job.shape, job.min)),
@@ -208,11 +212,15 @@ impl<'a> Pass<'a> {
                     let node = mirror.position(share.node).map(|at| &mirror.nodes()[at]);
                     job.shape.units_of(share, node)
                 };
+                let mut kept = self.needed(job);
                 let mut smallest: Vec<&Share> = job.shares.iter().collect();
                 smallest.sort_by_key(|share| (units(share), share.node));
                 for share in smallest {
-                    if units(share) <= over {
-                        over -= units(share);
+                    let (at, units) = (mirror.position(share.node), units(share));
+                    let at = at.map_or(u32::MAX, |at| at as u32);
+                    if units <= over && kept.spares(at, units) {
+                        over -= units;
+                        kept.change(at, units, 0);
                         shares.push(*share);
                     }
                 }
@@ -250,17 +258,13 @@ impl<'a> Pass<'a> {
         if self.free_cores < job.min {
             return None;
         }
-        if !(job.shape.is_plain() && job.set == 0) && self.misfits.knows(job) {
+        if !(is_plain(job) && job.set == 0) && self.misfits.knows(job) {
             return None;
         }
         let mirror = self.mirror;
         let amount = (job.min, self.most(job, most));
         let shares = mirror.choices(job.set).iter().find_map(|&set| {
-            let candidates = (candidates(mirror, set), set != 0);
-            let free = (mirror.nodes(), &self.free[..]);
-            let rank = |at| mirror.rank(at);
-            let packing = mirror.packing();
-            packing.place(job.shape, amount, candidates, free, rank)
+            place(mirror, job, set, amount, (candidates(mirror, set), &self.free))
         });
         if shares.is_none() {
             self.misfits.add(job);
@@ -298,13 +302,8 @@ impl<'a> Pass<'a> {
         amount: (u32, u32),
         free: &[Free],
     ) -> Option<Vec<Share>> {
-        let mirror = self.mirror;
-        let candidates = (mirror.candidates(set), set != 0);
-        let free = (mirror.nodes(), free);
-        let rank = |at| mirror.rank(at);
-        mirror
-            .packing()
-            .place(job.shape, amount, candidates, free, rank)
+        let candidates = self.mirror.candidates(set);
+        place(self.mirror, job, set, amount, (candidates, free))
     }
 
     /// When what is held comes back, and what: of running jobs and of those that this pass has placed, by expected end. Without
@@ -325,7 +324,7 @@ impl<'a> Pass<'a> {
         if job.min > self.idle_cores {
             return false;
         }
-        if job.shape.is_plain() && job.set == 0 {
+        if is_plain(job) && job.set == 0 {
             return true;
         }
         if self.impossible.knows(job) {
@@ -338,6 +337,20 @@ impl<'a> Pass<'a> {
         }
         self.impossible.add(job);
         false
+    }
+
+    /// What a running job holds of what it must have.
+    fn needed(&self, job: &Job) -> Tally {
+        if job.required == 0 {
+            return Tally::default();
+        }
+        let (mirror, nodes) = (self.mirror, self.mirror.nodes());
+        let held = |at: u32| {
+            let node = &nodes[at as usize];
+            let share = job.shares.iter().find(|share| share.node == node.id);
+            share.map_or(0, |share| job.shape.units_of(share, Some(node)))
+        };
+        Tally::new(mirror.required(job.required).as_deref(), held)
     }
 
     fn give(&mut self, end: Instant, shape: Shape, shares: &[Share]) {
@@ -356,9 +369,39 @@ impl<'a> Pass<'a> {
     }
 }
 
+/// Shares for a job of some candidates of a set, with all among them that it must have.
+fn place(
+    mirror: &Mirror,
+    job: &Job,
+    set: SetId,
+    amount: (u32, u32),
+    (candidates, free): (&[u32], &[Free]),
+) -> Option<Vec<Share>> {
+    let required = mirror.required(job.required)?;
+    let nodes = (mirror.nodes(), free);
+    let rank = |at| mirror.rank(at);
+    let place = |amount, candidates: &[u32]| {
+        let candidates = (candidates, set != 0);
+        let packing = mirror.packing();
+        packing.place(job.shape, amount, candidates, nodes, rank)
+    };
+    pack_with(&required, job.shape, amount, candidates, nodes, place)
+}
+
+/// Cores anywhere will do.
+fn is_plain(job: &Job) -> bool {
+    job.shape.is_plain() && job.required == 0
+}
+
 /// Whether the nodes of a set would have room for a job if nothing ran there.
 fn could_hold(mirror: &Mirror, set: SetId, job: &Job) -> bool {
     let nodes = mirror.nodes();
+    if job.required != 0 {
+        let idle: Vec<Free> = nodes.iter().map(Free::idle).collect();
+        let (own, amount) = (mirror.candidates(set), (job.min, job.min));
+        let shares = place(mirror, job, set, amount, (own, &idle));
+        return shares.is_some();
+    }
     let mut total = 0u32;
     for &at in mirror.candidates(set) {
         let node = &nodes[at as usize];

@@ -41,6 +41,10 @@ pub const NODE_GONE: u32 = 2;
 pub const COLUMN_PART_OF: &str = "set.part-of";
 /// The column of nodes that says how many whole sockets are free.
 pub const COLUMN_FREE_SOCKETS: &str = "node.free-sockets";
+/// The column of jobs that says of which set one must have something; 0: of none.
+pub const COLUMN_REQUIRED: &str = "job.required";
+/// The column of candidate sets that says how many units of a part that is.
+pub const COLUMN_LEAST: &str = "set.least";
 
 /// `waiting.reason`: there is not enough free of what it needs.
 pub const NOT_ENOUGH_RESOURCE: u32 = 1;

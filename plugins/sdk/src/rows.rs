@@ -2,8 +2,9 @@
 
 pub use crate::policy::Node as NodeRow;
 use crate::policy::{
-    Allocation, COLUMN_FREE_SOCKETS, COLUMN_PART_OF, CandidateSet, Changes, Column, ColumnValues,
-    Instant, JOB_QUEUED, Job, JobId, NODE_USABLE, NodeId, SetId, Share, Span,
+    Allocation, COLUMN_FREE_SOCKETS, COLUMN_LEAST, COLUMN_PART_OF, COLUMN_REQUIRED, CandidateSet,
+    Changes, Column, ColumnValues, Instant, JOB_QUEUED, Job, JobId, NODE_USABLE, NodeId, SetId,
+    Share, Span,
 };
 
 /// A job and what it holds. Field by field documented in `wit/policy.wit`.
@@ -23,6 +24,7 @@ pub struct JobRow {
     pub max: u32,
     pub demand: u32,
     pub candidates: SetId,
+    pub required: SetId,
     pub shares: Vec<Share>,
 }
 
@@ -43,6 +45,7 @@ impl JobRow {
             max: cores,
             demand: cores,
             candidates: 0,
+            required: 0,
             shares: Vec::new(),
         }
     }
@@ -80,6 +83,10 @@ impl Changes {
             submitted: row.submitted,
             walltime: row.walltime,
         });
+        if row.required != 0 || self.columns.iter().any(|c| c.name == COLUMN_REQUIRED) {
+            let rows = self.jobs.len();
+            self.number(COLUMN_REQUIRED, rows, f64::from(row.required));
+        }
         if row.state != JOB_QUEUED {
             self.push_allocation(row);
         }
@@ -99,16 +106,20 @@ impl Changes {
 
     /// Adds a candidate set.
     pub fn push_set(&mut self, id: SetId, nodes: &[NodeId]) {
-        let nodes = nodes.to_vec();
-        self.sets.push(CandidateSet { id, nodes });
-        self.number(COLUMN_PART_OF, self.sets.len(), 0.0);
+        self.push_needed(id, 0, nodes, 0);
     }
 
     /// Adds a set that is part of one that was added before.
     pub fn push_part(&mut self, id: SetId, whole: SetId, nodes: &[NodeId]) {
+        self.push_needed(id, whole, nodes, 0);
+    }
+
+    /// Adds such a part of which jobs must have so many units.
+    pub fn push_needed(&mut self, id: SetId, whole: SetId, nodes: &[NodeId], least: u32) {
         let nodes = nodes.to_vec();
         self.sets.push(CandidateSet { id, nodes });
         self.number(COLUMN_PART_OF, self.sets.len(), f64::from(whole));
+        self.number(COLUMN_LEAST, self.sets.len(), f64::from(least));
     }
 
     /// Adds a node, and how many of its sockets are free.

@@ -12,6 +12,7 @@ use crate::{
     pack::{Free, Shape},
     pass::{Pass, Placed},
     policy::{Instant, SetId, Share},
+    required::Tally,
 };
 
 /// A reservation without nodes: EASY promises a time, not a place.
@@ -152,6 +153,8 @@ pub(crate) enum Room<'a> {
         /// Nodes that have `least` units.
         large_enough: u32,
         least: u32,
+        /// What there is of the nodes that it must have something of.
+        required: Tally,
     },
 }
 
@@ -159,15 +162,19 @@ impl<'a> Room<'a> {
     /// What is free for a job now of the nodes of one set.
     pub(crate) fn now(pass: &Pass<'a>, head: &Job, set: SetId) -> Room<'a> {
         let mirror = pass.mirror;
-        let within = (set != 0).then(|| {
+        let required = mirror.required(head.required);
+        let parts = required.as_deref().unwrap_or_default();
+        let alone = head.shape.single_node && !parts.is_empty();
+        let within = (set != 0 || alone).then(|| {
             let mut within = vec![false; mirror.nodes().len()];
             for &at in mirror.candidates(set) {
-                within[at as usize] = true;
+                let in_all = || parts.iter().all(|part| part.nodes.contains(&at));
+                within[at as usize] = !alone || in_all();
             }
             within
         });
         let least = head.min;
-        if head.shape.is_plain() {
+        if head.shape.is_plain() && head.required == 0 {
             let cores = match &within {
                 None => pass.free_cores,
                 Some(within) => {
@@ -191,6 +198,13 @@ impl<'a> Room<'a> {
             }
         }
         let (shape, free) = (head.shape, pass.free.clone());
+        let required = Tally::new(required.as_deref(), |at| {
+            let at = at as usize;
+            match is_within(within.as_deref(), at) {
+                true => shape.units_on(&mirror.nodes()[at], free[at]),
+                false => 0,
+            }
+        });
         Room::ByNode {
             mirror,
             within,
@@ -199,6 +213,7 @@ impl<'a> Room<'a> {
             units,
             large_enough,
             least,
+            required,
         }
     }
 
@@ -222,6 +237,7 @@ impl<'a> Room<'a> {
     pub(crate) fn suffices(&self) -> bool {
         match self {
             Room::Sum { cores, least, .. } => cores >= least,
+            Room::ByNode { required, .. } if !required.is_met() => false,
             Room::ByNode {
                 shape,
                 large_enough,
@@ -316,6 +332,7 @@ impl<'a> Room<'a> {
             units,
             large_enough,
             least,
+            required,
             ..
         } = self
         {
@@ -326,6 +343,7 @@ impl<'a> Room<'a> {
             *units = *units - before + after;
             *large_enough -= u32::from(before >= *least);
             *large_enough += u32::from(after >= *least);
+            required.change(at as u32, before, after);
         }
     }
 }

@@ -88,7 +88,8 @@ fn see_to_job(state: &State, job: &Job, late: bool) -> Option<Command> {
             graceful: false,
         });
     }
-    let choosy = job.candidates != SetId(0) || job.spec.unit != Unit::Core;
+    let sets = (job.candidates, job.required);
+    let choosy = sets != (SetId(0), SetId(0)) || job.spec.unit != Unit::Core;
     let in_vain = job.open_parents().iter().any(|&parent| {
         let state = state.job(parent).map(Job::state);
         state.is_none_or(|state| state.is_ended() || state == JobState::Configuring)

@@ -135,6 +135,12 @@ pub(crate) struct TaskOptions {
     /// How many cores, or what else the job counts, as 4 or 2-8
     #[arg(long, value_name = "MIN-MAX", value_parser = range)]
     task_cores: Option<String>,
+    /// Nodes that it is given something of, all of them
+    #[arg(long, alias = "requirednodes", value_name = "NODE,…")]
+    required_nodes: Option<String>,
+    /// Only on nodes of this group
+    #[arg(long, alias = "requestednodegroup", value_name = "GROUP")]
+    task_node_group: Option<String>,
     /// Tasks that must have ended before
     #[arg(long, alias = "depend", value_name = "NAME,…")]
     after: Option<String>,
@@ -223,6 +229,7 @@ impl TaskOptions {
         let mut keys = Map::new();
         put!(keys, self:
             "name" = task_name, "sweep" = sweep, "after" = after,
+            "required_nodes" = required_nodes, "node_group" = task_node_group,
             "standard_input" = stdin, "standard_output" = stdout, "standard_error" = stderr,
             "runtime" = task_runtime, "rerunnable" = rerunnable, "valid_exit_codes" = task_exit_codes,
             "fail_job_on_failure_count" = fail_job_on_failure_count,

@@ -182,6 +182,8 @@ pub(super) const TASK: Known = Known {
         "MinNodes",
         "MinSockets",
         "Name",
+        "RequestedNodeGroup",
+        "RequiredNodes",
         "Runtime",
         "RuntimeSeconds",
         "StartValue",
@@ -242,19 +244,7 @@ pub(super) const TASK: Known = Known {
         "UserBlob",
         "Version",
     ],
-    not_served: &[
-        not_served("IsServiceConcluded", &["false", "0"], SOA),
-        not_served(
-            "RequestedNodeGroup",
-            &[],
-            "name the job's nodes in RequestedNodes of Job",
-        ),
-        not_served(
-            "RequiredNodes",
-            &[],
-            "name the job's nodes in RequestedNodes of Job",
-        ),
-    ],
+    not_served: &[not_served("IsServiceConcluded", &["false", "0"], SOA)],
 };
 
 /// Checks an attribute that is not read.

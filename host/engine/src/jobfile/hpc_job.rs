@@ -219,6 +219,8 @@ fn task(element: &Element, unit: Unit) -> Result<Task, Fault> {
     in_order(&given, unit, Some(spec.min), Some(spec.max))?;
     spec.rerunnable = given.truth("IsRerunnable")?.unwrap_or(spec.rerunnable);
     spec.exclusive = given.truth("IsExclusive")?.unwrap_or(spec.exclusive);
+    spec.required_nodes = names(&given.text("RequiredNodes"));
+    spec.node_group = given.filled("RequestedNodeGroup").map(|a| a.value.trim().into());
     let count = given.number("FailJobOnFailureCount", 0, SWEEP_INSTANCES_MAX)?;
     spec.fail_job_on_failure_count = match given.truth("FailJobOnFailure")? {
         // The count alone means yes; 0 is what an export has for no.

@@ -236,6 +236,12 @@ pub(super) const TASK_KEYS: &[Key<TaskSpec>] = &[
     key!("exclusive", [], [exclusive], |task| Value::Truth(
         task.exclusive
     )),
+    key!("required_nodes", [], [required_nodes], |task| texts(
+        &task.required_nodes
+    )),
+    key!("node_group", [], [node_group], |task| shown(
+        task.node_group.as_ref()
+    )),
     key!("rerunnable", [], [rerunnable], |task| Value::Truth(
         task.rerunnable
     )),

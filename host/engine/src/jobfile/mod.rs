@@ -271,6 +271,15 @@ impl Draft {
             | Invalid::NotForNodeTask { task: number, .. }
             | Invalid::NotForService { task: number, .. }
             | Invalid::ServiceNotAlone { task: number }
+            | Invalid::ExclusiveTask { task: number }
+            | Invalid::TaskMaxAboveJob { task: number, .. }
+            | Invalid::RequiredAuto { task: number }
+            | Invalid::RequiredNotRequested { task: number, .. }
+            | Invalid::RequiredExcluded { task: number, .. }
+            | Invalid::RequiredAboveMax { task: number, .. }
+            | Invalid::RequiredAboveTask { task: number, .. }
+            | Invalid::TaskGroupInJobGroups { task: number }
+            | Invalid::TaskGroupWithRequired { task: number }
             | Invalid::RuntimeAboveJob { task: number, .. } => task(*number),
             Invalid::GroupDiffers { name } => named(name),
             Invalid::DependencyCycle { circle } => circle.first().and_then(named),

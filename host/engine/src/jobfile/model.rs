@@ -88,6 +88,8 @@ struct Task {
     runtime: Option<Limit>,
     rerunnable: Option<Flag>,
     exclusive: Option<Flag>,
+    required_nodes: Option<Names>,
+    node_group: Option<Text>,
     valid_exit_codes: Option<Codes>,
     fail_job_on_failure_count: Option<Failures>,
     environment: Option<Variables>,
@@ -325,11 +327,13 @@ fn task_spec(task: Task, node: &Node, job_unit: Option<Unit>) -> Result<TaskSpec
         runtime,
         rerunnable,
         exclusive,
+        required_nodes,
         valid_exit_codes,
         fail_job_on_failure_count,
         environment,
     );
     spec.command_line = task.command.map(|c| c.0).unwrap_or_default();
+    spec.node_group = task.node_group.map(|group| group.0).filter(|g| !g.is_empty());
     spec.depends_on = task.after.map(|names| names.0).unwrap_or_default();
     spec.kind = match (task.sweep, task.service) {
         (Some(_), Some(Flag(true))) => {

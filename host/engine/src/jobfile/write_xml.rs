@@ -185,6 +185,9 @@ fn task(out: &mut String, spec: &TaskSpec, number: usize, unit: Unit) -> Result<
     if spec.exclusive {
         tag.put("IsExclusive", "true")?;
     }
+    tag.some("RequiredNodes", &spec.required_nodes.join(","))?;
+    let group = spec.node_group.as_deref();
+    tag.some("RequestedNodeGroup", group.unwrap_or_default())?;
     if !spec.rerunnable {
         tag.put("IsRerunnable", "false")?;
     }

@@ -49,6 +49,7 @@ impl State {
             min: 0,
             max: 0,
             candidates: SetId(0),
+            required: SetId(0),
             tasks,
             shares: Default::default(),
             account: None,
@@ -192,6 +193,7 @@ impl State {
         let job = self.job_mut(id);
         set_draft(job, index, false);
         relink(job);
+        self.choose_required(id);
     }
 
     pub(super) fn task_configured(&mut self, id: JobId, index: usize) {
@@ -301,6 +303,7 @@ impl State {
                 | StopCause::Preempted => {}
             }
         });
+        self.choose_required(id);
     }
 
     pub(super) fn parent_finished(&mut self, id: JobId, parent: JobId) {

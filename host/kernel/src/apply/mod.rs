@@ -163,29 +163,31 @@ impl State {
                 cause,
             } => {
                 let outcome = Outcome::Canceled { cause: *cause };
-                let job = self.job_mut(*job);
-                conclude_queued(job, index(*task), *instance, outcome);
+                conclude_queued(self.job_mut(*job), index(*task), *instance, outcome);
+                self.needs_less(*job);
             }
             Fact::InstancesFailed { job, task, cause } => {
                 let outcome = Outcome::Failed {
                     cause: *cause,
                     code: None,
                 };
-                let job = self.job_mut(*job);
-                conclude_queued(job, index(*task), None, outcome);
+                conclude_queued(self.job_mut(*job), index(*task), None, outcome);
+                self.needs_less(*job);
             }
             Fact::TaskRequeued {
                 job,
                 task,
                 instance,
             } => {
-                let job = self.job_mut(*job);
+                let id = *job;
+                let job = self.job_mut(id);
                 requeue_instances(job, index(*task), *instance, |outcome| match outcome {
                     Outcome::Finished { .. } => false,
                     Outcome::Failed { .. } | Outcome::Canceled { .. } => true,
                 });
                 forget_failure(job);
                 relink(job);
+                self.choose_required(id);
             }
             Fact::JobEnding {
                 job,

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::index_share;
+use crate::needs::needed_by;
 use crate::{
     CandidateSet, CoreSet, GivingBack, Grant, JobError, JobId, JobKind, JobShare, NodeId, Phase,
-    Selector, SetId, SharePhase, State, Timestamp,
+    Selector, SetId, SharePhase, State, Then, Timestamp,
 };
 
 impl State {
@@ -98,13 +99,46 @@ impl State {
         }
     }
 
-    /// Gives a job the set of what it says of nodes.
+    /// Gives a job the set of what it says of nodes, and that of what its tasks need of certain ones.
     pub(super) fn choose_candidates(&mut self, id: JobId) {
         self.drop_candidates(id);
         let selector = Selector::of(&self.jobs[&id].spec);
-        if selector.is_anything() {
+        if !selector.is_anything() {
+            let set = self.use_set(selector);
+            self.job_mut(id).candidates = set;
+        }
+        self.choose_required(id);
+    }
+
+    /// Its tasks may need something else of certain nodes than before.
+    pub(super) fn choose_required(&mut self, id: JobId) {
+        let (job, none) = (&self.jobs[&id], SetId(0));
+        let chooses = match &job.phase {
+            Phase::Queued | Phase::Running => true,
+            Phase::Ending(closing) => closing.then == Then::Queued,
+            // A job that is validated chooses before it is queued.
+            Phase::Submitted | Phase::Validating | Phase::External(_) => true,
+            Phase::Configuring | Phase::Ended(_) => false,
+        };
+        let needed = if chooses { needed_by(job) } else { None };
+        if needed.is_none() && job.required == none {
             return;
         }
+        let before = std::mem::take(&mut self.job_mut(id).required);
+        let set = needed.map_or(none, |selector| self.use_set(selector));
+        self.job_mut(id).required = set;
+        self.leave_set(before);
+    }
+
+    /// Queued instances of a task will not run: maybe nothing else needs what it needed.
+    pub(super) fn needs_less(&mut self, id: JobId) {
+        if self.jobs[&id].required != SetId(0) {
+            self.choose_required(id);
+        }
+    }
+
+    /// The set of a selector, for one more user.
+    fn use_set(&mut self, selector: Selector) -> SetId {
         let set = match self.set_of.get(&selector) {
             Some(&set) => set,
             None => {
@@ -118,7 +152,7 @@ impl State {
         };
         let users = self.sets.get_mut(&set).map(|set| &mut set.users);
         *users.expect("an indexed set is there") += 1;
-        self.job_mut(id).candidates = set;
+        set
     }
 
     /// A node has come, or its groups are others: every set takes what it allows now.
@@ -130,10 +164,17 @@ impl State {
     }
 
     pub(super) fn drop_candidates(&mut self, id: JobId) {
-        if self.jobs[&id].candidates == SetId(0) {
+        let job = &self.jobs[&id];
+        if job.candidates == SetId(0) && job.required == SetId(0) {
             return;
         }
-        let set = std::mem::take(&mut self.job_mut(id).candidates);
+        let job = self.job_mut(id);
+        let sets = [&mut job.candidates, &mut job.required].map(std::mem::take);
+        sets.into_iter().for_each(|set| self.leave_set(set));
+    }
+
+    /// A set has one user less.
+    fn leave_set(&mut self, set: SetId) {
         if let Some(entry) = self.sets.get_mut(&set) {
             entry.users -= 1;
             if entry.users == 0 {

@@ -110,6 +110,7 @@ fn submitted(state: &State, job: &Job, all: &[Arc<TaskSpec>], ids: &[TaskId]) ->
                 min: job.min,
             });
         }
+        check_held(state, job, task, &all[index(task)])?;
     }
     // The minimum of a running job stays; what it may be given at most grows with its tasks.
     if let Ok(checked) = checked
@@ -122,6 +123,39 @@ fn submitted(state: &State, job: &Job, all: &[Arc<TaskSpec>], ids: &[TaskId]) ->
         });
     }
     Ok(facts)
+}
+
+/// A running job has, and keeps, what a task needs of certain nodes.
+fn check_held(state: &State, job: &Job, task: TaskId, spec: &TaskSpec) -> Result<(), Rejection> {
+    let held = |node: &crate::Node| {
+        let share = job.shares.get(&node.id);
+        let stays = share.filter(|share| !share.phase.is_leaving());
+        stays.map_or(0, |share| state.units_of_share(job, node.id, share))
+    };
+    let command = job.spec.kind == crate::JobKind::Command;
+    for name in &spec.required_nodes {
+        let node = state.node_by_name(name);
+        let there = node.is_some_and(|n| held(n) > 0 || command && job.shares.contains_key(&n.id));
+        if !there {
+            let (task, node) = (task.0, name.clone());
+            return Err(crate::Invalid::RequiredNotAllocated { task, node }.into());
+        }
+    }
+    if let Some(group) = spec.node_group.as_ref().filter(|_| !command) {
+        let nodes = state.nodes().filter(|n| n.spec.groups.contains(group));
+        let units: u64 = nodes.map(|node| u64::from(held(node))).sum();
+        if units < u64::from(spec.min) {
+            return Err(crate::Invalid::TaskGroupTooSmall {
+                unit: job.spec.unit,
+                task: task.0,
+                group: group.clone(),
+                min: spec.min,
+                units,
+            }
+            .into());
+        }
+    }
+    Ok(())
 }
 
 /// From Queued, Failed and Canceled, as long as nothing of it runs; not where everything of it has finished.

@@ -204,6 +204,10 @@ fn still_fits(state: &State, job: &Job, activation: &Activation) -> bool {
         && nodes.iter().all(|&node| usable(node))
         && (units <= job.max || job.spec.exclusive)
         && proposal::is_uniform(state, job, &nodes)
+        && (job.phase == Phase::Running || {
+            let units = |node| state.units_granted(job, node, &activation.grants);
+            state.unmet(job, units).is_none()
+        })
 }
 
 /// What is due of an activation by itself.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::Facts;
 use crate::validate::check_groups;
 use crate::{
-    Execution, Fact, Job, NodeId, NodeState, Phase, Rejection, SharePhase, Span, State, StopCause,
-    TaskId, TaskKind,
+    Execution, Fact, Job, NodeId, NodeState, Phase, Rejection, Run, SharePhase, Span, State,
+    StopCause, Task, TaskId, TaskKind,
 };
 
 /// A node that goes offline leaves its jobs: what runs there may end, nothing new starts there. Draining keeps both.
@@ -80,9 +80,37 @@ pub(super) fn set_node_groups(state: &State, id: NodeId, groups: &[String]) -> F
         if selector.is_some_and(|selector| !selector.allows(&spec)) {
             let left = BTreeSet::from([id]);
             facts.extend(leave_nodes(job, &left, state.parameters.task_cancel_grace));
+        } else {
+            facts.extend(stop_outsiders(state, job, id, groups));
         }
     }
     Ok(facts)
+}
+
+/// Tasks that asked for a group which a node has left may not run there any more, though their job may.
+fn stop_outsiders(state: &State, job: &Job, node: NodeId, groups: &[String]) -> Option<Fact> {
+    let outside = |task: &Task| {
+        let group = task.spec.node_group.as_ref();
+        group.is_some_and(|group| !groups.contains(group))
+    };
+    let mut executions = Vec::new();
+    for (task, t) in (1..).zip(&job.tasks).filter(|(_, task)| outside(task)) {
+        let there = |run: &Run| run.places.iter().any(|place| place.node == node);
+        let runs = t.runs.iter().filter(|(_, r)| there(r) && r.stop.is_none());
+        executions.extend(runs.map(|(&instance, run)| Execution {
+            job: job.id,
+            task: TaskId(task),
+            instance,
+            attempt: run.attempt,
+        }));
+    }
+    let stops = job.phase == Phase::Running && !executions.is_empty();
+    stops.then(|| Fact::StopRequested {
+        job: job.id,
+        executions,
+        cause: StopCause::NodeNotUsable,
+        grace: state.parameters.task_cancel_grace,
+    })
 }
 
 /// A running job may not use some nodes any more: what runs there is stopped and runs elsewhere.

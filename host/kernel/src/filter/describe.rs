@@ -166,6 +166,11 @@ fn of_task(task: &TaskSpec) -> Properties {
         ("MaxUnits".into(), task.max.to_string()),
         ("DependsOn".into(), task.depends_on.join(",")),
         ("IsRerunnable".into(), task.rerunnable.to_string()),
+        ("RequiredNodes".into(), task.required_nodes.join(",")),
+        (
+            "RequestedNodeGroup".into(),
+            task.node_group.clone().unwrap_or_default(),
+        ),
     ];
     if let TaskKind::Sweep {
         start,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Invalid;
 use super::graph::levels;
+use super::needs::check_needs;
 use super::selection::{check_feasible, check_groups};
 use crate::limits::{CORES_PER_NODE_MAX, NODES_MAX, UNITS_MAX};
 use crate::{JobSpec, NodeSpec, State, TaskKind, TaskSpec, Unit};
@@ -66,7 +67,12 @@ pub fn check_job(
         });
     }
     check_feasible(state, spec, min)?;
-    Ok(Checked { min, max })
+    let needed = check_needs(state, spec, tasks)?;
+    let min = min.max(needed);
+    Ok(Checked {
+        min,
+        max: max.max(min),
+    })
 }
 
 /// Whether a node can join the pool.

@@ -1,5 +1,6 @@
 //! Checks of command jobs. They hold no cores, so whether there are enough is not asked; they need nodes, in whatever state.
 
+use super::needs::check_needs;
 use super::selection::check_names;
 use super::{Checked, Invalid, check_job};
 use crate::{JobKind, JobSpec, Selector, State, TaskSpec};
@@ -29,6 +30,7 @@ fn check_command_job(
     if !state.parameters().disable_resource_validation {
         check_names(state, spec)?;
     }
+    check_needs(state, spec, tasks)?;
     let selector = Selector::of(spec);
     match state.nodes().any(|node| selector.allows(&node.spec)) {
         true => Ok(Checked { min: 1, max: 1 }),

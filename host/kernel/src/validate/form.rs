@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Invalid;
 use super::graph::levels;
+use super::needs::check_needs_form;
 use super::selection::check_selection;
 use crate::limits::{
     COMMAND_LINE_BYTES_MAX, CUSTOM_NAME_CHARS_MAX, CUSTOM_PROPERTIES_MAX, CUSTOM_VALUE_CHARS_MAX,
@@ -70,6 +71,7 @@ pub fn check_form(spec: &JobSpec, tasks: &[impl AsRef<TaskSpec>]) -> Result<(), 
             });
         }
     }
+    check_needs_form(spec, tasks)?;
     let works = || {
         let all = (1..).zip(tasks.iter().map(AsRef::as_ref));
         all.filter(|(_, t): &(u32, &TaskSpec)| t.kind.is_ordinary())
@@ -190,6 +192,8 @@ pub(super) fn check_task(job: &JobSpec, number: u32, task: &TaskSpec) -> Result<
             t if (t.min, t.max) != (1, 1) => no("minimum or maximum of its own")?,
             t if t.fail_job_on_failure_count.is_some() => no("failure count")?,
             t if t.exclusive => no("nodes to itself")?,
+            t if !t.required_nodes.is_empty() => no("required nodes")?,
+            t if t.node_group.is_some() => no("node group of its own")?,
             _ => {}
         }
     }

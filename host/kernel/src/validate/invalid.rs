@@ -176,6 +176,54 @@ pub enum Invalid {
         "task {task} is exclusive, which needs a job that is exclusive too and says its minimum and maximum"
     )]
     ExclusiveTask { task: u32 },
+    #[error(
+        "task {task} requires nodes, which needs a job that says its minimum and maximum itself"
+    )]
+    RequiredAuto { task: u32 },
+    #[error("task {task} requires node {node}, which the job does not request")]
+    RequiredNotRequested { task: u32, node: String },
+    #[error("task {task} requires node {node}, which the job excludes")]
+    RequiredExcluded { task: u32, node: String },
+    #[error(
+        "task {task} requires node {node}, which is offline, has none of what the job counts, or is not one that the job may run on"
+    )]
+    RequiredNotAvailable { task: u32, node: String },
+    #[error("task {task} requires node {node}, which its running job does not have")]
+    RequiredNotAllocated { task: u32, node: String },
+    #[error("task {task} requires {count} nodes, but the job asks for at most {max} {unit}", unit = unit.plural())]
+    RequiredAboveMax {
+        unit: Unit,
+        task: u32,
+        count: usize,
+        max: u32,
+    },
+    #[error("task {task} requires {count} nodes, but asks for at most {max} {unit}; raise its maximum", unit = unit.plural())]
+    RequiredAboveTask {
+        unit: Unit,
+        task: u32,
+        count: usize,
+        max: u32,
+    },
+    #[error("the tasks require {count} nodes, but the job may start with {min} {unit}; raise its minimum", unit = unit.plural())]
+    RequiredAboveMin { unit: Unit, count: usize, min: u32 },
+    #[error("a job on a single node has tasks that require {count} nodes")]
+    SingleNodeRequires { count: usize },
+    #[error("none of the job's node groups has all nodes that its tasks require")]
+    RequiredNotUniform,
+    #[error("task {task} asks for a node group, which goes with no node groups of the job")]
+    TaskGroupInJobGroups { task: u32 },
+    #[error("task {task} asks for a node group, which goes with no required nodes in its job")]
+    TaskGroupWithRequired { task: u32 },
+    #[error("task {task} needs at least {min} {unit} of node group \"{group}\", of which the job may have {units}", unit = unit.plural())]
+    TaskGroupTooSmall {
+        unit: Unit,
+        task: u32,
+        group: String,
+        min: u32,
+        units: u64,
+    },
+    #[error("the tasks need {units} {unit} of different node groups, but the job asks for at most {max}", unit = unit.plural())]
+    TaskGroupsAboveMax { unit: Unit, units: u32, max: u32 },
     #[error("task {task} depends on others, which tasks of a command job cannot")]
     CommandJobDependency { task: u32 },
     #[error(
@@ -221,58 +269,71 @@ impl Invalid {
         let number = match self {
             Invalid::UnknownParent { .. } | Invalid::ParentGone { .. } => 16,
             Invalid::ParentNotSubmitted { .. } => 17,
+            Invalid::RunUntilCanceledAuto => 29,
+            Invalid::NotEnoughUnits { .. } => 35,
+            Invalid::NoCommandLine { .. } => 40,
+            Invalid::TaskMinAboveJobMin { .. } | Invalid::TaskAboveJob { .. } => 46,
+            Invalid::TaskMaxAboveJob { .. } => 47,
+            Invalid::ExclusiveTask { .. } => 49,
+            Invalid::RequiredNotRequested { .. } => 50,
+            Invalid::RuntimeAboveJob { .. } => 51,
+            Invalid::RequiredNotAvailable { .. } => 52,
+            Invalid::RequiredAboveMax { .. } => 53,
+            Invalid::RequiredAuto { .. } => 55,
+            Invalid::MinMax { min: 0, .. } => 58,
+            Invalid::MinMax { .. } => 34,
+            Invalid::GroupDiffers { .. } => 60,
             Invalid::DependencyCycle { .. } => 61,
             Invalid::UnknownDependency { .. } => 63,
             Invalid::DependsWithoutName { .. } => 64,
             Invalid::DependenciesTooDeep { .. } => 65,
-            Invalid::EmptySweep { increment: 0, .. } => 94,
-            Invalid::EmptySweep { .. } => 93,
+            Invalid::EmptySweep { increment: 0, .. } => 93,
+            Invalid::EmptySweep { .. } => 94,
+            Invalid::TwoNodeTasks { kind, .. } if kind == "node prepare" => 95,
+            Invalid::TwoNodeTasks { .. } => 96,
+            Invalid::OnlyNodeTasks => 97,
+            Invalid::NotForNodeTask { .. } | Invalid::NotForService { .. } => 98,
+            Invalid::ReleaseDisabled { .. } => 99,
+            Invalid::ReleaseTooLong { .. } => 100,
+            Invalid::SweepTooLarge { .. } => 102,
+            Invalid::ServiceNotAlone { .. } => 105,
+            Invalid::NodeFilter { .. } => 106,
+            Invalid::RequiredNotAllocated { .. } => 107,
+            Invalid::CommandJobDependency { .. } => 110,
+            Invalid::NoGroupLargeEnough { .. } => 112,
+            Invalid::RequiredNotUniform => 113,
+            Invalid::UniformCommandJob => 114,
+            Invalid::GroupOpWithoutGroups { .. } => 115,
+            Invalid::SingleNodeRequires { .. } => 130,
+            Invalid::SingleNodeOfMany { .. } => 131,
+            Invalid::NoNodeLargeEnough { .. } => 132,
+            Invalid::RequiredAboveMin { .. } | Invalid::RequiredAboveTask { .. } => 140,
+            Invalid::TaskGroupTooSmall { .. } => 141,
+            Invalid::TaskGroupWithRequired { .. } => 142,
+            Invalid::TaskGroupInJobGroups { .. } => 143,
             Invalid::TooLong { .. }
             | Invalid::TooBig { .. }
             | Invalid::Nul { .. }
             | Invalid::TooManyTasks { .. }
             | Invalid::Priority { .. }
-            | Invalid::MinMax { .. }
-            | Invalid::NoCommandLine { .. }
             | Invalid::CommaInName { .. }
-            | Invalid::SweepTooLarge { .. }
-            | Invalid::TaskAboveJob { .. }
-            | Invalid::TaskMinAboveJobMin { .. }
             | Invalid::TooManyDependencies { .. }
-            | Invalid::GroupDiffers { .. }
-            | Invalid::NotForNodeTask { .. }
-            | Invalid::TwoNodeTasks { .. }
-            | Invalid::OnlyNodeTasks
-            | Invalid::NotForService { .. }
-            | Invalid::ServiceNotAlone { .. }
-            | Invalid::RunUntilCanceledAuto
-            | Invalid::RuntimeAboveJob { .. }
             | Invalid::ZeroRuntime
             | Invalid::UnknownNode { .. }
             | Invalid::TooManyExcluded { .. }
-            | Invalid::NotEnoughUnits { .. }
-            | Invalid::NoNodeLargeEnough { .. }
-            | Invalid::NoGroupLargeEnough { .. }
-            | Invalid::SingleNodeOfMany { .. }
+            | Invalid::RequiredExcluded { .. }
+            | Invalid::TaskGroupsAboveMax { .. }
             | Invalid::UnknownNodeGroup { .. }
-            | Invalid::GroupOpWithoutGroups { .. }
-            | Invalid::UniformCommandJob
             | Invalid::TooManyNodeGroups { .. }
             | Invalid::NodeGroupName { .. }
-            | Invalid::NodeFilter { .. }
             | Invalid::OrderBy { .. }
             | Invalid::TooManyParents { .. }
             | Invalid::ParentCycle { .. }
             | Invalid::CommandJobDepends
             | Invalid::Licence { .. }
             | Invalid::VariableName { .. }
-            | Invalid::TaskMaxAboveJob { .. }
-            | Invalid::ExclusiveTask { .. }
-            | Invalid::CommandJobDependency { .. }
             | Invalid::CommandJobService { .. }
             | Invalid::CommandJobWithoutNode
-            | Invalid::ReleaseDisabled { .. }
-            | Invalid::ReleaseTooLong { .. }
             | Invalid::UnknownTemplate { .. }
             | Invalid::Template { .. }
             | Invalid::TemplateItself { .. }

@@ -7,6 +7,7 @@ mod command_job;
 mod form;
 mod graph;
 mod invalid;
+mod needs;
 mod release;
 mod selection;
 mod template;

@@ -136,25 +136,37 @@ pub(super) fn check_names(state: &State, spec: &JobSpec) -> Result<(), Invalid> 
         let known: BTreeSet<&str> = state.nodes().map(|n| n.spec.name.as_str()).collect();
         let mut named = spec.requested_nodes.iter().chain(&spec.excluded_nodes);
         if let Some(name) = named.find(|name| !known.contains(name.as_str())) {
-            return Err(Invalid::UnknownNode {
-                name: name.clone(),
-                // In the site's order.
-                known: some(state.nodes().map(|n| n.spec.name.as_str())),
-            });
+            return Err(unknown_node(state, name));
         }
     }
     if !spec.node_groups.is_empty() {
-        let groups = state.nodes().flat_map(|n| &n.spec.groups);
-        let known: BTreeSet<&str> = groups.map(String::as_str).collect();
+        let known = known_groups(state);
         let unknown = |name: &&String| !known.contains(name.as_str());
         if let Some(name) = spec.node_groups.iter().find(unknown) {
-            return Err(Invalid::UnknownNodeGroup {
-                name: name.clone(),
-                known: some(known.iter().copied()),
-            });
+            return Err(unknown_group(name, &known));
         }
     }
     Ok(())
+}
+
+pub(super) fn unknown_node(state: &State, name: &str) -> Invalid {
+    Invalid::UnknownNode {
+        name: name.into(),
+        // In the site's order.
+        known: some(state.nodes().map(|n| n.spec.name.as_str())),
+    }
+}
+
+pub(super) fn known_groups(state: &State) -> BTreeSet<&str> {
+    let groups = state.nodes().flat_map(|n| &n.spec.groups);
+    groups.map(String::as_str).collect()
+}
+
+pub(super) fn unknown_group(name: &str, known: &BTreeSet<&str>) -> Invalid {
+    Invalid::UnknownNodeGroup {
+        name: name.into(),
+        known: some(known.iter().copied()),
+    }
 }
 
 fn some<'a>(mut names: impl Iterator<Item = &'a str>) -> String {

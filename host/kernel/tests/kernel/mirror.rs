@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use jobyard_kernel::{
-    COLUMN_FREE_SOCKETS, COLUMN_PART_OF, Changes, Column, ColumnValues, Columns, JobId, JobRow,
-    Mirror, NODE_GONE, State,
+    COLUMN_FREE_SOCKETS, COLUMN_LEAST, COLUMN_PART_OF, COLUMN_REQUIRED, Changes, Column,
+    ColumnValues, Columns, JobId, JobRow, Mirror, NODE_GONE, State,
 };
 
 /// What an instance knows after all that it was told.
@@ -15,6 +15,10 @@ pub(crate) struct Known {
     sets: BTreeMap<u32, Vec<u32>>,
     /// Of sets that have them: their parts, in order.
     parts: BTreeMap<u32, Vec<u32>>,
+    /// Of parts: how many units of them a job must have.
+    least: BTreeMap<u32, f64>,
+    /// Of which set each job must have something.
+    required: BTreeMap<u32, f64>,
     /// Free sockets, where they were told.
     sockets: BTreeMap<u32, f64>,
     /// Of jobs and of nodes, by row and column: what was asked for.
@@ -60,7 +64,10 @@ impl Known {
         }
         self.apply_asked(changes);
         let part_of = column(COLUMN_PART_OF, changes.sets.len());
+        let least = column(COLUMN_LEAST, changes.sets.len());
         for (at, set) in changes.sets.iter().enumerate() {
+            let least = least.map_or(0.0, |column| column[at]);
+            self.least.insert(set.id.0, least);
             let whole = part_of.map_or(0.0, |column| column[at]);
             assert!(
                 whole == 0.0 || self.sets.contains_key(&(whole as u32)),
@@ -75,7 +82,15 @@ impl Known {
             let nodes = set.nodes.iter().map(|node| node.0).collect();
             self.sets.insert(set.id.0, nodes);
         }
-        for job in &changes.jobs {
+        let required = column(COLUMN_REQUIRED, changes.jobs.len());
+        for (at, job) in changes.jobs.iter().enumerate() {
+            let required = required.map_or(0.0, |column| column[at]);
+            assert!(
+                required == 0.0 || self.sets.contains_key(&(required as u32)),
+                "job {} must have something of set {required}, which was not told",
+                job.id
+            );
+            self.required.insert(job.id.0, required);
             let (id, set) = (job.id, job.candidates);
             assert!(
                 set.0 == 0 || self.sets.contains_key(&set.0),
@@ -181,8 +196,13 @@ impl Known {
         for (id, nodes) in fresh.sets.iter().filter(|(id, _)| own(**id)) {
             assert_eq!(self.sets.get(id), Some(nodes), "set {id}");
         }
-        let nodes_of = |known: &Known, parts: &[u32]| -> Vec<Vec<u32>> {
-            parts.iter().map(|part| known.sets[part].clone()).collect()
+        for id in fresh.jobs.keys() {
+            let (told, is) = (self.required.get(id), fresh.required.get(id));
+            assert_eq!(told, is, "what job {id} must have");
+        }
+        let nodes_of = |known: &Known, parts: &[u32]| -> Vec<(Vec<u32>, f64)> {
+            let of = |part| (known.sets[part].clone(), known.least[part]);
+            parts.iter().map(of).collect()
         };
         for (id, parts) in &fresh.parts {
             let told = self.parts.get(id).map(|parts| nodes_of(self, parts));

@@ -293,7 +293,7 @@ impl World {
             return parents.iter().any(stands);
         }
         let idle = self.state.nodes().all(|node| node.jobs.is_empty());
-        let choosy = |job: &Job| job.candidates != SetId(0);
+        let choosy = |job: &Job| (job.candidates, job.required) != (SetId(0), SetId(0));
         idle && self.state.job(job).is_some_and(choosy)
     }
 

@@ -1,7 +1,10 @@
 //! Random proposals of a policy: what fits, what nearly fits, and nonsense.
 
+use std::collections::BTreeMap;
+
 use jobyard_kernel::{
-    Decision, GroupOp, Job, JobId, JobState, Node, NodeId, Share, State, Timestamp, Unit,
+    Decision, GroupOp, Job, JobId, JobState, Need, Node, NodeId, PreemptionType, SetId, Share,
+    State, Timestamp, Unit,
 };
 
 use super::numbers::Numbers;
@@ -20,6 +23,15 @@ pub(crate) fn proposal(state: &State, now: Timestamp, n: &mut Numbers) -> Decisi
     };
     let queued = job_in(state, n, JobState::Queued);
     let running = job_in(state, n, JobState::Running);
+    // What is turned off is tried all the same.
+    let off = state.parameters().preemption != PreemptionType::Immediate;
+    if off && n.once_in(8) {
+        return Decision::Preempt {
+            job: running,
+            how: n.below(3),
+            cores: 1 + n.below(3),
+        };
+    }
     match n.below(12) {
         0..5 => start(state, queued).unwrap_or(Decision::Start {
             job: queued,
@@ -69,15 +81,16 @@ pub(crate) fn proposal(state: &State, now: Timestamp, n: &mut Numbers) -> Decisi
     }
 }
 
-/// A start that would fit, but for what policies do not look at: a node named twice, groups that are not to be mixed.
+/// A start that would fit, but for what policies do not look at: a node named twice, groups that are not to be mixed, nodes that tasks need.
 fn carelessly(state: &State, id: JobId, n: &mut Numbers) -> Option<Decision> {
     let mixes = |job: &&Job| {
         let op = job.spec.node_group_op;
-        job.may_start() && op == GroupOp::Uniform && job.spec.node_groups.len() > 1 && job.max > 1
+        let uniform = op == GroupOp::Uniform && job.spec.node_groups.len() > 1 && job.max > 1;
+        job.may_start() && (uniform || job.required != SetId(0))
     };
     let likely = state.queue().find(mixes).filter(|_| n.once_in(2));
     let job = likely.or_else(|| state.job(id).filter(|job| job.may_start()))?;
-    let mut decision = start_on(state, job, &|_| true)?;
+    let mut decision = start_on(state, job, &|_| true, false)?;
     if let Decision::Start { shares, .. } = &mut decision
         && n.once_in(2)
     {
@@ -147,30 +160,65 @@ pub(crate) fn start(state: &State, id: JobId) -> Option<Decision> {
     let set = state.sets().find(|(id, _)| *id == job.candidates);
     let groups = set.and_then(|(_, set)| set.selector.uniform_groups());
     match groups {
-        None => start_on(state, job, &|_| true),
+        None => start_on(state, job, &|_| true, true),
         Some(groups) => groups
             .iter()
-            .find_map(|group| start_on(state, job, &|node| node.spec.groups.contains(group))),
+            .find_map(|group| start_on(state, job, &|node| node.spec.groups.contains(group), true)),
     }
 }
 
-fn start_on(state: &State, job: &Job, allowed: &dyn Fn(&Node) -> bool) -> Option<Decision> {
-    let (mut shares, mut got) = (Vec::new(), 0);
-    for node in state.nodes().filter(|node| allowed(node)) {
-        let usable = node.takes_jobs() && state.is_candidate(job, node.id);
-        let fits = state.free_units(job, node).min(job.max - got);
-        if !usable || fits == 0 || (job.spec.single_node && fits < job.min) {
-            continue;
+/// `heeds`: what its tasks need of certain nodes comes first.
+fn start_on(
+    state: &State,
+    job: &Job,
+    allowed: &dyn Fn(&Node) -> bool,
+    heeds: bool,
+) -> Option<Decision> {
+    let needs = if heeds { state.needs(job) } else { Vec::new() };
+    let room = |node: &Node| {
+        let usable = node.takes_jobs() && allowed(node) && state.is_candidate(job, node.id);
+        if usable {
+            state.free_units(job, node)
+        } else {
+            0
         }
-        got += fits;
-        shares.push(units(job, node, fits));
-        if job.spec.single_node {
-            break;
+    };
+    let mut given: BTreeMap<NodeId, u32> = BTreeMap::new();
+    if job.spec.single_node {
+        let alone = |node: &&Node| {
+            let units = room(node);
+            let has = |need: &Need<'_>| need.nodes.contains(&node.id) && units >= need.least;
+            units >= job.min && needs.iter().all(has)
+        };
+        let node = state.nodes().find(alone)?;
+        given.insert(node.id, room(node).min(job.max));
+    } else {
+        for need in needs {
+            let had: u32 = need.nodes.iter().filter_map(|node| given.get(node)).sum();
+            let mut missing = need.least.saturating_sub(had);
+            for node in need.nodes.iter().filter_map(|&node| state.node(node)) {
+                let units = given.entry(node.id).or_default();
+                let more = (room(node) - *units).min(missing);
+                *units += more;
+                missing -= more;
+            }
+            if missing > 0 {
+                return None;
+            }
+        }
+        let mut left = job.max.checked_sub(given.values().sum())?;
+        for node in state.nodes() {
+            let units = given.entry(node.id).or_default();
+            let more = (room(node) - *units).min(left);
+            *units += more;
+            left -= more;
         }
     }
-    let job_id = job.id;
-    (got >= job.min).then_some(Decision::Start {
-        job: job_id,
-        shares,
+    let got: u32 = given.values().sum();
+    let some = given.into_iter().filter(|&(_, units)| units > 0);
+    let share = |(node, many)| Some(units(job, state.node(node)?, many));
+    (got >= job.min).then(|| Decision::Start {
+        job: job.id,
+        shares: some.filter_map(share).collect(),
     })
 }

@@ -89,9 +89,14 @@ fn add_job(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
             }));
         }
     }
-    let min = n.once_in(2).then(|| 1 + n.below(4));
-    let max = min.filter(|_| !n.once_in(3)).map(|min| min + n.below(6));
-    let groups = match n.below(8) {
+    let mut min = n.once_in(2).then(|| 1 + n.below(4));
+    let mut max = min.filter(|_| !n.once_in(3)).map(|min| min + n.below(6));
+    if tasks.iter().any(|task| !task.required_nodes.is_empty()) && !n.once_in(6) {
+        let least = min.unwrap_or(2).max(2);
+        (min, max) = (Some(least), Some(max.unwrap_or(4).max(least)));
+    }
+    let grouped = tasks.iter().any(|task| task.node_group.is_some());
+    let groups = match n.below(if grouped { 40 } else { 8 }) {
         0 => vec!["odd".to_string()],
         1 => vec!["odd".to_string(), "even".to_string()],
         _ => Vec::new(),
@@ -173,7 +178,16 @@ fn task(n: &mut Numbers) -> TaskSpec {
         _ => ("", &[]),
     };
     let min = 1 + n.below(5) / 3;
+    let (required_nodes, node_group) = match n.below(28) {
+        0 => (vec!["n1".to_string()], None),
+        1 => (vec!["n2".to_string(), "n1".to_string()], None),
+        2 => (Vec::new(), Some("odd".to_string())),
+        3 => (Vec::new(), Some("even".to_string())),
+        _ => (Vec::new(), None),
+    };
     TaskSpec {
+        required_nodes,
+        node_group,
         name: name.into(),
         kind: match n.below(2) {
             0 => TaskKind::Basic,

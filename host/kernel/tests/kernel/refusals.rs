@@ -1,5 +1,6 @@
 //! A table of all that a job or node can be refused for, one row a case, and the refusals that no scenario can show.
 
+mod needs;
 mod parents;
 mod templates;
 
@@ -32,7 +33,9 @@ cases! {
     GroupOpWithoutGroups UniformCommandJob TooManyNodeGroups NodeGroupName NodeFilter OrderBy Licence
     TooManyParents UnknownParent ParentNotSubmitted ParentGone ParentCycle CommandJobDepends NotForService ServiceNotAlone
     TaskMaxAboveJob CommandJobDependency CommandJobService CommandJobWithoutNode ReleaseDisabled ReleaseTooLong UnknownTemplate Template
-    TemplateItself UnknownProperty TooManyCustom CustomName ExclusiveTask
+    TemplateItself UnknownProperty TooManyCustom CustomName ExclusiveTask RequiredAuto RequiredNotRequested RequiredExcluded
+    RequiredNotAvailable RequiredNotAllocated RequiredAboveMax RequiredAboveTask RequiredAboveMin SingleNodeRequires
+    RequiredNotUniform TaskGroupInJobGroups TaskGroupWithRequired TaskGroupTooSmall TaskGroupsAboveMax
 }
 
 type Request = (JobSpec, Vec<TaskSpec>);
@@ -645,7 +648,7 @@ fn cluster() -> State {
 fn each_thing_wrong_with_a_job_is_named() {
     let state = cluster();
     let mut seen = BTreeSet::new();
-    for (expected, part, (spec, tasks)) in rows() {
+    for (expected, part, (spec, tasks)) in rows().into_iter().chain(needs::rows()) {
         let tasks: Vec<Arc<TaskSpec>> = tasks.into_iter().map(Arc::new).collect();
         let checked =
             check_form(&spec, &tasks).and_then(|()| check_job(&state, &spec, &tasks).map(drop));
@@ -667,6 +670,7 @@ fn each_thing_wrong_with_a_job_is_named() {
         "ReleaseTooLong",
         "CommandJobDependency",
         "CommandJobWithoutNode",
+        "RequiredNotAllocated",
     ]);
     let invalid = check_node(&state, &node("n1", 1)).expect_err("the name is taken");
     seen.insert(case(&invalid));
@@ -677,18 +681,52 @@ fn each_thing_wrong_with_a_job_is_named() {
 /// HPC Pack's numbers, where it has them.
 #[test]
 fn what_is_wrong_has_hpc_packs_number() {
-    for (expected, _, (spec, tasks)) in rows() {
+    let state = cluster();
+    for (expected, _, (spec, tasks)) in rows().into_iter().chain(needs::rows()) {
         let tasks: Vec<Arc<TaskSpec>> = tasks.into_iter().map(Arc::new).collect();
-        let Err(invalid) = check_form(&spec, &tasks) else {
-            continue;
-        };
+        let checked =
+            check_form(&spec, &tasks).and_then(|()| check_job(&state, &spec, &tasks).map(drop));
+        let invalid = checked.expect_err(expected);
+        let text = invalid.to_string();
         let number = match expected {
+            "RunUntilCanceledAuto" => 29,
+            "MinMax" if text.contains("minimum 0") => 58,
+            "MinMax" => 34,
+            "NotEnoughUnits" => 35,
+            "NoCommandLine" => 40,
+            "TaskMinAboveJobMin" | "TaskAboveJob" => 46,
+            "TaskMaxAboveJob" => 47,
+            "ExclusiveTask" => 49,
+            "RequiredNotRequested" => 50,
+            "RuntimeAboveJob" => 51,
+            "RequiredNotAvailable" => 52,
+            "RequiredAboveMax" => 53,
+            "RequiredAuto" => 55,
+            "GroupDiffers" => 60,
             "DependencyCycle" => 61,
             "UnknownDependency" => 63,
             "DependsWithoutName" => 64,
             "DependenciesTooDeep" => 65,
-            "EmptySweep" if invalid.to_string().contains("by 0 has") => 94,
-            "EmptySweep" => 93,
+            "EmptySweep" if text.contains("by 0 has") => 93,
+            "EmptySweep" => 94,
+            "TwoNodeTasks" if text.contains("prepare") => 95,
+            "TwoNodeTasks" => 96,
+            "OnlyNodeTasks" => 97,
+            "NotForNodeTask" | "NotForService" => 98,
+            "SweepTooLarge" => 102,
+            "ServiceNotAlone" => 105,
+            "NodeFilter" => 106,
+            "NoGroupLargeEnough" => 112,
+            "RequiredNotUniform" => 113,
+            "UniformCommandJob" => 114,
+            "GroupOpWithoutGroups" => 115,
+            "SingleNodeRequires" => 130,
+            "SingleNodeOfMany" => 131,
+            "NoNodeLargeEnough" => 132,
+            "RequiredAboveMin" | "RequiredAboveTask" => 140,
+            "TaskGroupTooSmall" => 141,
+            "TaskGroupWithRequired" => 142,
+            "TaskGroupInJobGroups" => 143,
             _ => 0,
         };
         assert_eq!(invalid.code(), 0x8004_05E8 + number, "{invalid}");

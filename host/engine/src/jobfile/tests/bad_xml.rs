@@ -181,12 +181,16 @@ fn bad_hpc_xml() {
                 "1:1: not valid XML: there is no element <Job>",
             ),
             (
-                r#"<Job><Tasks><Task CommandLine="x" RequestedNodeGroup="g"/></Tasks></Job>"#,
-                r#"1:35: RequestedNodeGroup="g" is not served by jobyard yet; name the job's nodes in RequestedNodes of Job"#,
+                r#"<Job><Tasks><Task CommandLine="x" RequiredNodes="n1"/></Tasks></Job>"#,
+                r#"1:13: task 1 requires nodes, which needs a job that says its minimum and maximum itself"#,
+            ),
+            (
+                r#"<Job NodeGroups="g"><Tasks><Task CommandLine="x" RequestedNodeGroup="g"/></Tasks></Job>"#,
+                r#"1:28: task 1 asks for a node group, which goes with no node groups of the job"#,
             ),
             (
                 r#"<Job><Tasks><Task CommandLine="x" Command="x"/></Tasks></Job>"#,
-                r#"1:35: unknown attribute "Command"; known here: CommandLine, DependsOn, EndValue, FailJobOnFailure, FailJobOnFailureCount, GroupId, HasRuntime, IncrementValue, IsExclusive, IsParametric, IsRerunnable, MaxCores, MaxGpus, MaxNodes, MaxSockets, MinCores, MinGpus, MinNodes, MinSockets, Name, Runtime, RuntimeSeconds, StartValue, StdErrFilePath, StdInFilePath, StdOutFilePath, Type, ValidExitCodes, WorkDirectory, IsServiceConcluded, RequestedNodeGroup, RequiredNodes"#,
+                r#"1:35: unknown attribute "Command"; known here: CommandLine, DependsOn, EndValue, FailJobOnFailure, FailJobOnFailureCount, GroupId, HasRuntime, IncrementValue, IsExclusive, IsParametric, IsRerunnable, MaxCores, MaxGpus, MaxNodes, MaxSockets, MinCores, MinGpus, MinNodes, MinSockets, Name, RequestedNodeGroup, RequiredNodes, Runtime, RuntimeSeconds, StartValue, StdErrFilePath, StdInFilePath, StdOutFilePath, Type, ValidExitCodes, WorkDirectory, IsServiceConcluded"#,
             ),
         ],
     );

@@ -163,9 +163,17 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn file()(mut spec in spec(), tasks in vec(task(), 1..4), prepare in any::<bool>(), release in any::<bool>(), depends in any::<bool>())
+    fn file()(mut spec in spec(), tasks in vec(task(), 1..4), prepare in any::<bool>(), release in any::<bool>(), depends in any::<bool>(),
+        needs in 0..3, needed in name())
         -> JobFile {
         let mut tasks = tasks;
+        if needs == 1 && spec.min.is_some() && spec.max.is_some() {
+            let node = spec.requested_nodes.first().cloned().unwrap_or(needed);
+            tasks[0].required_nodes = vec![node];
+            spec.excluded_nodes.clear();
+        } else if needs == 2 && spec.node_groups.is_empty() {
+            tasks[0].node_group = Some(needed);
+        }
         if depends && spec.kind == JobKind::Batch {
             for (index, task) in tasks.iter_mut().enumerate() {
                 task.name = format!("t {index}");

@@ -672,6 +672,8 @@ fn task_spec(line: &str) -> Result<TaskSpec, Wrong> {
             "runtime" => t.runtime = Some(span(value)?),
             "not-rerunnable" => t.rerunnable = false,
             "exclusive-task" => t.exclusive = true,
+            "requires" => t.required_nodes = value.split(',').map(str::to_string).collect(),
+            "in-group" => t.node_group = Some(value.into()),
             "valid-exit-codes" => t.valid_exit_codes = Some(codes(value)?),
             "fail-job-on-failures" => t.fail_job_on_failure_count = Some(number(value)?),
             _ => return Err(format!("\"{key}\" is not a property of a task")),

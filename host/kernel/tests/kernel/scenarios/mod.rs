@@ -99,6 +99,7 @@ const CASES: [&[&str]; 2] = [
         "Activating",
         "QueueHeld",
         "NotUniform",
+        "NotWhatTasksNeed",
         "NotHeld",
         "BadTime",
         "UnknownPreemption",
