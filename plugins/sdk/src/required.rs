@@ -201,8 +201,9 @@ mod tests {
     fn check(flags: u32, rows: &[Row<'_>]) {
         for (required, amount, free, expected) in rows {
             let (nodes, free) = nodes(*free);
-            let part = |&(nodes, least): &(&'_ [u32], u32)| Part { nodes, least };
-            let required: Vec<Part<'_>> = required.iter().map(part).collect();
+            let parts = required.iter().copied();
+            let required: Vec<Part<'_>> =
+                parts.map(|(nodes, least)| Part { nodes, least }).collect();
             let shape = Shape::new(0, flags);
             let all = [0, 1, 2, 3];
             let both = (&nodes[..], &free[..]);

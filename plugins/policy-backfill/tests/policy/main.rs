@@ -4,6 +4,7 @@ mod announcements;
 mod fresh_instance;
 mod preemption;
 mod reference;
+mod required;
 mod rules;
 
 use jobyard_plugin_sdk::{cluster::Cluster, histories::configured, policy::Policy};
