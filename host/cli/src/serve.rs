@@ -121,6 +121,9 @@ fn watch(mut notices: Notices) -> JoinHandle<String> {
                 Some(Ok(Notice::NodeLink { node, text })) => {
                     log.say(format_args!("node {node}: {text}"));
                 }
+                Some(Ok(Notice::Notification(told))) => {
+                    log.say(format_args!("notification for {:?}: {told}", told.email));
+                }
                 Some(Ok(Notice::Stopped(error))) => return format!("the engine stopped: {error}"),
                 Some(Ok(Notice::Event(_) | Notice::Output { .. })) => {}
                 Some(Err(lagged)) => log.say(lagged),

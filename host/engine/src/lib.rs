@@ -80,6 +80,6 @@ pub use jobyard_kernel::{
 pub use jobyard_node as node;
 pub use jobyard_plugin as plugin;
 pub use many::{JobFilter, NewJob};
-pub use notice::{Lagged, Notice, Notices, Stats};
+pub use notice::{Lagged, Notice, Notices, Notification, Stats};
 pub use view::{AllocationView, CountsView, JobView, OutcomeView, TaskView, WaitingView, rfc3339};
 pub use waiters::Waiter;

@@ -1,8 +1,9 @@
 //! What an engine tells those who listen, and what it counts.
 
+use std::fmt;
 use std::sync::Arc;
 
-use jobyard_kernel::{Event, Execution, Refusal};
+use jobyard_kernel::{Event, Execution, Fact, JobId, JobState, Refusal, State};
 use jobyard_plugin::recovery::Switched;
 use jobyard_plugin::{Fault, LogLine};
 use tokio::sync::broadcast;
@@ -15,6 +16,9 @@ pub(crate) const NOTICES_MAX: usize = 65_536;
 pub enum Notice {
     /// An event, durable.
     Event(Arc<Event>),
+    /// A job started or ended of which somebody wants to hear it (`NotifyOnStart`, `NotifyOnCompletion`). Whoever embeds the engine
+    /// may send a mail; the engine does not.
+    Notification(Box<Notification>),
     /// The end of what an attempt wrote to captured output: at most 4 KiB.
     Output {
         /// Which attempt.
@@ -52,6 +56,71 @@ pub enum Notice {
     },
     /// A snapshot could not be kept: nothing is lost, but the next restart takes longer.
     SnapshotFailed(String),
+}
+
+/// That a job started or ended, for somebody who wants to hear it. `Display` is a line for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notification {
+    /// Who wants to hear it; may be empty.
+    pub email: String,
+    /// The job.
+    pub job: JobId,
+    /// Its name.
+    pub name: String,
+    /// Whose it is.
+    pub owner: String,
+    /// Running when it started; else what it ended as.
+    pub state: JobState,
+    /// Why it failed or was canceled; else empty.
+    pub error: String,
+}
+
+impl Notification {
+    /// What somebody is to hear of an event, after it: of each start, and of the end for good.
+    pub(crate) fn of(state: &State, event: &Event) -> Option<Notification> {
+        let started = matches!(event.fact, Fact::JobStarted { .. });
+        let ended = matches!(
+            event.fact,
+            Fact::JobEnded { .. } | Fact::JobInvalid { .. } | Fact::JobRejected { .. }
+        );
+        if !started && !ended {
+            return None;
+        }
+        let job = state.job(event.fact.job()?)?;
+        let wanted = match started {
+            true => job.spec.notify_on_start,
+            false => job.spec.notify_on_completion && job.state().is_ended(),
+        };
+        wanted.then(|| Notification {
+            email: job.spec.email.clone(),
+            job: job.id,
+            name: job.spec.name.clone(),
+            owner: job.spec.owner.clone(),
+            // It may have ended by the time that its start is told.
+            state: if started {
+                JobState::Running
+            } else {
+                job.state()
+            },
+            error: if started {
+                String::new()
+            } else {
+                job.error_message()
+            },
+        })
+    }
+}
+
+impl fmt::Display for Notification {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let part = |before: &str, text: &str| match text.is_empty() {
+            true => String::new(),
+            false => format!("{before}{text}"),
+        };
+        let (name, error) = (part(" ", &self.name), part(": ", &self.error));
+        let owner = part(" of ", &self.owner);
+        write!(f, "job {}{name}{owner} is {}{error}", self.job, self.state)
+    }
 }
 
 /// What an engine counts since its start.

@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::commit::{Committer, Durable, Gone};
 use crate::core::{Core, Effect, PolicyQuestion};
 use crate::filters::{Filters, Said};
+use crate::notice::Notification;
 use crate::pass::{Answer, Ask, Decider};
 use crate::shadow::ShadowLog;
 use crate::waiters::Waking;
@@ -492,6 +493,9 @@ impl Loop {
                         events.iter().for_each(|event| {
                             let notice = Notice::Event(Arc::new(event.clone()));
                             drop(self.notices.send(notice));
+                            if let Some(told) = Notification::of(self.core.state(), event) {
+                                drop(self.notices.send(Notice::Notification(Box::new(told))));
+                            }
                         });
                     }
                 }

@@ -60,6 +60,21 @@ pub struct JobView {
     pub expected_start: Option<String>,
     /// How often it was queued again.
     pub requeue_count: u32,
+    /// Percent done: the share of instances that have ended, or what somebody said.
+    #[serde(default)]
+    pub progress: u32,
+    /// What somebody said of its progress.
+    #[serde(default)]
+    pub progress_message: String,
+    /// Whether, and to whom, its start is told.
+    #[serde(default)]
+    pub notify_on_start: bool,
+    /// Likewise its end.
+    #[serde(default)]
+    pub notify_on_completion: bool,
+    /// To whom.
+    #[serde(default)]
+    pub email: String,
     /// Instances of its tasks by state.
     pub counts: CountsView,
     /// Its tasks; not there where they were not asked for.
@@ -214,6 +229,11 @@ impl JobView {
             }),
             expected_start: job.reservation.as_ref().map(|r| rfc3339(r.at)),
             requeue_count: job.requeue_count,
+            progress: job.progress(),
+            progress_message: job.spec.progress_message.clone(),
+            notify_on_start: job.spec.notify_on_start,
+            notify_on_completion: job.spec.notify_on_completion,
+            email: job.spec.email.clone(),
             counts: CountsView {
                 configuring: job.counts.configuring,
                 queued: job.counts.queued,
@@ -256,6 +276,11 @@ impl JobView {
             waiting: None,
             expected_start: None,
             requeue_count: job.requeues,
+            progress: 100,
+            progress_message: String::new(),
+            notify_on_start: false,
+            notify_on_completion: false,
+            email: String::new(),
             counts: CountsView {
                 configuring: 0,
                 queued: 0,

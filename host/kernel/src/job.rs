@@ -561,9 +561,23 @@ impl Job {
         self.phase == Phase::Running && self.is_held()
     }
 
-    /// Units that its unfinished tasks could use at once, within its minimum and maximum.
+    /// Units that its unfinished tasks could use at once, within its minimum and maximum, and no more than it aims at.
     pub fn demand(&self) -> u32 {
         let open = self.open_units.min(u64::from(u32::MAX)) as u32;
-        open.clamp(self.min.min(self.max), self.max)
+        let most = self.spec.target.unwrap_or(self.max);
+        open.min(most).clamp(self.min.min(self.max), self.max)
+    }
+
+    /// Percent done: what somebody said, else the share of instances that have ended.
+    pub fn progress(&self) -> u32 {
+        let counts = &self.counts;
+        let ended = counts.finished + counts.failed + counts.canceled;
+        let share = match counts.total() {
+            0 if self.phase == Phase::Ended(Then::Finished) => 100,
+            0 => 0,
+            // A part of 100.
+            total => (ended * 100 / total) as u32,
+        };
+        self.spec.progress.unwrap_or(share)
     }
 }

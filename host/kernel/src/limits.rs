@@ -12,6 +12,10 @@ pub const CUSTOM_NAME_CHARS_MAX: usize = 80;
 pub const CUSTOM_VALUE_CHARS_MAX: usize = 1_024;
 /// Custom properties of one job.
 pub const CUSTOM_PROPERTIES_MAX: usize = 1_000;
+/// Unicode scalar values of the address that notifications are for (`EmailAddress`).
+pub const EMAIL_CHARS_MAX: usize = 256;
+/// Unicode scalar values of what is said of a job's progress (`ProgressMessage`).
+pub const PROGRESS_MESSAGE_CHARS_MAX: usize = 80;
 /// Job templates.
 pub const TEMPLATES_MAX: usize = 1_000;
 /// Rules, and names in a list, of one template.

@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     ALLOCATION_ENDING, ALLOCATION_RUNNING, AllocationRow, COLUMN_FREE_SOCKETS, COLUMN_LEAST,
-    COLUMN_PART_OF, COLUMN_REQUIRED, CandidateSet, Changes, Column, ColumnValues, Columns, Event, Fact,
-    JOB_CAN_GROW, JOB_CAN_PREEMPT, JOB_CAN_SHRINK, JOB_EXCLUSIVE, JOB_SINGLE_NODE, Job, JobId,
-    JobKind, JobRow, NODE_CLOSED, NODE_GONE, NODE_USABLE, Node, NodeId, NodeRow, Phase, Seat, SetId,
-    SetRow, Share, State, Unit,
+    COLUMN_PART_OF, COLUMN_REQUIRED, CandidateSet, Changes, Column, ColumnValues, Columns, Event,
+    Fact, JOB_CAN_GROW, JOB_CAN_PREEMPT, JOB_CAN_SHRINK, JOB_EXCLUSIVE, JOB_SINGLE_NODE, Job,
+    JobId, JobKind, JobRow, NODE_CLOSED, NODE_GONE, NODE_USABLE, Node, NodeId, NodeRow, Phase,
+    Seat, SetId, SetRow, Share, State, Unit,
 };
 
 /// Follows the events on behalf of one policy instance.

@@ -178,6 +178,15 @@ pub const PARAMETERS: &[Parameter] = &[
         },
     },
     Parameter {
+        name: "GrowByPreemptionEnabled",
+        takes: FLAG,
+        get: |all| all.grow_by_preemption.to_string(),
+        set: |all, text| {
+            all.grow_by_preemption = truth(text)?;
+            Some(())
+        },
+    },
+    Parameter {
         name: "HeartbeatInterval",
         takes: TIME,
         get: |all| all.heartbeat_interval.to_string(),

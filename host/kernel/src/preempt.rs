@@ -5,8 +5,8 @@
 
 use crate::needs::Spare;
 use crate::{
-    Closing, Execution, Fact, GivingBack, Job, JobError, NodeId, PreemptionType, Refusal, Run,
-    SchedulingMode, Span, State, StopCause, TaskId, Then, Unit, units::Room,
+    Closing, Execution, Fact, GivingBack, Job, JobError, NodeId, Phase, PreemptionType, Refusal,
+    Run, SchedulingMode, Span, State, StopCause, TaskId, Then, Unit, units::Room,
 };
 
 /// What a proposal to preempt comes to, or why not. `how` and `cores` are as in `wit/policy.wit`.
@@ -18,6 +18,12 @@ pub(crate) fn decide(state: &State, job: &Job, how: u32, cores: u32) -> Result<V
         });
     }
     allowed(state, job, how)?;
+    let takes = how == 1 || cores > 0;
+    // In balanced mode what is above the minimum of a job is lent, whatever its priority.
+    let bound = state.parameters.scheduling_mode == SchedulingMode::Queued;
+    if takes && bound && !is_wanted(state, job) {
+        return Err(Refusal::NothingToPreemptFor { job: job.id });
+    }
     match how {
         0 => Ok(owe(state, job, cores, true)?.into_iter().collect()),
         1 => Ok(vec![whole_job(job)]),
@@ -34,6 +40,23 @@ pub(crate) fn decide(state: &State, job: &Job, how: u32, cores: u32) -> Result<V
             Ok(owed.into_iter().chain(stopped).collect())
         }
     }
+}
+
+/// Whether somebody of a higher priority could use what is taken: a job that waits or, where `GrowByPreemptionEnabled` says so, one
+/// that runs and could use more.
+fn is_wanted(state: &State, job: &Job) -> bool {
+    let above = |other: &Job| other.spec.priority > job.spec.priority;
+    let mut ahead = state.queue().take_while(|other| above(other));
+    if ahead.any(Job::may_start) {
+        return true;
+    }
+    let grows = |other: &Job| {
+        let may = other.spec.can_grow && !other.is_draining() && other.phase == Phase::Running;
+        may && above(other) && other.demand() > state.units_kept(other)
+    };
+    let on = state.parameters.grow_by_preemption && state.parameters.automatic_growth;
+    let mut running = state.nodes().flat_map(|node| &node.jobs);
+    on && running.any(|&id| state.job(id).is_some_and(grows))
 }
 
 fn allowed(state: &State, job: &Job, how: u32) -> Result<(), Refusal> {

@@ -109,6 +109,15 @@ pub const PROPERTIES: &[Property] = &[
     property!("CanGrow", Flag, can_grow),
     property!("CanPreempt", Flag, can_preempt),
     property!("CanShrink", Flag, can_shrink),
+    property!("EmailAddress", Text, email),
+    Property {
+        name: "EstimatedProcessMemory",
+        get: |job| job.process_memory_mb.map(Value::Number),
+        set: |job, value| {
+            job.process_memory_mb = Some(value.number()?);
+            Some(())
+        },
+    },
     property!("ExcludedNodes", List, excluded_nodes),
     property!("FailDependentTasks", Flag, fail_dependent_tasks),
     property!("FailOnTaskFailure", Flag, fail_on_task_failure),
@@ -144,6 +153,8 @@ pub const PROPERTIES: &[Property] = &[
         },
     },
     property!("NodeGroups", List, node_groups),
+    property!("NotifyOnCompletion", Flag, notify_on_completion),
+    property!("NotifyOnStart", Flag, notify_on_start),
     Property {
         name: "OrderBy",
         get: |job| {
@@ -170,6 +181,7 @@ pub const PROPERTIES: &[Property] = &[
     property!("RunUntilCanceled", Flag, run_until_canceled),
     property!("SingleNode", Flag, single_node),
     property!("SoftwareLicense", Text, licences),
+    property!("TargetResourceCount", Units, target),
     property!("TaskExecutionFailureRetryLimit", Number, task_retry_limit),
     Property {
         name: "UnitType",
@@ -291,6 +303,9 @@ mod tests {
                 order("Cores").expect("another"),
             ],
             licences: "cad:1".into(),
+            email: "ann@example.org".into(),
+            process_memory_mb: Some(8),
+            target: Some(9),
             valid_exit_codes: "0..3".parse().ok(),
             ..JobSpec::default()
         };

@@ -112,6 +112,10 @@ pub enum Refusal {
     },
     #[error("job {job}: node {node} is in the part of another policy")]
     OtherPart { job: JobId, node: NodeId },
+    #[error(
+        "job {job} is not to be preempted: no job of a higher priority waits, nor may one grow by it (GrowByPreemptionEnabled)"
+    )]
+    NothingToPreemptFor { job: JobId },
     #[error("job {job}: the text has {bytes} bytes, at most {WAITING_TEXT_BYTES_MAX} are kept")]
     TextTooLong { job: JobId, bytes: usize },
 }
@@ -147,6 +151,7 @@ impl Refusal {
             | Refusal::UnknownPreemption { job, .. }
             | Refusal::PreemptionOff { job, .. }
             | Refusal::OtherPart { job, .. }
+            | Refusal::NothingToPreemptFor { job }
             | Refusal::TextTooLong { job, .. } => job,
         }
     }

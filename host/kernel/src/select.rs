@@ -37,7 +37,10 @@ impl Selector {
             excluded: spec.excluded_nodes.iter().cloned().collect(),
             groups: spec.node_groups.clone(),
             op: spec.node_group_op,
-            memory_mb: (spec.memory_mb_min, spec.memory_mb_max),
+            memory_mb: (
+                spec.memory_mb_min.max(spec.process_memory_mb),
+                spec.memory_mb_max,
+            ),
             cores: (spec.cores_per_node_min, spec.cores_per_node_max),
             order_by: spec.order_by.clone(),
             needed: Needed::Nothing,

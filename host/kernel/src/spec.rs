@@ -113,6 +113,20 @@ pub struct JobSpec {
     pub licences: String,
     /// Jobs that must have finished before (`ParentJobIds`).
     pub parent_jobs: Vec<JobId>,
+    /// Only nodes with so much memory at least, in MiB: what one of its processes is thought to need (`EstimatedProcessMemory`).
+    pub process_memory_mb: Option<u64>,
+    /// No more than this is proposed for it, within its minimum and maximum (`TargetResourceCount`); as much as its tasks could use when none.
+    pub target: Option<u32>,
+    /// Somebody wants to hear that it started.
+    pub notify_on_start: bool,
+    /// Somebody wants to hear that it ended.
+    pub notify_on_completion: bool,
+    /// Who; at most 256 characters. Not used by the kernel.
+    pub email: String,
+    /// Percent done, as somebody said; computed when none.
+    pub progress: Option<u32>,
+    /// What somebody says of its progress; at most 80 characters.
+    pub progress_message: String,
     /// The resource pool that it draws on, as its template says; the default one when empty. Nobody else sets it.
     pub pool: String,
 }
@@ -187,6 +201,13 @@ impl Default for JobSpec {
             order_by: Vec::new(),
             licences: String::new(),
             parent_jobs: Vec::new(),
+            process_memory_mb: None,
+            target: None,
+            notify_on_start: false,
+            notify_on_completion: false,
+            email: String::new(),
+            progress: None,
+            progress_message: String::new(),
             pool: String::new(),
             template: String::new(),
             given: Vec::new(),
@@ -399,6 +420,8 @@ pub struct Parameters {
     pub automatic_growth: bool,
     /// `AutomaticShrinkEnabled`: in queued mode, whether running jobs may give back what they do not use.
     pub automatic_shrink: bool,
+    /// `GrowByPreemptionEnabled`: whether something may be taken from running jobs for running ones of a higher priority to grow.
+    pub grow_by_preemption: bool,
     /// `PriorityBias`: in balanced mode, how much more jobs of higher priority get of what is above the minimum of all. For
     /// policies that follow it, as are the next two; the kernel has no use for them.
     pub priority_bias: PriorityBias,
@@ -504,6 +527,7 @@ impl Default for Parameters {
             task_immediate_preemption: true,
             automatic_growth: true,
             automatic_shrink: true,
+            grow_by_preemption: false,
             priority_bias: PriorityBias::default(),
             priority_bias_level: 0,
             rebalancing_interval: Span::from_secs(10),

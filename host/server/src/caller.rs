@@ -54,6 +54,8 @@ impl Caller {
         if !self.sees_jobs_of(&view.owner) {
             view.allocation.clear();
             view.error_message.clear();
+            view.progress_message.clear();
+            view.email.clear();
             view.waiting = None;
             view.tasks.clear();
         }

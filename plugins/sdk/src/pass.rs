@@ -264,7 +264,13 @@ impl<'a> Pass<'a> {
         let mirror = self.mirror;
         let amount = (job.min, self.most(job, most));
         let shares = mirror.choices(job.set).iter().find_map(|&set| {
-            place(mirror, job, set, amount, (candidates(mirror, set), &self.free))
+            place(
+                mirror,
+                job,
+                set,
+                amount,
+                (candidates(mirror, set), &self.free),
+            )
         });
         if shares.is_none() {
             self.misfits.add(job);

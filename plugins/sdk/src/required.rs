@@ -207,9 +207,8 @@ mod tests {
             let shape = Shape::new(0, flags);
             let all = [0, 1, 2, 3];
             let both = (&nodes[..], &free[..]);
-            let fewest = |amount, some: &[u32]| {
-                pack(shape, amount, some, both.0, both.1, Choice::Fewest)
-            };
+            let fewest =
+                |amount, some: &[u32]| pack(shape, amount, some, both.0, both.1, Choice::Fewest);
             let got = pack_with(&required, shape, *amount, &all, both, fewest);
             let got = got.map(|shares| -> Vec<(u32, u32)> {
                 shares

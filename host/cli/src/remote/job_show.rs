@@ -103,6 +103,23 @@ pub(crate) fn view(job: &JobView, more_tasks: bool) -> Shown {
     say("template", job.template.clone());
     say("pool", job.pool.clone());
     say("priority", job.priority.to_string());
+    let message = spaced(&job.progress_message);
+    say("progress", format!("{} %{message}", job.progress));
+    let told = [
+        (job.notify_on_start, "start"),
+        (job.notify_on_completion, "end"),
+    ];
+    let told: Vec<&str> = told
+        .iter()
+        .filter(|(is, _)| *is)
+        .map(|(_, what)| *what)
+        .collect();
+    if !told.is_empty() {
+        say(
+            "told of",
+            format!("{}{}", told.join(" and "), spaced(&job.email)),
+        );
+    }
     say("cores", cores(job));
     say(
         "on",

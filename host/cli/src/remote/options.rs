@@ -87,6 +87,27 @@ pub(crate) struct JobOptions {
     /// Licences that it needs, as feature:count,…
     #[arg(long, alias = "license", value_name = "LICENCES")]
     licences: Option<String>,
+    /// Only nodes with so much memory in MiB: what a process of it needs
+    #[arg(long, alias = "estimatedprocessmemory", value_name = "MIB")]
+    process_memory: Option<u32>,
+    /// No more cores, or what else it counts, than this are proposed for it
+    #[arg(long, alias = "targetresourcecount", value_name = "N")]
+    target: Option<u32>,
+    /// Tell the address when it starts
+    #[arg(long, alias = "notifyonstart", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    notify_on_start: Option<bool>,
+    /// Tell the address when it has ended
+    #[arg(long, alias = "notifyoncompletion", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    notify_on_completion: Option<bool>,
+    /// Whom to tell
+    #[arg(long, alias = "emailaddress", value_name = "ADDRESS")]
+    email: Option<String>,
+    /// Percent done, in place of the share of instances that have ended
+    #[arg(long, value_name = "PERCENT")]
+    progress: Option<u32>,
+    /// What there is to say of its progress; at most 80 characters
+    #[arg(long, alias = "progressmsg", value_name = "TEXT")]
+    progress_message: Option<String>,
     /// Keeps what it was given with no task left
     #[arg(long, alias = "rununtilcanceled", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     run_until_canceled: Option<bool>,
@@ -195,6 +216,9 @@ impl JobOptions {
             "fail_dependent_tasks" = fail_dependent_tasks, "task_retry_limit" = task_retry_limit,
             "valid_exit_codes" = valid_exit_codes, "can_preempt" = preemptable,
             "can_grow" = can_grow, "can_shrink" = can_shrink,
+            "process_memory_mb" = process_memory, "target" = target,
+            "notify_on_start" = notify_on_start, "notify_on_completion" = notify_on_completion,
+            "email" = email, "progress" = progress, "progress_message" = progress_message,
         );
         put_table(&mut keys, "environment", &self.job_environment);
         put_table(&mut keys, "custom_properties", &self.custom_properties);

@@ -228,7 +228,7 @@ impl Watch {
             Notice::NodeLink { node, text } => {
                 self.progress.say(&format!("jobyard: node {node}: {text}"));
             }
-            Notice::Output { .. } => {}
+            Notice::Output { .. } | Notice::Notification(_) => {}
         }
     }
 

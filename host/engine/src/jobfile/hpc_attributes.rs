@@ -37,7 +37,6 @@ pub(super) struct Known {
 const REMOVE: &str = "remove it";
 const SOA: &str =
     "SOA sessions and services are not run; use tasks of type Basic or ParametricSweep";
-const MAIL: &str = "remove it, and watch the job's events";
 
 /// What `Job` may have.
 pub(super) const JOB: Known = Known {
@@ -47,6 +46,8 @@ pub(super) const JOB: Known = Known {
         "CanGrow",
         "CanPreempt",
         "CanShrink",
+        "EmailAddress",
+        "EstimatedProcessMemory",
         "ExcludedNodes",
         "ExpandedPriority",
         "FailDependentTasks",
@@ -62,6 +63,8 @@ pub(super) const JOB: Known = Known {
         "MinMemory",
         "NodeGroupOp",
         "NodeGroups",
+        "NotifyOnCompletion",
+        "NotifyOnStart",
         "OrderBy",
         "ParentJobIds",
         "SoftwareLicense",
@@ -83,6 +86,7 @@ pub(super) const JOB: Known = Known {
         "Runtime",
         "RuntimeSeconds",
         "SingleNode",
+        "TargetResourceCount",
         "TaskExecutionFailureRetryLimit",
         "UnitType",
         "ValidExitCodes",
@@ -143,10 +147,6 @@ pub(super) const JOB: Known = Known {
     ],
     not_served: &[
         not_served("ChildJobIds", &[], REMOVE),
-        not_served("EmailAddress", &[], MAIL),
-        not_served("EstimatedProcessMemory", &["0"], REMOVE),
-        not_served("NotifyOnCompletion", &["false", "0"], MAIL),
-        not_served("NotifyOnStart", &["false", "0"], MAIL),
         not_served(
             "Password",
             &[],
@@ -155,7 +155,6 @@ pub(super) const JOB: Known = Known {
         not_served("Pool", &["Default"], REMOVE),
         not_served("ServiceName", &[], SOA),
         not_served("ServiceVersion", &[], SOA),
-        not_served("TargetResourceCount", &["0"], "use MaxCores"),
     ],
 };
 

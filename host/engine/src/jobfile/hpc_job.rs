@@ -146,6 +146,8 @@ fn job(spec: &mut JobSpec, given: &Attributes<'_>, unit: Unit) -> Result<(), Fau
         ("FailDependentTasks", &mut spec.fail_dependent_tasks),
         ("CanGrow", &mut spec.can_grow),
         ("CanShrink", &mut spec.can_shrink),
+        ("NotifyOnStart", &mut spec.notify_on_start),
+        ("NotifyOnCompletion", &mut spec.notify_on_completion),
     ] {
         *flag = given.truth(name)?.unwrap_or(*flag);
     }
@@ -179,6 +181,9 @@ fn job(spec: &mut JobSpec, given: &Attributes<'_>, unit: Unit) -> Result<(), Fau
     spec.cores_per_node_max = limit("MaxCoresPerNode")?;
     spec.order_by = given.parsed("OrderBy", parse_order_by)?.unwrap_or_default();
     spec.licences = given.text("SoftwareLicense");
+    spec.process_memory_mb = limit("EstimatedProcessMemory")?.map(u64::from);
+    spec.target = limit("TargetResourceCount")?;
+    spec.email = given.text("EmailAddress");
     spec.parent_jobs = given
         .parsed("ParentJobIds", parse_job_ids)?
         .unwrap_or_default();
@@ -220,7 +225,9 @@ fn task(element: &Element, unit: Unit) -> Result<Task, Fault> {
     spec.rerunnable = given.truth("IsRerunnable")?.unwrap_or(spec.rerunnable);
     spec.exclusive = given.truth("IsExclusive")?.unwrap_or(spec.exclusive);
     spec.required_nodes = names(&given.text("RequiredNodes"));
-    spec.node_group = given.filled("RequestedNodeGroup").map(|a| a.value.trim().into());
+    spec.node_group = given
+        .filled("RequestedNodeGroup")
+        .map(|a| a.value.trim().into());
     let count = given.number("FailJobOnFailureCount", 0, SWEEP_INSTANCES_MAX)?;
     spec.fail_job_on_failure_count = match given.truth("FailJobOnFailure")? {
         // The count alone means yes; 0 is what an export has for no.

@@ -160,6 +160,32 @@ pub(super) const JOB_KEYS: &[Key<JobSpec>] = &[
     key!("licences", ["SoftwareLicense"], [licences], |job| {
         text(&job.licences)
     }),
+    key!(
+        "process_memory_mb",
+        ["EstimatedProcessMemory"],
+        [process_memory_mb],
+        |job| whole(job.process_memory_mb)
+    ),
+    key!("target", ["TargetResourceCount"], [target], |job| whole(
+        job.target
+    )),
+    key!(
+        "notify_on_start",
+        ["NotifyOnStart"],
+        [notify_on_start],
+        |job| Value::Truth(job.notify_on_start)
+    ),
+    key!(
+        "notify_on_completion",
+        ["NotifyOnCompletion"],
+        [notify_on_completion],
+        |job| Value::Truth(job.notify_on_completion)
+    ),
+    key!("email", ["EmailAddress"], [email], |job| text(&job.email)),
+    key!("progress", [], [progress], |job| whole(job.progress)),
+    key!("progress_message", [], [progress_message], |job| text(
+        &job.progress_message
+    )),
     key!("parent_jobs", ["ParentJobIds"], [parent_jobs], |job| {
         let ids = job.parent_jobs.iter();
         list(ids.map(|id| number(id.0)))
@@ -357,6 +383,12 @@ fn shown(value: Option<&impl ToString>) -> Value {
 
 fn number(number: u32) -> Value {
     Value::Whole(number.into())
+}
+
+/// Null where there is none.
+fn whole(number: Option<impl TryInto<i64>>) -> Value {
+    let whole = number.and_then(|number| number.try_into().ok());
+    whole.map_or(Value::Null, Value::Whole)
 }
 
 fn moment(at: Option<Timestamp>) -> Value {

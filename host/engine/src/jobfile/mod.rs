@@ -288,6 +288,7 @@ impl Draft {
             }
             Invalid::GroupOpWithoutGroups { .. } => property(&["node_group_op", "NodeGroupOp"]),
             Invalid::OrderBy { .. } => property(&["order_by", "OrderBy"]),
+            Invalid::Target { .. } => property(&["target", "TargetResourceCount"]),
             Invalid::Licence { .. } => property(&["licences", "SoftwareLicense"]),
             Invalid::TooManyParents { .. } => property(&["parent_jobs", "ParentJobIds"]),
             Invalid::TooManyCustom { .. } | Invalid::CustomName { .. } => {

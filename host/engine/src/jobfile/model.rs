@@ -12,8 +12,8 @@ use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use super::error::Fault;
 use super::keys::{JOB_KEYS, given, unit_key};
 use super::model_values::{
-    Codes, Count, Failures, Flag, Jobs, Join, Kind, Limit, Memory, Moment, Names, Order, Priority,
-    Range, Sweep, Text, Variables,
+    Codes, Count, Failures, Flag, Jobs, Join, Kind, Limit, Mebibytes, Memory, Moment, Names, Order,
+    Percent, Priority, Range, Sweep, Target, Text, Variables,
 };
 use super::tree::{Entry, Node, Value, from_tree};
 use super::values::UnitRange;
@@ -58,6 +58,13 @@ struct Job {
     node_cores: Option<Range>,
     order_by: Option<Order>,
     licences: Option<Text>,
+    process_memory_mb: Option<Mebibytes>,
+    target: Option<Target>,
+    notify_on_start: Option<Flag>,
+    notify_on_completion: Option<Flag>,
+    email: Option<Text>,
+    progress: Option<Percent>,
+    progress_message: Option<Text>,
     parent_jobs: Option<Jobs>,
     prepare: Option<NodeTask>,
     release: Option<NodeTask>,
@@ -280,6 +287,13 @@ fn set_job(spec: &mut JobSpec, job: Job, tree: &Node) -> Result<Option<Unit>, Fa
         node_group_op,
         order_by,
         licences,
+        process_memory_mb,
+        target,
+        notify_on_start,
+        notify_on_completion,
+        email,
+        progress,
+        progress_message,
         parent_jobs,
     );
     if let Some(Memory(UnitRange { min, max })) = job.node_memory_mb {
@@ -333,7 +347,10 @@ fn task_spec(task: Task, node: &Node, job_unit: Option<Unit>) -> Result<TaskSpec
         environment,
     );
     spec.command_line = task.command.map(|c| c.0).unwrap_or_default();
-    spec.node_group = task.node_group.map(|group| group.0).filter(|g| !g.is_empty());
+    spec.node_group = task
+        .node_group
+        .map(|group| group.0)
+        .filter(|g| !g.is_empty());
     spec.depends_on = task.after.map(|names| names.0).unwrap_or_default();
     spec.kind = match (task.sweep, task.service) {
         (Some(_), Some(Flag(true))) => {

@@ -56,6 +56,21 @@ model_value! {
 }
 
 model_value! {
+    /// Memory in MiB.
+    Mebibytes(u64) = |value| count(&value, 1, u32::MAX).map(u64::from)
+}
+
+model_value! {
+    /// How many units.
+    Target(u32) = |value| count(&value, 1, UNITS_MAX)
+}
+
+model_value! {
+    /// How much of it is done.
+    Percent(u32) = |value| count(&value, 0, 100)
+}
+
+model_value! {
     /// How many failures; at least one.
     Failures(u32) = |value| count(&value, 1, SWEEP_INSTANCES_MAX)
 }

@@ -96,6 +96,16 @@ fn job(tag: &mut Tag, spec: &JobSpec) -> Result<(), NotWritable> {
             spec.fail_dependent_tasks,
             default.fail_dependent_tasks,
         ),
+        (
+            "NotifyOnStart",
+            spec.notify_on_start,
+            default.notify_on_start,
+        ),
+        (
+            "NotifyOnCompletion",
+            spec.notify_on_completion,
+            default.notify_on_completion,
+        ),
     ] {
         if value != default || given(name) {
             tag.put(name, &value.to_string())?;
@@ -128,6 +138,8 @@ fn job(tag: &mut Tag, spec: &JobSpec) -> Result<(), NotWritable> {
         ("MaxMemory", spec.memory_mb_max),
         ("MinCoresPerNode", number(spec.cores_per_node_min)),
         ("MaxCoresPerNode", number(spec.cores_per_node_max)),
+        ("EstimatedProcessMemory", spec.process_memory_mb),
+        ("TargetResourceCount", number(spec.target)),
     ] {
         match limit {
             Some(limit) => tag.put(name, &limit.to_string())?,
@@ -138,6 +150,7 @@ fn job(tag: &mut Tag, spec: &JobSpec) -> Result<(), NotWritable> {
     }
     tag.some("OrderBy", &order(&spec.order_by))?;
     tag.some("SoftwareLicense", &spec.licences)?;
+    tag.some("EmailAddress", &spec.email)?;
     let parents: Vec<String> = spec.parent_jobs.iter().map(ToString::to_string).collect();
     tag.some("ParentJobIds", &parents.join(","))
 }

@@ -218,3 +218,45 @@ async fn two_hundred_jobs_at_once_all_end() {
         .unwrap()
         .unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_wants_to_hear_of_a_job_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = Engine::builder()
+        .node(node(folder.path(), 2))
+        .build()
+        .await
+        .unwrap();
+    let mut notices = engine.notices();
+    let spec = JobSpec {
+        notify_on_start: true,
+        notify_on_completion: true,
+        email: "ann@example.org".into(),
+        ..named("hello")
+    };
+    let ann = Actor::user("ann");
+    // Nobody wants to hear of this one.
+    engine
+        .submit(&ann, named("quiet"), vec![task("true")])
+        .await
+        .unwrap();
+    let job = engine
+        .submit(&ann, spec, vec![task("exit 3")])
+        .await
+        .unwrap();
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        if let Notice::Notification(one) = notices.next().await.unwrap().unwrap() {
+            assert_eq!((one.job, one.email.as_str()), (job, "ann@example.org"));
+            told.push(one.to_string());
+        }
+    }
+    let expected = [
+        "job 2 hello of ann is Running",
+        "job 2 hello of ann is Failed: task 1 failed: exit code 3",
+    ];
+    assert_eq!(told, expected);
+    let view = ends(&engine, job, "Failed").await;
+    assert_eq!((view.progress, view.notify_on_start), (100, true));
+    engine.shutdown(std::time::Duration::from_secs(1)).await;
+}

@@ -20,6 +20,8 @@ pub(super) fn clone_job(state: &State, by: &Actor, job: &Job) -> Facts {
     let spec = JobSpec {
         owner: by.name.clone(),
         hold_until: None,
+        progress: None,
+        progress_message: String::new(),
         ..(*job.spec).clone()
     };
     let tasks: Vec<_> = job.tasks.iter().map(|task| task.spec.clone()).collect();
@@ -102,11 +104,13 @@ pub(super) fn modify_job(state: &State, by: &Actor, job: &Job, spec: &Arc<JobSpe
             if let Some(property) = fixed(&job.spec, &spec, Stage::Queued) {
                 return refuse(property, "; configure it first");
             }
+            validate::check_target(spec.target, Some(job.min), Some(job.max))?;
         }
         Phase::Running => {
             if let Some(property) = fixed(&job.spec, &spec, Stage::Running) {
                 return refuse(property, "");
             }
+            validate::check_target(spec.target, Some(job.min), Some(job.max))?;
             if spec.runtime != job.spec.runtime && job.backfilled {
                 return refuse("run-time limit", " before a job that waits for its nodes");
             }
@@ -215,6 +219,12 @@ fn fixed(old: &JobSpec, new: &JobSpec, stage: Stage) -> Option<&'static str> {
         rest.priority = old.priority;
         rest.runtime = old.runtime;
         rest.hold_until = old.hold_until;
+        rest.target = old.target;
+        rest.notify_on_start = old.notify_on_start;
+        rest.notify_on_completion = old.notify_on_completion;
+        rest.email.clone_from(&old.email);
+        rest.progress = old.progress;
+        rest.progress_message.clone_from(&old.progress_message);
     }
     if stage == Stage::Running {
         rest.template.clone_from(&old.template);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Invalid;
+use super::form::check_target;
 use super::graph::levels;
 use super::needs::check_needs;
 use super::selection::{check_feasible, check_groups};
@@ -69,10 +70,9 @@ pub fn check_job(
     check_feasible(state, spec, min)?;
     let needed = check_needs(state, spec, tasks)?;
     let min = min.max(needed);
-    Ok(Checked {
-        min,
-        max: max.max(min),
-    })
+    let max = max.max(min);
+    check_target(spec.target, Some(min), Some(max))?;
+    Ok(Checked { min, max })
 }
 
 /// Whether a node can join the pool.

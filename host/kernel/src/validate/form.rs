@@ -8,8 +8,8 @@ use super::needs::check_needs_form;
 use super::selection::check_selection;
 use crate::limits::{
     COMMAND_LINE_BYTES_MAX, CUSTOM_NAME_CHARS_MAX, CUSTOM_PROPERTIES_MAX, CUSTOM_VALUE_CHARS_MAX,
-    ENVIRONMENT_BYTES_MAX, NAME_CHARS_MAX, PATH_BYTES_MAX, PRIORITY_MAX, SWEEP_INSTANCES_MAX,
-    TASKS_PER_JOB_MAX, UNITS_MAX,
+    EMAIL_CHARS_MAX, ENVIRONMENT_BYTES_MAX, NAME_CHARS_MAX, PATH_BYTES_MAX, PRIORITY_MAX,
+    PROGRESS_MESSAGE_CHARS_MAX, SWEEP_INSTANCES_MAX, TASKS_PER_JOB_MAX, UNITS_MAX,
 };
 use crate::parents::check_parents_form;
 use crate::{JobKind, JobSpec, PROPERTIES, Property, TaskKind, TaskSpec};
@@ -44,6 +44,8 @@ pub fn check_form(spec: &JobSpec, tasks: &[impl AsRef<TaskSpec>]) -> Result<(), 
     if spec.run_until_canceled && (spec.min.is_none() || spec.max.is_none()) {
         return Err(Invalid::RunUntilCanceledAuto);
     }
+    check_target(spec.target, spec.min, spec.max)?;
+    check_said(spec)?;
     check_environment(&spec.environment)?;
     check_selection(spec)?;
     check_parents_form(spec)?;
@@ -237,6 +239,54 @@ pub(super) fn check_task(job: &JobSpec, number: u32, task: &TaskSpec) -> Result<
         });
     }
     Ok(())
+}
+
+/// 0 is none; otherwise it is between the minimum and the maximum, where those are known.
+pub(crate) fn check_target(
+    target: Option<u32>,
+    min: Option<u32>,
+    max: Option<u32>,
+) -> Result<(), Invalid> {
+    let Some(target) = target else {
+        return Ok(());
+    };
+    let (least, most) = (min.unwrap_or(1), max.unwrap_or(UNITS_MAX));
+    match (least..=most).contains(&target) {
+        true => Ok(()),
+        false => Err(Invalid::Target {
+            target,
+            min: least,
+            max: most,
+        }),
+    }
+}
+
+/// What people are to be told, and say.
+fn check_said(spec: &JobSpec) -> Result<(), Invalid> {
+    for (what, text, max) in [
+        ("the address", &spec.email, EMAIL_CHARS_MAX),
+        (
+            "the progress message",
+            &spec.progress_message,
+            PROGRESS_MESSAGE_CHARS_MAX,
+        ),
+    ] {
+        let chars = text.chars().count();
+        if chars > max {
+            return Err(Invalid::TooLong {
+                what: what.into(),
+                chars,
+                max,
+            });
+        }
+        if text.contains(char::is_control) {
+            return Err(Invalid::ControlCharacter { what: what.into() });
+        }
+    }
+    match spec.progress {
+        Some(percent) if percent > 100 => Err(Invalid::Progress { percent }),
+        _ => Ok(()),
+    }
 }
 
 fn check_given(spec: &JobSpec) -> Result<(), Invalid> {

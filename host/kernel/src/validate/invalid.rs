@@ -224,6 +224,12 @@ pub enum Invalid {
     },
     #[error("the tasks need {units} {unit} of different node groups, but the job asks for at most {max}", unit = unit.plural())]
     TaskGroupsAboveMax { unit: Unit, units: u32, max: u32 },
+    #[error("a target of {target} is not between the minimum of {min} and the maximum of {max}")]
+    Target { target: u32, min: u32, max: u32 },
+    #[error("{percent} percent are not from 0 to 100")]
+    Progress { percent: u32 },
+    #[error("{what} has a control character")]
+    ControlCharacter { what: String },
     #[error("task {task} depends on others, which tasks of a command job cannot")]
     CommandJobDependency { task: u32 },
     #[error(
@@ -296,6 +302,8 @@ impl Invalid {
             Invalid::ReleaseDisabled { .. } => 99,
             Invalid::ReleaseTooLong { .. } => 100,
             Invalid::SweepTooLarge { .. } => 102,
+            Invalid::Target { target, max, .. } if target > max => 103,
+            Invalid::Target { .. } => 104,
             Invalid::ServiceNotAlone { .. } => 105,
             Invalid::NodeFilter { .. } => 106,
             Invalid::RequiredNotAllocated { .. } => 107,
@@ -314,6 +322,8 @@ impl Invalid {
             Invalid::TooLong { .. }
             | Invalid::TooBig { .. }
             | Invalid::Nul { .. }
+            | Invalid::Progress { .. }
+            | Invalid::ControlCharacter { .. }
             | Invalid::TooManyTasks { .. }
             | Invalid::Priority { .. }
             | Invalid::CommaInName { .. }

@@ -14,8 +14,8 @@ mod template;
 
 pub use cluster::{Checked, check_job, check_node};
 pub(crate) use command_job::check_any_job;
-pub(crate) use form::check_environment;
 pub use form::check_form;
+pub(crate) use form::{check_environment, check_target};
 pub use invalid::Invalid;
 pub(crate) use release::check_release;
 pub(crate) use selection::check_groups;

@@ -126,7 +126,8 @@ impl Known {
                 self.properties.retain(|(of, id, _), _| other(of, *id));
             }
             let own = changes.columns.iter().filter(|c| c.name.starts_with(kind));
-            for column in own.filter(|column| column.name != COLUMN_FREE_SOCKETS) {
+            let unasked = [COLUMN_FREE_SOCKETS, COLUMN_REQUIRED];
+            for column in own.filter(|column| !unasked.contains(&column.name.as_str())) {
                 let entries = entries(column);
                 assert_eq!(entries.len(), rows.len(), "{} fits its rows", column.name);
                 for (&row, entry) in rows.iter().zip(entries) {

@@ -59,7 +59,7 @@ pub(crate) fn proposal(state: &State, now: Timestamp, n: &mut Numbers) -> Decisi
         },
         10 => match n.below(4) {
             0 | 1 => Decision::Preempt {
-                job: running,
+                job: lowest(state, running, n),
                 how: [0, 0, 2, 2, 2, 1, 1, 3][n.below(8) as usize],
                 cores: n.below(4),
             },
@@ -97,6 +97,15 @@ fn carelessly(state: &State, id: JobId, n: &mut Numbers) -> Option<Decision> {
         shares.extend_from_within(..shares.len().min(1));
     }
     Some(decision)
+}
+
+/// A running job from which something may be taken for others, or that one.
+fn lowest(state: &State, running: JobId, n: &mut Numbers) -> JobId {
+    let runs = |job: &&Job| job.state() == JobState::Running && job.spec.can_preempt;
+    let jobs = state.jobs().filter(runs);
+    let lowest = jobs.min_by_key(|job| job.spec.priority);
+    let lowest = lowest.filter(|_| !n.once_in(3));
+    lowest.map_or(running, |job| job.id)
 }
 
 /// One unit more, on the first node that has one.

@@ -142,6 +142,10 @@ fn add_job(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
             true => (0..=n.below(2)).map(|_| any_job(state, n)).collect(),
             false => Vec::new(),
         },
+        target: n.once_in(12).then(|| 1 + n.below(4)),
+        notify_on_start: n.once_in(4),
+        notify_on_completion: n.once_in(4),
+        process_memory_mb: n.once_in(20).then_some(2_048),
         licences: ["", "mesh:2"][usize::from(n.once_in(10))].into(),
         memory_mb_min: n.once_in(10).then_some(2_048),
         cores_per_node_max: n.once_in(10).then_some(4),
@@ -305,7 +309,9 @@ fn edit_command(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
         _ => {
             let old = state.job(job).map(|job| (*job.spec).clone());
             let mut spec = old.unwrap_or_default();
-            match n.below(8) {
+            match n.below(10) {
+                8 => spec.progress = n.once_in(2).then(|| n.below(120)),
+                9 => spec.target = n.once_in(2).then(|| 1 + n.below(4)),
                 0 => {
                     spec.priority = 1_000 + n.below(3) * 1_000;
                     spec.project = format!("p{}", spec.priority / 1_000);
@@ -435,6 +441,7 @@ fn node_command(state: &State, n: &mut Numbers) -> Command {
             },
             automatic_growth: !n.once_in(8),
             automatic_shrink: !n.once_in(8),
+            grow_by_preemption: n.once_in(2),
             task_retry_count: n.below(4),
             ..Parameters::default()
         })),

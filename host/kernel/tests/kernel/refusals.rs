@@ -33,7 +33,7 @@ cases! {
     GroupOpWithoutGroups UniformCommandJob TooManyNodeGroups NodeGroupName NodeFilter OrderBy Licence
     TooManyParents UnknownParent ParentNotSubmitted ParentGone ParentCycle CommandJobDepends NotForService ServiceNotAlone
     TaskMaxAboveJob CommandJobDependency CommandJobService CommandJobWithoutNode ReleaseDisabled ReleaseTooLong UnknownTemplate Template
-    TemplateItself UnknownProperty TooManyCustom CustomName ExclusiveTask RequiredAuto RequiredNotRequested RequiredExcluded
+    TemplateItself UnknownProperty TooManyCustom CustomName ExclusiveTask Target Progress ControlCharacter RequiredAuto RequiredNotRequested RequiredExcluded
     RequiredNotAvailable RequiredNotAllocated RequiredAboveMax RequiredAboveTask RequiredAboveMin SingleNodeRequires
     RequiredNotUniform TaskGroupInJobGroups TaskGroupWithRequired TaskGroupTooSmall TaskGroupsAboveMax
 }
@@ -603,6 +603,41 @@ fn rows() -> Vec<(&'static str, &'static str, Request)> {
             }),
         ),
         (
+            "Target",
+            "9 is not between the minimum of 1 and the maximum of 8",
+            with_job(|j| (j.max, j.target) = (Some(8), Some(9))),
+        ),
+        (
+            "Target",
+            "1 is not between the minimum of 2",
+            with_job(|j| (j.min, j.target) = (Some(2), Some(1))),
+        ),
+        (
+            "Target",
+            "the maximum of 1",
+            with_job(|j| j.target = Some(2)),
+        ),
+        (
+            "Progress",
+            "101 percent",
+            with_job(|j| j.progress = Some(101)),
+        ),
+        (
+            "TooLong",
+            "the progress message has 81",
+            with_job(|j| j.progress_message = long()),
+        ),
+        (
+            "TooLong",
+            "the address has 257",
+            with_job(|j| j.email = "é".repeat(limits::EMAIL_CHARS_MAX + 1)),
+        ),
+        (
+            "ControlCharacter",
+            "the address",
+            with_job(|j| j.email = "ann\nbob".into()),
+        ),
+        (
             "UnknownProperty",
             "there are: CanGrow,",
             with_job(|j| j.given = vec!["Colour".into()]),
@@ -714,6 +749,8 @@ fn what_is_wrong_has_hpc_packs_number() {
             "OnlyNodeTasks" => 97,
             "NotForNodeTask" | "NotForService" => 98,
             "SweepTooLarge" => 102,
+            "Target" if text.contains("target of 1 ") => 104,
+            "Target" => 103,
             "ServiceNotAlone" => 105,
             "NodeFilter" => 106,
             "NoGroupLargeEnough" => 112,
@@ -744,6 +781,9 @@ fn the_limits_themselves_are_allowed() {
     let good = [
         with_job(|j| j.name = "é".repeat(limits::NAME_CHARS_MAX)),
         with_job(|j| j.priority = limits::PRIORITY_MAX),
+        with_job(|j| j.progress = Some(100)),
+        with_job(|j| j.email = "é".repeat(limits::EMAIL_CHARS_MAX)),
+        with_job(|j| (j.max, j.target) = (Some(8), Some(8))),
         with_job(|j| {
             let name = "é".repeat(limits::CUSTOM_NAME_CHARS_MAX);
             let value = "é".repeat(limits::CUSTOM_VALUE_CHARS_MAX);

@@ -146,6 +146,9 @@ pub(crate) async fn file(
     let look = move |_: &kernel::State, job: &kernel::Job| {
         caller.may_look_at(job, "the file")?;
         let mut spec = (*job.spec).clone();
+        // How far it is says nothing of the job that is made of the file.
+        spec.progress = None;
+        spec.progress_message.clear();
         if spec.owner == name {
             spec.owner.clear();
         }

@@ -20,7 +20,7 @@ fn bad_toml() {
         &[
             (
                 "colour = 1",
-                r#"1:1: unknown key "colour"; known here: name, project, owner, template, kind, priority, cores, sockets, nodes, gpus, exclusive, single_node, can_preempt, can_grow, can_shrink, run_until_canceled, fail_on_task_failure, fail_dependent_tasks, task_retry_limit, valid_exit_codes, runtime, hold_until, requested_nodes, excluded_nodes, environment, custom_properties, node_groups, node_group_op, node_memory_mb, node_cores, order_by, licences, parent_jobs, prepare, release, task"#,
+                r#"1:1: unknown key "colour"; known here: name, project, owner, template, kind, priority, cores, sockets, nodes, gpus, exclusive, single_node, can_preempt, can_grow, can_shrink, run_until_canceled, fail_on_task_failure, fail_dependent_tasks, task_retry_limit, valid_exit_codes, runtime, hold_until, requested_nodes, excluded_nodes, environment, custom_properties, node_groups, node_group_op, node_memory_mb, node_cores, order_by, licences, process_memory_mb, target, notify_on_start, notify_on_completion, email, progress, progress_message, parent_jobs, prepare, release, task"#,
             ),
             (
                 r#"comand = "x"
@@ -319,7 +319,7 @@ name="long"
 command = "x"
 runtime="2h"
 [x]"#,
-                r#"5:2: unknown key "x"; known here: name, project, owner, template, kind, priority, cores, sockets, nodes, gpus, exclusive, single_node, can_preempt, can_grow, can_shrink, run_until_canceled, fail_on_task_failure, fail_dependent_tasks, task_retry_limit, valid_exit_codes, runtime, hold_until, requested_nodes, excluded_nodes, environment, custom_properties, node_groups, node_group_op, node_memory_mb, node_cores, order_by, licences, parent_jobs, prepare, release, task"#,
+                r#"5:2: unknown key "x"; known here: name, project, owner, template, kind, priority, cores, sockets, nodes, gpus, exclusive, single_node, can_preempt, can_grow, can_shrink, run_until_canceled, fail_on_task_failure, fail_dependent_tasks, task_retry_limit, valid_exit_codes, runtime, hold_until, requested_nodes, excluded_nodes, environment, custom_properties, node_groups, node_group_op, node_memory_mb, node_cores, order_by, licences, process_memory_mb, target, notify_on_start, notify_on_completion, email, progress, progress_message, parent_jobs, prepare, release, task"#,
             ),
             (
                 "[[task]]\ncommand='x'\nname='s'\n[task.environment]\nA=true",
@@ -352,7 +352,7 @@ fn bad_json() {
             (
                 r#"{
   "colour" : 5}"#,
-                r#"2:3: unknown key "colour"; known here: name, project, owner, template, kind, priority, cores, sockets, nodes, gpus, exclusive, single_node, can_preempt, can_grow, can_shrink, run_until_canceled, fail_on_task_failure, fail_dependent_tasks, task_retry_limit, valid_exit_codes, runtime, hold_until, requested_nodes, excluded_nodes, environment, custom_properties, node_groups, node_group_op, node_memory_mb, node_cores, order_by, licences, parent_jobs, prepare, release, task"#,
+                r#"2:3: unknown key "colour"; known here: name, project, owner, template, kind, priority, cores, sockets, nodes, gpus, exclusive, single_node, can_preempt, can_grow, can_shrink, run_until_canceled, fail_on_task_failure, fail_dependent_tasks, task_retry_limit, valid_exit_codes, runtime, hold_until, requested_nodes, excluded_nodes, environment, custom_properties, node_groups, node_group_op, node_memory_mb, node_cores, order_by, licences, process_memory_mb, target, notify_on_start, notify_on_completion, email, progress, progress_message, parent_jobs, prepare, release, task"#,
             ),
             (
                 r#"{"name": "a", "name": "b"}"#,

@@ -51,6 +51,7 @@ cores = "1-2"
 runtime = "1:30"
 rerunnable = false
 exclusive = true
+required_nodes = ["n1"]
 valid_exit_codes = 4
 fail_job_on_failure_count = 2
 environment = { B = "" }
@@ -82,7 +83,7 @@ pub(super) const EVERYTHING_XML: &str = r#"<?xml version="1.0" encoding="utf-8"?
     <j:Task Type="NodePrep" CommandLine="mkdir x" Name="before" MinCores="1" MaxCores="1" GroupId="0"/>
     <j:Task Name="one" Type="ParametricSweep" StartValue="10" EndValue="20" IncrementValue="5"
       CommandLine="echo &quot;*&quot;" WorkDirectory="/tmp" StdInFilePath="in-*" StdOutFilePath="out-*" StdErrFilePath="err-*"
-      MinCores="1" MaxCores="2" Runtime="1h30m" IsRerunnable="false" IsExclusive="true" ValidExitCodes="4" FailJobOnFailureCount="2" GroupId="2">
+      MinCores="1" MaxCores="2" Runtime="1h30m" IsRerunnable="false" IsExclusive="true" RequiredNodes="n1" ValidExitCodes="4" FailJobOnFailureCount="2" GroupId="2">
       <j:EnvironmentVariables><j:Variable><j:Name>B</j:Name><j:Value></j:Value></j:Variable></j:EnvironmentVariables>
     </j:Task>
     <j:Task CommandLine="true" MinCores="2" GroupId="3" FailJobOnFailure="false" FailJobOnFailureCount="1"/>
@@ -140,6 +141,8 @@ fn first_task() -> TaskSpec {
         runtime: Some(Span::from_secs(5_400)),
         rerunnable: false,
         exclusive: true,
+        required_nodes: vec!["n1".into()],
+        node_group: None,
         valid_exit_codes: Some("4".parse().unwrap()),
         fail_job_on_failure_count: Some(2),
         environment: pairs(&[("B", "")]),

@@ -107,11 +107,11 @@ prop_compose! {
         kind in select(&[JobKind::Batch, JobKind::Command][..]), priority in 0..4_001_u32,
         unit in select(&[Unit::Core, Unit::Socket, Unit::Node, Unit::Gpu][..]),
         range in option::of((1..9_u32, 0..9_u32)), auto_max in any::<bool>(),
-        flags in any::<[bool; 7]>(), retries in 0..4_u32, codes in codes(), environment in pairs(), custom in pairs(),
+        flags in any::<[bool; 9]>(), memory in option::of(1..5_000_000_u64), aims in any::<bool>(), email in name(), retries in 0..4_u32, codes in codes(), environment in pairs(), custom in pairs(),
     ) -> JobSpec {
         // Tasks below need up to 3.
         let range = range.map(|(min, more)| (min + 2, min + 2 + more));
-        let [exclusive, single_node, can_preempt, can_grow, can_shrink, fail, dependent] = flags;
+        let [exclusive, single_node, can_preempt, can_grow, can_shrink, fail, dependent, starts, ends] = flags;
         let kind = if selection.parent_jobs.is_empty() && selection.node_group_op != GroupOp::Uniform {
             kind
         } else {
@@ -127,6 +127,11 @@ prop_compose! {
             fail_dependent_tasks: dependent,
             task_retry_limit: retries,
             valid_exit_codes: codes,
+            process_memory_mb: memory,
+            target: range.map(|(min, _)| min).filter(|_| aims),
+            notify_on_start: starts,
+            notify_on_completion: ends,
+            email,
             environment,
             custom_properties: custom,
             ..selection

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use jobyard_kernel::filter::{Change, FilterAnswer, FilterFault};
 use jobyard_kernel::{
-    Actor, Command, Decision, Ending, Event, Execution, FromNode, GroupOp, JobId, JobKind, JobSpec,
-    Manner, NodeProperty, NodeSpec, NodeState, OrderBy, Parameter, Parameters, PreemptionType,
-    Rejection, Role, Roles, Rule, Span, State, TaskId, TaskKind, TaskSpec, Template, Timestamp,
-    Unit, Value, step,
+    Actor, Command, Decision, Ending, Event, Execution, FromNode, GroupOp, Job, JobId, JobKind,
+    JobSpec, Manner, NodeProperty, NodeSpec, NodeState, OrderBy, Parameter, Parameters,
+    PreemptionType, Rejection, Role, Roles, Rule, Span, State, TaskId, TaskKind, TaskSpec,
+    Template, Timestamp, Unit, Value, step,
 };
 
 use super::show;
@@ -65,6 +65,12 @@ impl Play {
                 Ok(show::task(&self.state, job, task))
             }
             "why" => Ok(vec![self.why(job(one(&args)?)?)]),
+            "progress" => Ok(vec![self.progress(job(one(&args)?)?)]),
+            "demand" => {
+                let id = job(one(&args)?)?;
+                let job = self.state.job(id).ok_or("there is no such job")?;
+                Ok(vec![format!("job {id} could use {}", job.demand())])
+            }
             "env" => {
                 let execution = self.execution(args.first().copied().unwrap_or_default())?;
                 Ok(show::environment(&self.state, execution, &args[1..]))
@@ -94,6 +100,15 @@ impl Play {
                 self.act(command)
             }
         }
+    }
+
+    fn progress(&self, id: JobId) -> String {
+        let job = self.state.job(id);
+        let words = |job: &Job| format!("{} % {}", job.progress(), job.spec.progress_message);
+        format!(
+            "job {id}: {}",
+            job.map(words).unwrap_or_default().trim_end()
+        )
     }
 
     fn why(&self, job: JobId) -> String {
@@ -473,6 +488,7 @@ fn parameters(state: &State, args: &[&str]) -> Result<Parameters, Wrong> {
             }
             Some(("AutomaticGrowthEnabled", v)) => p.automatic_growth = v == "yes",
             Some(("AutomaticShrinkEnabled", v)) => p.automatic_shrink = v == "yes",
+            Some(("GrowByPreemptionEnabled", v)) => p.grow_by_preemption = v == "yes",
             Some(("DisableResourceValidation", v)) => p.disable_resource_validation = v == "yes",
             Some(("TTLCompletedJobs", v)) => p.ttl_completed_jobs = span(v)?,
             Some((name, v)) => {
@@ -560,6 +576,15 @@ fn job_spec(mut s: JobSpec, args: &[&str]) -> Result<JobSpec, Wrong> {
             "max-cores-per-node" => s.cores_per_node_max = Some(number(value)?),
             "order-by" => s.order_by = order_by(value)?,
             "licences" => s.licences = value.into(),
+            "process-memory" => s.process_memory_mb = Some(number(value)?),
+            "target" if value == "none" => s.target = None,
+            "target" => s.target = Some(number(value)?),
+            "notify-on-start" => s.notify_on_start = yes()?,
+            "notify-on-completion" => s.notify_on_completion = yes()?,
+            "email" => s.email = value.into(),
+            "progress" if value == "auto" => s.progress = None,
+            "progress" => s.progress = Some(number(value)?),
+            "progress-message" => s.progress_message = value.into(),
             "parents" => s.parent_jobs = value.split(',').map(job).collect::<Result<_, _>>()?,
             _ => return Err(format!("\"{key}\" is not a property of a job")),
         }

@@ -104,6 +104,7 @@ const CASES: [&[&str]; 2] = [
         "BadTime",
         "UnknownPreemption",
         "PreemptionOff",
+        "NothingToPreemptFor",
     ],
 ];
 
