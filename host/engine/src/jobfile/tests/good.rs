@@ -280,7 +280,14 @@ fn hpc_pack_ways_to_say_nothing() {
     let file = read(Format::HpcXml, text);
     let expected = JobSpec {
         priority: 2_100,
-        given: vec!["NodeGroupOp".into(), "Runtime".into()],
+        given: [
+            "NodeGroupOp",
+            "NotifyOnStart",
+            "Runtime",
+            "TargetResourceCount",
+        ]
+        .map(String::from)
+        .to_vec(),
         ..JobSpec::default()
     };
     assert_eq!(file.spec, expected);
