@@ -58,6 +58,7 @@ fn group(refusal: &Refusal) -> Group {
         | Refusal::NotUniform { .. }
         | Refusal::BelowMinimum { .. }
         | Refusal::AboveMaximum { .. }
+        | Refusal::NotWhatTasksNeed { .. }
         | Refusal::NotWhole { .. } => Group::Request,
         Refusal::UnknownJob { .. }
         | Refusal::NotQueued { .. }
@@ -69,7 +70,8 @@ fn group(refusal: &Refusal) -> Group {
         | Refusal::NotAllowed { .. }
         | Refusal::NotHeld { .. }
         | Refusal::UnknownPreemption { .. }
-        | Refusal::PreemptionOff { .. } => Group::Running,
+        | Refusal::PreemptionOff { .. }
+        | Refusal::NothingToPreemptFor { .. } => Group::Running,
         Refusal::BadTime { .. } | Refusal::TextTooLong { .. } => Group::Words,
     }
 }
