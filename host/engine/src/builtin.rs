@@ -1,7 +1,7 @@
 //! The components that the engine brings along, under their names.
 
 use jobyard_node::PluginSet;
-use jobyard_plugin::{Limits, LoadError, Plugin, PluginHost, World};
+use jobyard_plugin::{LoadError, Manifest, ManifestError, Plugin, PluginHost, World};
 
 macro_rules! components {
     ($($(#[$doc:meta])* $name:ident = $file:literal, $world:ident;)*) => {
@@ -9,6 +9,7 @@ macro_rules! components {
             name: $file,
             world: World::$world,
             bytes: include_bytes!(concat!("../../../plugins/builtin/", $file, ".wasm")),
+            manifest: include_str!(concat!("../../../plugins/", $file, "/plugin.toml")),
         };)*
 
         /// All of them.
@@ -25,6 +26,8 @@ pub struct Component {
     pub world: World,
     /// The component itself.
     pub bytes: &'static [u8],
+    /// Its `plugin.toml`.
+    pub manifest: &'static str,
 }
 
 components! {
@@ -75,9 +78,17 @@ pub fn policy_names() -> Vec<&'static str> {
 }
 
 impl Component {
-    /// Loads it.
+    /// Loads it, with its manifest.
     pub fn load(&self, host: &PluginHost) -> Result<Plugin, LoadError> {
-        host.load(self.name, self.bytes, self.world)
+        with_manifest(host, self.name, self.bytes, self.world, None)
+    }
+
+    /// Its manifest.
+    ///
+    /// # Errors
+    /// None that a test would not have found: it is part of the program.
+    pub fn manifest(&self) -> Result<Manifest, ManifestError> {
+        Manifest::parse(self.manifest)
     }
 
     /// The name that jobs use: what follows `executor-`, `prepare-` or `release-`.
@@ -88,16 +99,30 @@ impl Component {
     }
 }
 
+/// Loads a component with this manifest; without one, with its own if it is one of those here, whatever it is called.
+pub(crate) fn with_manifest(
+    host: &PluginHost,
+    name: &str,
+    bytes: &[u8],
+    world: World,
+    manifest: Option<Manifest>,
+) -> Result<Plugin, LoadError> {
+    let plugin = host.load(name, bytes, world)?;
+    let own = || ALL.iter().find(|component| component.bytes == bytes);
+    let own = || own()?.manifest().ok();
+    match manifest.or_else(own) {
+        Some(manifest) => plugin.with_manifest(manifest),
+        None => Ok(plugin),
+    }
+}
+
 /// The built-in executor, prepare and release components, by the names that jobs use: `command`, `scratch`.
 pub fn node_plugins(host: &PluginHost) -> Result<PluginSet, LoadError> {
     let mut set = PluginSet::new();
     for component in ALL.iter().filter(|c| c.world.is_node_side()) {
         let plugin = component.load(host)?;
-        set.insert(
-            component.short_name(),
-            plugin,
-            Limits::for_world(component.world),
-        );
+        let limits = plugin.limits();
+        set.insert(component.short_name(), plugin, limits);
     }
     Ok(set)
 }

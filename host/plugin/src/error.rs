@@ -125,6 +125,14 @@ pub enum LoadError {
         /// What is.
         served: Vec<String>,
     },
+    /// Its manifest is about another component.
+    #[error("{name}: {reason}")]
+    Manifest {
+        /// The plugin's name.
+        name: String,
+        /// Which one it is about.
+        reason: String,
+    },
     /// Names and versions fit and the types do not.
     #[error(
         "{name}: its types are not those of the world {world} in jobyard:plugin@{PACKAGE_VERSION} \

@@ -54,6 +54,7 @@ impl FilterSlot {
     /// # Errors
     /// The filter does not take the settings, or faults.
     pub fn new(plugin: Plugin, limits: Limits, settings: Settings) -> Result<Self, ConfigureError> {
+        plugin.check_settings(&settings)?;
         let mut instance = FilterInstance::new(&plugin, limits)?;
         let traits = instance.configure(&settings)?;
         Ok(FilterSlot {

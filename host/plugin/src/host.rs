@@ -4,19 +4,21 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jobyard_kernel::{Columns, PARAMETERS};
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::{Config, Engine};
 
 use crate::bindings::{executor, policy, prepare, release};
 use crate::cache::{CacheRefusal, CodeCache, engine_key};
 use crate::digest::{Half, half_of, hex, sha256};
-use crate::error::{HostError, LoadError};
+use crate::error::{ConfigureError, HostError, LoadError};
 use crate::inspect::{check_bytes, check_names, check_types, one_line};
 use crate::instance::GuestState;
 use crate::limits::{
-    POLICY_STACK_BYTES, SPARES_PER_THREAD, WORK_FIBER_BYTES, WORK_MEMORY_GROWTH_BYTES,
+    Limits, POLICY_STACK_BYTES, SPARES_PER_THREAD, WORK_FIBER_BYTES, WORK_MEMORY_GROWTH_BYTES,
     WORK_MEMORY_RESERVATION_BYTES, WORK_STACK_BYTES,
 };
+use crate::manifest::Manifest;
 use crate::policy_memory;
 use crate::ticker::Ticker;
 use crate::work::WorkState;
@@ -49,6 +51,7 @@ struct Side<T: 'static> {
 #[derive(Clone)]
 pub struct Plugin {
     inner: Arc<Loaded>,
+    manifest: Option<Arc<Manifest>>,
 }
 
 struct Loaded {
@@ -144,6 +147,7 @@ impl PluginHost {
         };
         Ok(Plugin {
             inner: Arc::new(loaded),
+            manifest: None,
         })
     }
 
@@ -206,6 +210,60 @@ impl Plugin {
     /// The world that it was loaded for.
     pub fn world(&self) -> World {
         self.inner.world
+    }
+
+    /// The same plugin with what its manifest says: limits, columns, settings.
+    ///
+    /// # Errors
+    /// The manifest is about another component, by its digest or its world.
+    pub fn with_manifest(self, manifest: Manifest) -> Result<Self, LoadError> {
+        manifest
+            .fits(self.digest(), self.world())
+            .map_err(|error| LoadError::Manifest {
+                name: self.name().into(),
+                reason: error.to_string(),
+            })?;
+        Ok(Self {
+            manifest: Some(Arc::new(manifest)),
+            ..self
+        })
+    }
+
+    /// Its manifest, if it has one.
+    pub fn manifest(&self) -> Option<&Manifest> {
+        self.manifest.as_deref()
+    }
+
+    /// The limits of its calls: what its manifest says, or the defaults of its world.
+    pub fn limits(&self) -> Limits {
+        let manifest = self.manifest();
+        manifest.map_or_else(
+            || Limits::for_world(self.world()),
+            |manifest| manifest.limits(self.world()),
+        )
+    }
+
+    /// The columns that it may be told: those that its manifest names, none without one.
+    pub fn columns(&self) -> Columns {
+        let manifest = self.manifest();
+        manifest.map_or_else(Columns::default, |manifest| manifest.columns.clone())
+    }
+
+    /// Whether settings fit the schema of the manifest, where there is one. Cluster parameters, which a policy may follow, are none of its
+    /// business.
+    pub(crate) fn check_settings(
+        &self,
+        settings: &[(String, String)],
+    ) -> Result<(), ConfigureError> {
+        let is_parameter = |name: &str| {
+            let name = name.strip_prefix("ranker.").unwrap_or(name);
+            PARAMETERS.iter().any(|parameter| parameter.name == name)
+        };
+        let Some(manifest) = self.manifest() else {
+            return Ok(());
+        };
+        let checked = manifest.settings.check(settings, is_parameter);
+        checked.map_err(|bad| ConfigureError::Refused(bad.to_string()))
     }
 
     pub(crate) fn name_and_digest(&self) -> (Arc<str>, Arc<str>) {

@@ -30,12 +30,14 @@ mod inspect;
 mod instance;
 mod limits;
 mod log;
+mod manifest;
 mod mapping;
 mod memory;
 mod policy;
 mod policy_memory;
 pub mod recovery;
 mod rows;
+mod schema;
 mod text;
 mod ticker;
 mod work;
@@ -53,7 +55,9 @@ pub use limits::{
     PROCESSES_MAX, SHARES_MAX, TEXT_BYTES_MAX, TRAITS_MAX, WORK_ANSWER_BYTES_MAX,
 };
 pub use log::{LogLevel, LogLine};
+pub use manifest::{MANIFEST_BYTES_MAX, Manifest, ManifestError};
 pub use policy::PolicyInstance;
 pub use recovery::{PassOutcome, PolicyChoice, PolicySlot, SwapError};
+pub use schema::{BadSetting, Schema, SchemaError};
 pub use work::{Input, Output, ProcessCommand, ProcessEvent, Processes, WorkExit, WorkFailure};
 pub use world::{PACKAGE, PACKAGE_VERSION, World};

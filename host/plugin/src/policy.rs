@@ -3,7 +3,7 @@
 //! Calls are synchronous and belong on a thread that may compute for as long as the deadline allows. What to do
 //! about a fault is not decided here, see [`crate::recovery`].
 
-use jobyard_kernel::{Changes, Decision, Instant, Plan};
+use jobyard_kernel::{Changes, Columns, Decision, Instant, Plan};
 use wasmtime::Store;
 use wasmtime::component::TypedFunc;
 
@@ -31,6 +31,7 @@ const INSTANT_END: f64 = 9_007_199_254_740_992.0; // 2^53
 pub struct PolicyInstance {
     kept: Kept<Exports>,
     traits: Vec<(String, String)>,
+    columns: Columns,
 }
 
 struct Exports {
@@ -48,8 +49,12 @@ impl Plugin {
         limits: Limits,
         settings: &[(String, String)],
     ) -> Result<PolicyInstance, ConfigureError> {
-        let (kept, traits) = (Kept::new(self.clone(), limits), Vec::new());
-        let mut instance = PolicyInstance { kept, traits };
+        self.check_settings(settings)?;
+        let mut instance = PolicyInstance {
+            kept: Kept::new(self.clone(), limits),
+            traits: Vec::new(),
+            columns: Columns::default(),
+        };
         instance.instantiate()?;
         instance.configure(settings)?;
         Ok(instance)
@@ -84,6 +89,11 @@ impl PolicyInstance {
         all.filter(|(name, _)| follows(name)).cloned().collect()
     }
 
+    /// The columns that it asked for when it took its settings: `schedule` must be given these.
+    pub fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
     /// Gives it other settings. On a refusal those that were in force stay.
     pub fn configure(&mut self, settings: &[(String, String)]) -> Result<(), ConfigureError> {
         let answer = self.kept.call("configure", |live| {
@@ -98,8 +108,25 @@ impl PolicyInstance {
             );
             return Err(self.kept.nonsense("configure", text).into());
         }
+        self.columns = self.asked(&traits)?;
         self.traits = traits;
         Ok(())
+    }
+
+    /// The columns that it says it wants, all of which its manifest must grant.
+    fn asked(&self, traits: &[(String, String)]) -> Result<Columns, ConfigureError> {
+        let refused = |text: String| ConfigureError::Refused(cut(text, TEXT_BYTES_MAX));
+        let mut asked = Columns::default();
+        for (_, names) in traits.iter().filter(|(name, _)| name == "columns") {
+            let columns = Columns::parse(names);
+            asked.extend(&columns.map_err(|unknown| refused(unknown.to_string()))?);
+        }
+        match asked.first_beyond(&self.kept.plugin.columns()) {
+            None => Ok(asked),
+            Some(name) => Err(refused(format!(
+                "asks for the column {name}, which its manifest does not grant; columns = [\"{name}\"] in plugin.toml does"
+            ))),
+        }
     }
 
     /// One pass: tells the policy what changed, and returns its proposals as it made them. Single proposals

@@ -8,7 +8,7 @@ mod ladder;
 
 use std::fmt;
 
-use jobyard_kernel::{Changes, Instant, Plan};
+use jobyard_kernel::{Changes, Columns, Instant, Plan};
 
 pub use ladder::{FAULTS_MAX, Ladder, Rung, Step};
 
@@ -212,6 +212,14 @@ impl PolicySlot {
     /// What the active policy says of itself; nothing while there is no instance.
     pub fn traits(&self) -> &[(String, String)] {
         self.instance.as_ref().map_or(&[], PolicyInstance::traits)
+    }
+
+    /// The columns to tell the active policy: those that its instance asked for, or those that it may ask for while there is none.
+    pub fn columns(&self) -> Columns {
+        match &self.instance {
+            Some(instance) => instance.columns().clone(),
+            None => self.active().plugin.columns(),
+        }
     }
 
     /// What the active instance holds of memory, in bytes.

@@ -9,6 +9,7 @@ mod filter_wat;
 mod filters;
 mod fuzz;
 mod loading;
+mod manifests;
 mod policies;
 mod recovering;
 mod released;

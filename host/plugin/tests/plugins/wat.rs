@@ -69,6 +69,34 @@ impl Policy {
         }
     }
 
+    /// A policy that asks for these columns, traps in a pass that tells jobs without any column, and says of job 1 that it waits for reason 1000.
+    pub(crate) fn asking(columns: &str) -> Self {
+        let said = 512;
+        let data = Bytes::plan(1, None)
+            .decision(5, |bytes| bytes.u32(1).u32(1_000).u32(0).u32(0))
+            .up_to(said)
+            .u32(0)
+            .u32(DATA + said + 16)
+            .u32(1)
+            .up_to(said + 16)
+            .u32(DATA + said + 32)
+            .u32(7)
+            .u32(DATA + said + 39)
+            .u32(columns.len() as u32)
+            .text("columns")
+            .text(columns);
+        Self {
+            configure: format!("i32.const {}", DATA + said),
+            // Of the lists, jobs are the fourth and columns the last; each is a pointer and a length.
+            schedule: format!(
+                "(if (i32.and (i32.ne (local.get 8) (i32.const 0)) (i32.eqz (local.get 14))) (then unreachable))
+                 i32.const {DATA}"
+            ),
+            data,
+            ..Self::default()
+        }
+    }
+
     /// The binary component.
     pub(crate) fn build(&self) -> Vec<u8> {
         let Policy {
