@@ -86,6 +86,9 @@ async fn open_engine(
         .policy(chosen.name, chosen.bytes)
         .data(folder.path())
         .node_process(node.spec, process);
+    if let Some(manifest) = chosen.manifest {
+        builder = builder.policy_manifest(manifest);
+    }
     for (name, value) in &args.policy.settings {
         builder = builder.setting(name, value);
     }

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use comfy_table::{CellAlignment, Table, presets};
-use jobyard::plugin::{Limits, World};
+use jobyard::kernel::{Parameter, Parameters, Span};
+use jobyard::plugin::World;
 use jobyard_sim::{BadLines, Component, Options, Report, Trace, plot, simulate};
 
 use crate::args::{Common, Estimate, Format, Simulate};
@@ -16,9 +17,12 @@ pub(crate) fn main(args: Simulate, common: &Common) -> Result<ExitCode, Failure>
     let plugin = host
         .load(&chosen.name, &chosen.bytes, World::SchedulingPolicy)
         .map_err(Failure::input)?;
-    let limits = Limits::for_world(World::SchedulingPolicy);
+    let plugin = match chosen.manifest {
+        Some(manifest) => plugin.with_manifest(manifest).map_err(Failure::input)?,
+        None => plugin,
+    };
     let instance = plugin
-        .policy(limits, &args.policy.settings)
+        .policy(plugin.limits(), &args.policy.settings)
         .map_err(Failure::input)?;
     if let Some(file) = &args.plot {
         let folder = file.parent().filter(|f| !f.as_os_str().is_empty());
@@ -52,6 +56,7 @@ pub(crate) fn main(args: Simulate, common: &Common) -> Result<ExitCode, Failure>
     let options = Options {
         policy: name,
         estimate,
+        fair_share_half_life: half_life(&args.policy.settings)?,
     };
     let simulation =
         simulate(&trace, &options, &mut Component::new(instance)).map_err(Failure::work)?;
@@ -71,6 +76,21 @@ pub(crate) fn main(args: Simulate, common: &Common) -> Result<ExitCode, Failure>
         Format::Table => println!("{}", table(&simulation.report)),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A policy that follows FairShareHalfLife takes it as a setting here, where there is no cluster to have it; then use is counted by it too.
+fn half_life(settings: &[(String, String)]) -> Result<Option<Span>, Failure> {
+    const NAME: &str = "FairShareHalfLife";
+    let own = |name: &str| name.strip_prefix("ranker.").unwrap_or(name) == NAME;
+    let Some((_, value)) = settings.iter().find(|(name, _)| own(name)) else {
+        return Ok(None);
+    };
+    let mut parameters = Parameters::default();
+    let parameter = Parameter::find(NAME).map_err(Failure::input)?;
+    parameter
+        .set(&mut parameters, Some(value))
+        .map_err(Failure::input)?;
+    Ok(Some(parameters.fair_share_half_life))
 }
 
 fn bad_lines(bad: &BadLines) -> String {

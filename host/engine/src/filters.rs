@@ -7,10 +7,10 @@ use std::thread;
 
 use jobyard_kernel::Timestamp;
 use jobyard_kernel::filter::{FilterAnswer, FilterFault, Question, Wants};
-use jobyard_plugin::{Answered, FilterSlot, Limits, PluginHost, World};
+use jobyard_plugin::{Answered, FilterSlot, PluginHost, World};
 use tokio::sync::mpsc;
 
-use crate::BuildError;
+use crate::{BuildError, builtin};
 
 /// A filter as the builder was told of it.
 pub(crate) struct NewFilter {
@@ -34,9 +34,10 @@ impl Loaded {
         let mut loaded = Loaded::default();
         for filter in filters {
             let name = filter.name;
-            let plugin = host.load(&name, &filter.component, World::JobFilter)?;
+            let plugin =
+                builtin::with_manifest(host, &name, &filter.component, World::JobFilter, None)?;
             let (submits, starts) = plugin.filter_kinds();
-            let limits = Limits::for_world(World::JobFilter);
+            let limits = plugin.limits();
             let slot = FilterSlot::new(plugin, limits, filter.settings).map_err(|error| {
                 let name = name.clone();
                 BuildError::Filter { name, error }

@@ -141,6 +141,9 @@ async fn engine(
         .plugin_host(policy::host(common)?)
         .policy(chosen.name, chosen.bytes)
         .node(node);
+    if let Some(manifest) = chosen.manifest {
+        builder = builder.policy_manifest(manifest);
+    }
     for (name, value) in &args.policy.settings {
         builder = builder.setting(name, value);
     }

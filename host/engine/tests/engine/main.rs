@@ -4,6 +4,7 @@ mod durable;
 mod faults;
 mod history;
 mod life;
+mod manifests;
 mod many;
 mod outlives;
 mod parameters;
