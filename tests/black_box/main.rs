@@ -1,5 +1,6 @@
 //! The real binary, real processes, real files.
 
+mod accounts;
 mod bad_input;
 mod cancel;
 mod crashes;

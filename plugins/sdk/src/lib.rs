@@ -5,7 +5,7 @@
 //!   [`packing`] which, [`queued`] a whole policy, [`easy`] backfill and [`shadow`] the reservation of the
 //!   first job that waits, [`conservative`] backfill and [`profile`] free cores over time, [`announce`] what people are told,
 //!   [`preempt`] what to take from running jobs, [`rules`] what all policies have settings for, [`parameters`] the cluster's
-//!   parameters that they follow; [`rows`] to write down changes by hand; feature `testing`: `cluster`, a small one to
+//!   parameters that they follow, [`columns`] and [`accounts`] what they asked to be told beside the rows; [`rows`] to write down changes by hand; feature `testing`: `cluster`, a small one to
 //!   test a policy with, `histories` of random ones, `replay` of traces.
 //! - For rankers (feature `job-ranker`), and for the policies that ask them: `ranker`.
 //! - For executors, prepare and release tasks (features of these names): [`command_line`] and [`run`].
@@ -14,6 +14,7 @@
 //!
 //! Not here: anything that the host does. The host never depends on this crate.
 
+pub mod accounts;
 #[cfg(target_arch = "wasm32")]
 pub mod allocator;
 #[cfg(feature = "deciding")]
@@ -21,6 +22,8 @@ pub mod announce;
 pub mod bindings;
 #[cfg(feature = "testing")]
 pub mod cluster;
+#[cfg(feature = "deciding")]
+pub mod columns;
 pub mod command_line;
 #[cfg(feature = "deciding")]
 pub mod conservative;
