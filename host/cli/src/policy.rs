@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use jobyard::builtin;
-use jobyard::plugin::{Limits, PluginHost, World};
+use jobyard::kernel::{Parameter, Parameters, Span};
+use jobyard::plugin::{Manifest, Plugin, PluginHost, World};
 
 use crate::args::{Common, Format, PolicyArgs};
 use crate::failure::Failure;
@@ -104,10 +105,8 @@ fn manifest(component: &Path, named: Option<&Path>) -> Result<Option<String>, Fa
 /// What a component is: read, checked against its world and compiled, not run.
 pub(crate) fn inspect(args: &args::Inspect, common: &Common) -> Result<ExitCode, Failure> {
     let chosen = find(&args.policy, None)?;
-    let plugin = host(common)?
-        .load(&chosen.name, &chosen.bytes, World::SchedulingPolicy)
-        .map_err(Failure::input)?;
-    let instance = plugin.policy(Limits::for_world(World::SchedulingPolicy), &[]);
+    let plugin = load(&host(common)?, &chosen)?;
+    let instance = plugin.policy(plugin.limits(), &[]);
     let traits = instance.map_or(Vec::new(), |instance| instance.traits().to_vec());
     let inspected = serde_json::json!({
         "name": chosen.name,
@@ -137,6 +136,29 @@ pub(crate) fn inspect(args: &args::Inspect, common: &Common) -> Result<ExitCode,
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A policy that follows FairShareHalfLife takes it as a setting here, where there is no cluster to have it; then use is counted by it too.
+pub(crate) fn half_life(settings: &[(String, String)]) -> Result<Option<Span>, Failure> {
+    const NAME: &str = "FairShareHalfLife";
+    let own = |name: &str| name.strip_prefix("ranker.").unwrap_or(name) == NAME;
+    let Some((_, value)) = settings.iter().find(|(name, _)| own(name)) else {
+        return Ok(None);
+    };
+    let mut parameters = Parameters::default();
+    let parameter = Parameter::find(NAME).map_err(Failure::input)?;
+    parameter
+        .set(&mut parameters, Some(value))
+        .map_err(Failure::input)?;
+    Ok(Some(parameters.fair_share_half_life))
+}
+
+/// Loads it, with its manifest.
+pub(crate) fn load(host: &PluginHost, chosen: &Chosen) -> Result<Plugin, Failure> {
+    let manifest = chosen.manifest.as_deref().map(Manifest::parse).transpose();
+    let manifest = manifest.map_err(|error| Failure::Input(format!("{}: its manifest: {error}", chosen.name)))?;
+    let (name, bytes) = (&chosen.name, &chosen.bytes);
+    builtin::load(host, name, bytes, World::SchedulingPolicy, manifest).map_err(Failure::input)
 }
 
 /// A plugin host with the user's cache. A cache that cannot be used is said, and done without.

@@ -3,8 +3,6 @@
 use std::process::ExitCode;
 
 use comfy_table::{CellAlignment, Table, presets};
-use jobyard::kernel::{Parameter, Parameters, Span};
-use jobyard::plugin::World;
 use jobyard_sim::{BadLines, Component, Options, Report, Trace, plot, simulate};
 
 use crate::args::{Common, Estimate, Format, Simulate};
@@ -14,13 +12,7 @@ use crate::policy;
 pub(crate) fn main(args: Simulate, common: &Common) -> Result<ExitCode, Failure> {
     let chosen = policy::choose(&args.policy)?;
     let host = policy::host(common)?;
-    let plugin = host
-        .load(&chosen.name, &chosen.bytes, World::SchedulingPolicy)
-        .map_err(Failure::input)?;
-    let plugin = match chosen.manifest {
-        Some(manifest) => plugin.with_manifest(manifest).map_err(Failure::input)?,
-        None => plugin,
-    };
+    let plugin = policy::load(&host, &chosen)?;
     let instance = plugin
         .policy(plugin.limits(), &args.policy.settings)
         .map_err(Failure::input)?;
@@ -56,10 +48,10 @@ pub(crate) fn main(args: Simulate, common: &Common) -> Result<ExitCode, Failure>
     let options = Options {
         policy: name,
         estimate,
-        fair_share_half_life: half_life(&args.policy.settings)?,
     };
+    let half_life = policy::half_life(&args.policy.settings)?;
     let simulation =
-        simulate(&trace, &options, &mut Component::new(instance)).map_err(Failure::work)?;
+        simulate(&trace, &options, &mut Component::new(instance).half_life(half_life)).map_err(Failure::work)?;
 
     if let Some(refusal) = &simulation.first_refusal {
         let count = simulation.report.refused_proposals;
@@ -76,21 +68,6 @@ pub(crate) fn main(args: Simulate, common: &Common) -> Result<ExitCode, Failure>
         Format::Table => println!("{}", table(&simulation.report)),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// A policy that follows FairShareHalfLife takes it as a setting here, where there is no cluster to have it; then use is counted by it too.
-fn half_life(settings: &[(String, String)]) -> Result<Option<Span>, Failure> {
-    const NAME: &str = "FairShareHalfLife";
-    let own = |name: &str| name.strip_prefix("ranker.").unwrap_or(name) == NAME;
-    let Some((_, value)) = settings.iter().find(|(name, _)| own(name)) else {
-        return Ok(None);
-    };
-    let mut parameters = Parameters::default();
-    let parameter = Parameter::find(NAME).map_err(Failure::input)?;
-    parameter
-        .set(&mut parameters, Some(value))
-        .map_err(Failure::input)?;
-    Ok(Some(parameters.fair_share_half_life))
 }
 
 fn bad_lines(bad: &BadLines) -> String {

@@ -1,6 +1,6 @@
 //! Who decides: a policy component, or native code that stands in for one.
 
-use jobyard_kernel::{Changes, Instant, Plan};
+use jobyard_kernel::{Changes, Columns, Instant, Plan, Span};
 use jobyard_plugin::{LogLine, PolicyInstance};
 
 /// Lines of a policy's log that a simulation keeps.
@@ -39,6 +39,16 @@ pub trait Scheduler {
     /// For which new jobs it is called.
     fn arrivals(&self) -> Arrivals;
 
+    /// What it is to be told beside the rows.
+    fn columns(&self) -> Columns {
+        Columns::default()
+    }
+
+    /// The cluster parameter FairShareHalfLife, where the policy was given another than the cluster has.
+    fn half_life(&self) -> Option<Span> {
+        None
+    }
+
     /// One pass: takes what changed since the last one (everything, the first time), answers what to do.
     ///
     /// # Errors
@@ -51,6 +61,7 @@ pub trait Scheduler {
 #[derive(Debug)]
 pub struct Component {
     instance: PolicyInstance,
+    half_life: Option<Span>,
     log: Vec<(Instant, LogLine)>,
     log_lines_dropped: u64,
 }
@@ -60,9 +71,16 @@ impl Component {
     pub fn new(instance: PolicyInstance) -> Self {
         Self {
             instance,
+            half_life: None,
             log: Vec::new(),
             log_lines_dropped: 0,
         }
+    }
+
+    /// Counts use with this half-life: the one that the policy was given as a setting.
+    #[must_use]
+    pub fn half_life(self, half_life: Option<Span>) -> Self {
+        Self { half_life, ..self }
     }
 
     /// What the policy logged, with the virtual time of the pass: the first [`LOG_LINES_KEPT_MAX`] lines.
@@ -88,6 +106,14 @@ impl Component {
 impl Scheduler for Component {
     fn arrivals(&self) -> Arrivals {
         Arrivals::of_traits(self.instance.traits())
+    }
+
+    fn columns(&self) -> Columns {
+        self.instance.columns().clone()
+    }
+
+    fn half_life(&self) -> Option<Span> {
+        self.half_life
     }
 
     fn schedule(&mut self, now: Instant, changes: Changes) -> Result<Plan, SchedulerFault> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use jobyard::plugin::{Limits, PluginHost, World};
+use jobyard::plugin::PluginHost;
 use jobyard_sim::compare::{page, rows};
 use jobyard_sim::{
     Basis, Comparison, Component, Options, Run, Trace, Window, Workload, compare, rerun, simulate,
@@ -142,11 +142,10 @@ fn run(
     estimate: jobyard_sim::Estimate,
 ) -> Result<Run, Failure> {
     let Candidate { chosen, settings } = candidate;
-    let plugin = host
-        .load(&chosen.name, &chosen.bytes, World::SchedulingPolicy)
-        .map_err(Failure::input)?;
-    let limits = Limits::for_world(World::SchedulingPolicy);
+    let plugin = super::load(host, chosen)?;
+    let limits = plugin.limits();
     let mut instance = plugin.policy(limits, settings).map_err(Failure::input)?;
+    let half_life = super::half_life(settings)?;
     let words = settings
         .iter()
         .map(|(name, value)| format!("{name}={value}"));
@@ -163,10 +162,12 @@ fn run(
                 let all: Vec<_> = settings.iter().cloned().chain(followed).collect();
                 instance.configure(&all).map_err(Failure::input)?;
             }
-            rerun(workload, &options, &mut Component::new(instance)).map_err(failed)
+            let mut component = Component::new(instance).half_life(half_life);
+            rerun(workload, &options, &mut component).map_err(failed)
         }
         Jobs::Trace(trace) => {
-            let simulation = simulate(trace, &options, &mut Component::new(instance));
+            let mut component = Component::new(instance).half_life(half_life);
+            let simulation = simulate(trace, &options, &mut component);
             simulation.map(Run::from).map_err(failed)
         }
     }

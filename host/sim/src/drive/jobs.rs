@@ -40,13 +40,16 @@ pub(super) struct TraceJobs<'a> {
     estimate: Estimate,
     /// The task of a job of each size: they differ in nothing else.
     tasks: BTreeMap<u32, Arc<TaskSpec>>,
-    /// The job of each size and time limit, likewise: people ask for round numbers, so these are few.
-    specs: BTreeMap<(u32, u64), Arc<JobSpec>>,
+    /// The job of each size, time limit, user and group, likewise: people ask for round numbers, so these are few.
+    specs: BTreeMap<(u32, u64, Option<u32>, Option<u32>), Arc<JobSpec>>,
+    /// Whether it matters whose a job is.
+    owners: bool,
 }
 
 impl<'a> TraceJobs<'a> {
-    pub(super) fn new(jobs: &'a [TraceJob], estimate: Estimate) -> Self {
+    pub(super) fn new(jobs: &'a [TraceJob], estimate: Estimate, owners: bool) -> Self {
         TraceJobs {
+            owners,
             jobs,
             estimate,
             tasks: BTreeMap::new(),
@@ -81,10 +84,16 @@ impl Jobs for TraceJobs<'_> {
     }
 
     fn request(&mut self, index: usize) -> (Arc<JobSpec>, Arc<TaskSpec>) {
-        let (procs, limit_us) = (self.jobs[index].procs, self.limit_of(index));
-        let spec = self.specs.entry((procs, limit_us)).or_insert_with(|| {
+        let TraceJob {
+            procs, user, group, ..
+        } = self.jobs[index];
+        let limit_us = self.limit_of(index);
+        let (user, group) = (user.filter(|_| self.owners), group.filter(|_| self.owners));
+        let key = (procs, limit_us, user, group);
+        let spec = self.specs.entry(key).or_insert_with(|| {
             Arc::new(JobSpec {
-                owner: OWNER.into(),
+                owner: user.map_or_else(|| OWNER.into(), |user| user.to_string()),
+                project: group.map_or_else(String::new, |group| group.to_string()),
                 min: Some(procs),
                 max: Some(procs),
                 runtime: Some(Span(limit_us)),

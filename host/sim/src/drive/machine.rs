@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use jobyard_kernel::{
-    Actor, Changes, Command, Decision, Ending, Event, Execution, Fact, FromNode, JobId, JobSpec,
+    Actor, Changes, Columns, Command, Decision, Ending, Event, Execution, Fact, FromNode, JobId, JobSpec,
     Mirror, NodeSpec, Parameters, Rejection, Span, State, TaskId, TaskSpec, Template, Timestamp,
     check_form, check_job, step,
 };
@@ -59,13 +59,18 @@ impl Machine {
     }
 
     /// One pool of processors.
-    pub(super) fn pool(procs: u32) -> Result<Self, SimError> {
+    pub(super) fn pool(procs: u32, parameters: Parameters) -> Result<Self, SimError> {
         let node = NodeSpec {
             name: "machine".into(),
             cores: procs,
             ..NodeSpec::default()
         };
-        Self::new(&[node], Parameters::default())
+        Self::new(&[node], parameters)
+    }
+
+    /// Tells the policy these columns too.
+    pub(super) fn wants(&mut self, columns: Columns) {
+        self.mirror.wants(columns);
     }
 
     /// Adds the template by which jobs draw on a resource pool: there is no other way to say it.
@@ -207,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_job_goes_through_the_kernel_and_is_forgotten() {
-        let mut machine = Machine::pool(8).expect("a machine");
+        let mut machine = Machine::pool(8, Parameters::default()).expect("a machine");
         machine.submit(job(5), 0).expect("a good job");
         machine.submit(job(4), 0).expect("a good job");
         assert_eq!((machine.cores(), machine.free_cores()), (8, 8));
@@ -249,7 +254,7 @@ mod tests {
     #[test]
     fn the_largest_trace_fits() {
         let procs = crate::swf::PROCS_MAX;
-        let mut machine = Machine::pool(procs).expect("a machine");
+        let mut machine = Machine::pool(procs, Parameters::default()).expect("a machine");
         machine.submit(job(procs), 0).expect("a good job");
         let all = [(1, procs)];
         assert_eq!(start(&mut machine, 0, &all).expect("it fits"), Some(0));

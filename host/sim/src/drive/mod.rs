@@ -21,7 +21,7 @@
 //! # What is simulated
 //!
 //! Of a trace: one node with as many cores as the machine has processors; a job is one task on `procs` cores, with its estimate as
-//! the job's run-time limit. Of a workload: the nodes and jobs that it says. All goes through the kernel's own commands and state machine.
+//! the job's run-time limit. To a policy that asks for columns, the trace's user and group are its owner and project, by number. Of a workload: the nodes and jobs that it says. All goes through the kernel's own commands and state machine.
 //!
 //! Jobs are rigid: they do not grow, shrink and are not preempted, and policies are told so. How long a job runs is known for
 //! the size that it had; for another size it would have to be guessed, and then so would all that is compared.
@@ -33,6 +33,7 @@ mod queue;
 
 use std::{collections::BTreeSet, fmt};
 
+use jobyard_kernel::Parameters;
 use serde::{Deserialize, Serialize};
 
 pub use self::error::SimError;
@@ -115,8 +116,8 @@ pub fn simulate(
 ) -> Result<Simulation, SimError> {
     let begun = thread_cpu_time();
     let mut driver = Driver::new(
-        TraceJobs::new(&trace.jobs, options.estimate),
-        Machine::pool(trace.procs)?,
+        TraceJobs::new(&trace.jobs, options.estimate, !scheduler.columns().is_empty()),
+        Machine::pool(trace.procs, parameters(Parameters::default(), scheduler))?,
         scheduler,
     );
     driver.run()?;
@@ -176,7 +177,8 @@ pub fn rerun(
     options: &Options,
     scheduler: &mut dyn Scheduler,
 ) -> Result<Run, SimError> {
-    let mut machine = Machine::new(&workload.nodes, workload.cluster.clone())?;
+    let parameters = parameters(workload.cluster.clone(), scheduler);
+    let mut machine = Machine::new(&workload.nodes, parameters)?;
     let pools: BTreeSet<&str> = workload.pools().collect();
     for pool in pools {
         machine.add_pool(pool)?;
@@ -204,6 +206,14 @@ pub fn rerun(
     })
 }
 
+/// Use is counted with the half-life that the policy was given, if it was given one.
+fn parameters(cluster: Parameters, scheduler: &dyn Scheduler) -> Parameters {
+    Parameters {
+        fair_share_half_life: scheduler.half_life().unwrap_or(cluster.fair_share_half_life),
+        ..cluster
+    }
+}
+
 /// The state of the loop: what the kernel does not know, because in life it comes from outside.
 struct Driver<'a, J> {
     jobs: J,
@@ -227,8 +237,9 @@ struct Driver<'a, J> {
 }
 
 impl<'a, J: Jobs> Driver<'a, J> {
-    fn new(jobs: J, machine: Machine, scheduler: &'a mut dyn Scheduler) -> Self {
+    fn new(jobs: J, mut machine: Machine, scheduler: &'a mut dyn Scheduler) -> Self {
         let arrivals = scheduler.arrivals();
+        machine.wants(scheduler.columns());
         let count = jobs.count();
         Self {
             jobs,

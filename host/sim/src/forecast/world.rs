@@ -168,6 +168,7 @@ impl World {
 
     fn pass(&mut self, scheduler: &mut dyn Scheduler) -> Result<(), SchedulerFault> {
         self.wake_at = self.wake_at.filter(|at| *at > self.now);
+        self.mirror.wants(scheduler.columns());
         let changes = self.mirror.take(&self.state);
         let Plan { decisions, wake_at } = scheduler.schedule(self.now.as_instant(), changes)?;
         self.passes += 1;

@@ -2,7 +2,7 @@
 
 use super::BadReason;
 
-/// Fields that are looked at: up to the user, field 12.
+/// Fields that are looked at: up to the user, field 12. The group, field 13, is taken where it can be read.
 const FIELDS_READ: usize = 12;
 /// Fields without which a line is not a job.
 const FIELDS_NEEDED: usize = 9;
@@ -20,6 +20,7 @@ pub(super) struct JobLine {
     pub(super) requested: i64,
     pub(super) requested_us: i64,
     pub(super) user: Option<u32>,
+    pub(super) group: Option<u32>,
 }
 
 /// Reads one job line.
@@ -39,6 +40,9 @@ pub(super) fn job_line(line: &[u8]) -> Result<JobLine, BadReason> {
         return Err(BadReason::TooFewFields { found });
     }
     let user = whole(&values, 12)?;
+    let group = tokens
+        .next()
+        .and_then(|token| str::from_utf8(token).ok()?.parse().ok());
     Ok(JobLine {
         submit_us: microseconds(&values, 2)?,
         run_us: microseconds(&values, 4)?,
@@ -46,6 +50,7 @@ pub(super) fn job_line(line: &[u8]) -> Result<JobLine, BadReason> {
         requested: whole(&values, 8)?,
         requested_us: microseconds(&values, 9)?,
         user: u32::try_from(user).ok(),
+        group: group.filter(|_| found == FIELDS_READ),
     })
 }
 
@@ -152,9 +157,17 @@ mod tests {
             requested: 8,
             requested_us: 100_000_000,
             user: Some(3),
+            group: None,
         };
         let table: &[(&str, Result<JobLine, BadReason>)] = &[
-            ("1 5 -1 60 4 -1 -1 8 100 -1 1 3 1 -1 -1 -1 -1 -1", Ok(line)),
+            (
+                "1 5 -1 60 4 -1 -1 8 100 -1 1 3 1 -1 -1 -1 -1 -1",
+                Ok(JobLine {
+                    group: Some(1),
+                    ..line
+                }),
+            ),
+            ("1 5 -1 60 4 -1 -1 8 100 -1 1 3 -1", Ok(line)),
             ("\t 1\t5 -1 60 4 -1 -1 8 100 -1 1 3\r", Ok(line)),
             (
                 "1 5 -1 60 4 -1 -1 8 100 -1 1 3 what stands here is not read",

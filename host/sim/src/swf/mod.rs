@@ -7,7 +7,7 @@
 //! # Cleaning
 //!
 //! Of the 18 fields six say what a simulation needs: submit time (2), run time (4), processors allocated (5) and requested (8),
-//! requested time (9) and user (12). A job is dropped, and counted in [`Dropped`], when
+//! requested time (9) and user (12); the group (13) is taken where it is there. A job is dropped, and counted in [`Dropped`], when
 //!
 //! 1. field 5 or field 8 is larger than the machine;
 //! 2. neither is above 0 (when only one is, it stands for the other);
@@ -54,6 +54,8 @@ pub struct TraceJob {
     pub procs: u32,
     /// The user's number in the trace, where the trace says it.
     pub user: Option<u32>,
+    /// The group's number in the trace, where the trace says it.
+    pub group: Option<u32>,
 }
 
 /// Lines that describe a job which cannot be simulated, by the first reason that applies.

@@ -247,6 +247,7 @@ impl TraceReader {
                 requested_us: job.requested_us.unsigned_abs(),
                 procs: u32::try_from(size).unwrap_or(machine),
                 user: job.user,
+                group: job.group,
             });
         };
         *counter += 1;

@@ -53,6 +53,7 @@ fn cleans_as_the_published_numbers_need() {
             requested_us: requested * 1_000_000,
             procs,
             user: Some(7),
+            group: Some(1),
         };
         assert_eq!(trace.jobs, [expected], "{fields:?}");
         assert_eq!(trace.dropped, Dropped::default(), "{fields:?}");

@@ -1,6 +1,10 @@
 //! The order of what happens in one instant, and how simulations fail.
 
-use jobyard_kernel::{Changes, Decision, Instant, JobId, Plan, Share};
+use std::collections::BTreeMap;
+
+use jobyard_kernel::{
+    Changes, ColumnValues, Columns, Decision, Instant, JobId, Plan, Share, Span,
+};
 use jobyard_sim::{
     Arrivals, Estimate, Options, Report, Scheduler, SchedulerFault, SimError, Simulation, Trace,
     plot, simulate,
@@ -401,4 +405,77 @@ fn the_report_is_one_json_object() {
     }
     let back: Report = serde_json::from_value(json).expect("the same keys are read");
     assert_eq!(back, report);
+}
+
+/// Starts jobs in the order of the queue, and asks whose they are.
+#[derive(Default)]
+struct Asking {
+    queued: Vec<(JobId, u32)>,
+    free: u32,
+    texts: BTreeMap<String, Vec<String>>,
+    accounts: BTreeMap<String, (f64, f64)>,
+}
+
+impl Scheduler for Asking {
+    fn arrivals(&self) -> Arrivals {
+        Arrivals::All
+    }
+
+    fn columns(&self) -> Columns {
+        Columns::parse("job.owner,job.project,account.owner,account.used,account.cores").expect("known columns")
+    }
+
+    fn half_life(&self) -> Option<Span> {
+        Some(Span::from_secs(3_600))
+    }
+
+    fn schedule(&mut self, _: Instant, changes: Changes) -> Result<Plan, SchedulerFault> {
+        let texts = |name: &str| match changes.columns.iter().find(|column| column.name == name) {
+            Some(column) => match &column.values {
+                ColumnValues::Texts(texts) => texts.clone(),
+                ColumnValues::Numbers(_) => panic!("{name} has texts"),
+            },
+            None => Vec::new(),
+        };
+        let numbers = |name: &str| match changes.columns.iter().find(|column| column.name == name) {
+            Some(column) => match &column.values {
+                ColumnValues::Numbers(numbers) => numbers.clone(),
+                ColumnValues::Texts(_) => panic!("{name} has numbers"),
+            },
+            None => Vec::new(),
+        };
+        for name in ["job.owner", "job.project"] {
+            self.texts.entry(name.into()).or_default().extend(texts(name));
+        }
+        let uses = numbers("account.used").into_iter().zip(numbers("account.cores"));
+        self.accounts.extend(texts("account.owner").into_iter().zip(uses));
+        self.queued.extend(changes.jobs.iter().map(|row| (row.id, row.min)));
+        self.free = changes.nodes.last().map_or(self.free, |node| node.free_cores);
+        let mut plan = Plan::default();
+        while let Some(&(job, cores)) = self.queued.first().filter(|(_, cores)| *cores <= self.free) {
+            self.queued.remove(0);
+            self.free -= cores;
+            let shares = vec![Share { node: NODE, cores, gpus: 0 }];
+            plan.decisions.push(Decision::Start { job, shares });
+        }
+        Ok(plan)
+    }
+}
+
+#[test]
+fn users_and_groups_are_owners_and_projects_for_those_who_ask() {
+    let text = "; MaxProcs: 4\n\
+        1 0 -1 100 4 -1 -1 4 200 -1 1 7 3 -1\n\
+        2 0 -1 100 4 -1 -1 4 200 -1 1 8 -1 -1\n\
+        3 3800 -1 100 4 -1 -1 4 200 -1 1 -1\n";
+    let trace = Trace::read("small.swf", text.as_bytes(), None).expect("a good trace");
+    let mut asking = Asking::default();
+    let simulation = run(&trace, &mut asking).expect("all run");
+    assert_eq!(starts(&simulation), [0, 100, 3800]);
+    assert_eq!(asking.texts["job.owner"], ["7", "8", "trace"]);
+    assert_eq!(asking.texts["job.project"], ["3", "", ""]);
+    // Told as it was when it changed last; with an hour's half-life a little of the first job's use is gone when it ends.
+    let (used, cores) = asking.accounts["7"];
+    assert!((395.0..400.0).contains(&used) && cores == 0.0, "{used} {cores}");
+    assert!((395.0..400.0).contains(&asking.accounts["8"].0));
 }
