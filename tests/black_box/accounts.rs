@@ -35,7 +35,7 @@ fn a_guest_knows_what_the_kernel_knows() {
         random % n
     };
     let root = kernel::Actor::administrator("root");
-    let mut act =
+    let act =
         |state: &mut kernel::State, mirror: &mut kernel::Mirror, now: u64, command: Command| {
             let mut events = Vec::new();
             step(state, &command, Timestamp(now), &mut events)

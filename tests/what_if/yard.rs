@@ -124,6 +124,7 @@ impl Yard {
                     outcome,
                     only_fitting_arrivals: self.slot.traits().contains(&fitting),
                     policy: "backfill".into(),
+                    columns: self.slot.columns(),
                     ..Decided::default()
                 };
                 self.core.decided(Seat::Active, number, decided, self.now);

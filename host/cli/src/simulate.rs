@@ -50,8 +50,12 @@ pub(crate) fn main(args: Simulate, common: &Common) -> Result<ExitCode, Failure>
         estimate,
     };
     let half_life = policy::half_life(&args.policy.settings)?;
-    let simulation =
-        simulate(&trace, &options, &mut Component::new(instance).half_life(half_life)).map_err(Failure::work)?;
+    let simulation = simulate(
+        &trace,
+        &options,
+        &mut Component::new(instance).half_life(half_life),
+    )
+    .map_err(Failure::work)?;
 
     if let Some(refusal) = &simulation.first_refusal {
         let count = simulation.report.refused_proposals;

@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use jobyard_kernel::{
-    Actor, Changes, Columns, Command, Decision, Ending, Event, Execution, Fact, FromNode, JobId, JobSpec,
-    Mirror, NodeSpec, Parameters, Rejection, Span, State, TaskId, TaskSpec, Template, Timestamp,
-    check_form, check_job, step,
+    Actor, Changes, Columns, Command, Decision, Ending, Event, Execution, Fact, FromNode, JobId,
+    JobSpec, Mirror, NodeSpec, Parameters, Rejection, Span, State, TaskId, TaskSpec, Template,
+    Timestamp, check_form, check_job, step,
 };
 
 use super::{SimError, jobs::OWNER};

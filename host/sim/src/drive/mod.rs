@@ -116,7 +116,11 @@ pub fn simulate(
 ) -> Result<Simulation, SimError> {
     let begun = thread_cpu_time();
     let mut driver = Driver::new(
-        TraceJobs::new(&trace.jobs, options.estimate, !scheduler.columns().is_empty()),
+        TraceJobs::new(
+            &trace.jobs,
+            options.estimate,
+            !scheduler.columns().is_empty(),
+        ),
         Machine::pool(trace.procs, parameters(Parameters::default(), scheduler))?,
         scheduler,
     );
@@ -209,7 +213,9 @@ pub fn rerun(
 /// Use is counted with the half-life that the policy was given, if it was given one.
 fn parameters(cluster: Parameters, scheduler: &dyn Scheduler) -> Parameters {
     Parameters {
-        fair_share_half_life: scheduler.half_life().unwrap_or(cluster.fair_share_half_life),
+        fair_share_half_life: scheduler
+            .half_life()
+            .unwrap_or(cluster.fair_share_half_life),
         ..cluster
     }
 }

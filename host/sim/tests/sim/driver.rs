@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jobyard_kernel::{
-    Changes, ColumnValues, Columns, Decision, Instant, JobId, Plan, Share, Span,
-};
+use jobyard_kernel::{Changes, ColumnValues, Columns, Decision, Instant, JobId, Plan, Share, Span};
 use jobyard_sim::{
     Arrivals, Estimate, Options, Report, Scheduler, SchedulerFault, SimError, Simulation, Trace,
     plot, simulate,
@@ -422,7 +420,8 @@ impl Scheduler for Asking {
     }
 
     fn columns(&self) -> Columns {
-        Columns::parse("job.owner,job.project,account.owner,account.used,account.cores").expect("known columns")
+        Columns::parse("job.owner,job.project,account.owner,account.used,account.cores")
+            .expect("known columns")
     }
 
     fn half_life(&self) -> Option<Span> {
@@ -445,17 +444,32 @@ impl Scheduler for Asking {
             None => Vec::new(),
         };
         for name in ["job.owner", "job.project"] {
-            self.texts.entry(name.into()).or_default().extend(texts(name));
+            self.texts
+                .entry(name.into())
+                .or_default()
+                .extend(texts(name));
         }
-        let uses = numbers("account.used").into_iter().zip(numbers("account.cores"));
-        self.accounts.extend(texts("account.owner").into_iter().zip(uses));
-        self.queued.extend(changes.jobs.iter().map(|row| (row.id, row.min)));
-        self.free = changes.nodes.last().map_or(self.free, |node| node.free_cores);
+        let uses = numbers("account.used")
+            .into_iter()
+            .zip(numbers("account.cores"));
+        self.accounts
+            .extend(texts("account.owner").into_iter().zip(uses));
+        self.queued
+            .extend(changes.jobs.iter().map(|row| (row.id, row.min)));
+        self.free = changes
+            .nodes
+            .last()
+            .map_or(self.free, |node| node.free_cores);
         let mut plan = Plan::default();
-        while let Some(&(job, cores)) = self.queued.first().filter(|(_, cores)| *cores <= self.free) {
+        while let Some(&(job, cores)) = self.queued.first().filter(|(_, cores)| *cores <= self.free)
+        {
             self.queued.remove(0);
             self.free -= cores;
-            let shares = vec![Share { node: NODE, cores, gpus: 0 }];
+            let shares = vec![Share {
+                node: NODE,
+                cores,
+                gpus: 0,
+            }];
             plan.decisions.push(Decision::Start { job, shares });
         }
         Ok(plan)
@@ -476,6 +490,9 @@ fn users_and_groups_are_owners_and_projects_for_those_who_ask() {
     assert_eq!(asking.texts["job.project"], ["3", "", ""]);
     // Told as it was when it changed last; with an hour's half-life a little of the first job's use is gone when it ends.
     let (used, cores) = asking.accounts["7"];
-    assert!((395.0..400.0).contains(&used) && cores == 0.0, "{used} {cores}");
+    assert!(
+        (395.0..400.0).contains(&used) && cores == 0.0,
+        "{used} {cores}"
+    );
     assert!((395.0..400.0).contains(&asking.accounts["8"].0));
 }
