@@ -435,12 +435,13 @@ fn read_text(path: &Path) -> Result<String, ManifestError> {
 }
 
 fn in_file(path: &Path, error: ManifestError) -> ManifestError {
-    match error {
-        error @ (ManifestError::Read { .. } | ManifestError::In { .. }) => error,
-        error => ManifestError::In {
-            path: path.into(),
-            error: Box::new(error),
-        },
+    let says_where = matches!(error, ManifestError::Read { .. } | ManifestError::In { .. });
+    if says_where {
+        return error;
+    }
+    ManifestError::In {
+        path: path.into(),
+        error: Box::new(error),
     }
 }
 

@@ -386,10 +386,8 @@ fn is_flat(value: &Value) -> bool {
 
 /// A value as a setting has it.
 fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
+    let plain = value.as_str().map(str::to_owned);
+    plain.unwrap_or_else(|| value.to_string())
 }
 
 /// What would be right.

@@ -34,6 +34,9 @@ pub(super) trait Jobs {
     fn describe(&self, index: usize, machine: &Machine) -> String;
 }
 
+/// Size, time limit, user and group of a job.
+type Wish = (u32, u64, Option<u32>, Option<u32>);
+
 /// The jobs of a trace: each so many cores of one pool.
 pub(super) struct TraceJobs<'a> {
     jobs: &'a [TraceJob],
@@ -41,7 +44,7 @@ pub(super) struct TraceJobs<'a> {
     /// The task of a job of each size: they differ in nothing else.
     tasks: BTreeMap<u32, Arc<TaskSpec>>,
     /// The job of each size, time limit, user and group, likewise: people ask for round numbers, so these are few.
-    specs: BTreeMap<(u32, u64, Option<u32>, Option<u32>), Arc<JobSpec>>,
+    specs: BTreeMap<Wish, Arc<JobSpec>>,
     /// Whether it matters whose a job is.
     owners: bool,
 }
