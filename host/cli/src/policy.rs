@@ -156,7 +156,8 @@ pub(crate) fn half_life(settings: &[(String, String)]) -> Result<Option<Span>, F
 /// Loads it, with its manifest.
 pub(crate) fn load(host: &PluginHost, chosen: &Chosen) -> Result<Plugin, Failure> {
     let manifest = chosen.manifest.as_deref().map(Manifest::parse).transpose();
-    let manifest = manifest.map_err(|error| Failure::Input(format!("{}: its manifest: {error}", chosen.name)))?;
+    let manifest = manifest
+        .map_err(|error| Failure::Input(format!("{}: its manifest: {error}", chosen.name)))?;
     let (name, bytes) = (&chosen.name, &chosen.bytes);
     builtin::load(host, name, bytes, World::SchedulingPolicy, manifest).map_err(Failure::input)
 }

@@ -143,13 +143,19 @@ impl Builder {
         self
     }
 
+    /// The manifest (`plugin.toml`) of that policy: its limits, what it may be told, what its settings may be. A built-in one has its own.
+    pub fn policy_manifest(mut self, manifest: impl Into<String>) -> Self {
+        self.policy.manifest = Some(manifest.into());
+        self
+    }
+
     /// A setting of the policy.
     pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.policy.settings.push((name.into(), value.into()));
         self
     }
 
-    /// The limits of the policy's calls.
+    /// The limits of the policy's calls, in the place of what its manifest says.
     pub fn policy_limits(mut self, limits: Limits) -> Self {
         self.policy.limits = Some(limits);
         self
@@ -299,6 +305,7 @@ impl Builder {
             .chain(started.trials)
         {
             core.take_seat(seat);
+            core.wants(seat, slot.columns());
             deciders.insert(seat, Decider::start(seat, slot, answers_in.clone())?);
         }
         let (go_back, guard_says) = mpsc::channel(1);

@@ -80,7 +80,7 @@ pub fn policy_names() -> Vec<&'static str> {
 impl Component {
     /// Loads it, with its manifest.
     pub fn load(&self, host: &PluginHost) -> Result<Plugin, LoadError> {
-        with_manifest(host, self.name, self.bytes, self.world, None)
+        load(host, self.name, self.bytes, self.world, None)
     }
 
     /// Its manifest.
@@ -99,8 +99,14 @@ impl Component {
     }
 }
 
+/// The manifest of a component, if it is one of those here.
+pub(crate) fn manifest_of(bytes: &[u8]) -> Option<String> {
+    let own = ALL.iter().find(|component| component.bytes == bytes);
+    own.map(|component| component.manifest.to_string())
+}
+
 /// Loads a component with this manifest; without one, with its own if it is one of those here, whatever it is called.
-pub(crate) fn with_manifest(
+pub fn load(
     host: &PluginHost,
     name: &str,
     bytes: &[u8],
@@ -108,8 +114,7 @@ pub(crate) fn with_manifest(
     manifest: Option<Manifest>,
 ) -> Result<Plugin, LoadError> {
     let plugin = host.load(name, bytes, world)?;
-    let own = || ALL.iter().find(|component| component.bytes == bytes);
-    let own = || own()?.manifest().ok();
+    let own = || Manifest::parse(&manifest_of(bytes)?).ok();
     match manifest.or_else(own) {
         Some(manifest) => plugin.with_manifest(manifest),
         None => Ok(plugin),

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use jobyard_journal::{Record, Sequence};
 use jobyard_kernel::filter::{FilterAnswer, FilterFault, Question, Wants};
 use jobyard_kernel::{
-    Actor, Command, Decision, Ending, Event, Execution, Fact, FromNode, NodeId, PassRecord, Phase,
-    Plan, PolicyFault, Rejection, Run, Seat, Span, State, TaskId, Timestamp, ToNode, carry_out_of,
-    step,
+    Actor, Columns, Command, Decision, Ending, Event, Execution, Fact, FromNode, NodeId,
+    PassRecord, Phase, Plan, PolicyFault, Rejection, Run, Seat, Span, State, TaskId, Timestamp,
+    ToNode, carry_out_of, step,
 };
 use jobyard_plugin::recovery::PassOutcome;
 use jobyard_plugin::{Fault, Half};
@@ -105,6 +105,8 @@ pub struct Decided {
     pub answered: Half,
     /// How long it took.
     pub took: Span,
+    /// The columns that the instance wants which is asked next.
+    pub columns: Columns,
 }
 
 /// The first half of the digest of what a policy is sent, or answers: what passes are compared by.
@@ -419,6 +421,13 @@ impl<A> Core<A> {
         self.seats.insert(seat, Taken::new(seat));
     }
 
+    /// Whoever is asked there is told these columns too.
+    pub fn wants(&mut self, seat: Seat, columns: Columns) {
+        if let Some(taken) = self.seats.get_mut(&seat) {
+            taken.mirror().wants(columns);
+        }
+    }
+
     /// It is not any more; an answer that is still to come does not count.
     pub fn leave_seat(&mut self, seat: Seat) {
         if seat != Seat::Active {
@@ -456,9 +465,10 @@ impl<A> Core<A> {
         may.then(|| taken.ask(&self.state, number, after, now))
     }
 
-    /// The same with everything, for another policy that is to be asked first.
-    pub fn everything(&mut self, now: Timestamp) -> Option<PolicyQuestion> {
+    /// The same with everything, for another policy that is to be asked first and wants these columns.
+    pub fn everything(&mut self, columns: Columns, now: Timestamp) -> Option<PolicyQuestion> {
         self.seats.get_mut(&Seat::Active)?.renew();
+        self.wants(Seat::Active, columns);
         self.ask(Seat::Active, now)
     }
 
@@ -501,6 +511,7 @@ impl<A> Core<A> {
         let Some(asked) = taken.answered(&rest, now) else {
             return;
         };
+        taken.mirror().wants(decided.columns);
         let faults = outcome.faults.len() as u32;
         if seat == Seat::Active {
             self.stats.policy = decided.policy;
@@ -862,6 +873,7 @@ mod tests {
             sent: [0; 16],
             answered: [0; 16],
             took: Span::ZERO,
+            columns: Columns::default(),
         };
         core.decided(Seat::Active, 1, decided, answered);
         let reserved = core.state().job(job).and_then(|j| j.reservation.as_ref());

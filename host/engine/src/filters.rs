@@ -34,8 +34,7 @@ impl Loaded {
         let mut loaded = Loaded::default();
         for filter in filters {
             let name = filter.name;
-            let plugin =
-                builtin::with_manifest(host, &name, &filter.component, World::JobFilter, None)?;
+            let plugin = builtin::load(host, &name, &filter.component, World::JobFilter, None)?;
             let (submits, starts) = plugin.filter_kinds();
             let limits = plugin.limits();
             let slot = FilterSlot::new(plugin, limits, filter.settings).map_err(|error| {

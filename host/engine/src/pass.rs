@@ -34,7 +34,7 @@ pub(crate) struct Answer {
     pub(crate) seat: Seat,
     /// The number of the pass.
     pub(crate) number: u64,
-    pub(crate) decided: Decided,
+    pub(crate) decided: Box<Decided>,
     /// What the instance holds of memory, in bytes.
     pub(crate) memory_bytes: usize,
     /// For a swap: whether it was made.
@@ -110,7 +110,8 @@ fn answer(seat: Seat, slot: &mut PolicySlot, ask: Ask) -> Answer {
         number,
         memory_bytes: slot.memory_bytes(),
         swap,
-        decided: Decided {
+        decided: Box::new(Decided {
+            columns: slot.columns(),
             only_fitting_arrivals: slot.traits().iter().any(fitting),
             policy: active.plugin.name().to_string(),
             activation: active.number,
@@ -122,7 +123,7 @@ fn answer(seat: Seat, slot: &mut PolicySlot, ask: Ask) -> Answer {
             },
             took,
             outcome,
-        },
+        }),
     }
 }
 

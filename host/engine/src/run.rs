@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jobyard_journal::{JournalError, Record};
 use jobyard_kernel::{
-    Command, Event, JobId, NodeId, Parameter, Parameters, Rejection, Seat, State, ToNode,
+    Columns, Command, Event, JobId, NodeId, Parameter, Parameters, Rejection, Seat, State, ToNode,
 };
 use jobyard_node::{LinkEvent, NodeLink};
 use jobyard_plugin::Answered;
@@ -61,6 +61,8 @@ pub(crate) enum Request {
 /// A policy that is to come into force; the answer is the number of its activation.
 pub(crate) struct Swap {
     pub(crate) choice: Box<PolicyChoice>,
+    /// What it wants to be told beside the rows.
+    pub(crate) columns: Columns,
     /// `ActivatePolicy`.
     pub(crate) command: Command,
     pub(crate) reply: Reply<u32>,
@@ -302,9 +304,11 @@ impl Loop {
                 self.shadow.clear();
             }
             // Without a thread it is never asked, which shows.
+            let columns = slot.columns();
             if let Ok(decider) = Decider::start(seat, *slot, self.answers.0.clone()) {
                 self.deciders.insert(seat, decider);
                 self.core.take_seat(seat);
+                self.core.wants(seat, columns);
             }
         }
         Ok(())
@@ -343,7 +347,7 @@ impl Loop {
         {
             let active = self.core.state().policies().active();
             swap.choice.number = active.map_or(0, |active| active.number) + 1;
-            let question = self.core.everything(now)?;
+            let question = self.core.everything(swap.columns, now)?;
             self.swapping = Some((swap.command, swap.reply));
             let number = question.number;
             let ask = Ask::Swap {
@@ -398,7 +402,7 @@ impl Loop {
             .and_then(|made| Some((made, self.swapping.take()?)));
         let Some((made, (command, reply))) = swapped else {
             self.core
-                .decided(answer.seat, answer.number, answer.decided, now);
+                .decided(answer.seat, answer.number, *answer.decided, now);
             return;
         };
         // It is in force before its first plan is carried out.
@@ -410,7 +414,7 @@ impl Loop {
             Err(error) => Err(EngineError::Swap(error.to_string())),
         };
         self.core
-            .decided(answer.seat, answer.number, answer.decided, now);
+            .decided(answer.seat, answer.number, *answer.decided, now);
         let active = self.core.state().policies().active();
         let result = taken.map(|()| active.map_or(0, |active| active.number));
         self.core.answer(Box::new(move |kept| {

@@ -575,6 +575,7 @@ impl World {
             sent: [0; 16],
             answered: [0; 16],
             took: Span::from_millis(1),
+            ..Decided::default()
         };
         host.core.decided(seat, number, decided, self.now);
     }

@@ -14,14 +14,14 @@ use jobyard_kernel::{
     Rejection, Seat, State, StoredPolicy, Timestamp,
 };
 use jobyard_plugin::recovery::{PolicyChoice, PolicySlot};
-use jobyard_plugin::{Limits, Plugin, PluginHost, World};
+use jobyard_plugin::{Manifest, ManifestError, Plugin, PluginHost, World};
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::core::HOST;
 use crate::run::{Request, Swap};
 use crate::shadow::ShadowReport;
-use crate::{Engine, EngineError};
+use crate::{Engine, EngineError, builtin};
 
 pub(crate) use guard::watch;
 pub(crate) use start::{Started, Wanted};
@@ -47,7 +47,9 @@ impl Engine {
         manifest: Option<String>,
     ) -> Result<PolicyView, EngineError> {
         let (host, called, bytes) = (self.plugin_host(), name.to_string(), component.clone());
-        let load = move || host.load(&called, &bytes, World::SchedulingPolicy);
+        let manifest = manifest.or_else(|| builtin::manifest_of(&component));
+        let text = manifest.clone();
+        let load = move || load(&host, &called, &bytes, text.as_deref());
         let plugin = self.beside(load).await?.map_err(swap)?;
         let policy = StoredPolicy {
             digest: plugin.digest().to_string(),
@@ -155,7 +157,7 @@ impl Engine {
         guard: Option<Guard>,
     ) -> Result<u32, EngineError> {
         let choice = self.choice(&setup).await?;
-        self.dry_run(choice.clone(), Seat::Active).await?;
+        let columns = self.dry_run(choice.clone(), Seat::Active).await?.columns();
         let command = Command::ActivatePolicy {
             by: by.clone(),
             setup,
@@ -167,6 +169,7 @@ impl Engine {
         let choice = Box::new(choice);
         let swap = Swap {
             choice,
+            columns,
             command,
             reply,
         };
@@ -319,7 +322,9 @@ impl Engine {
         let run = move || {
             let now = Clock::default().now().as_instant();
             let mut slot = PolicySlot::alone(choice.clone(), parameters.clone())?;
-            let outcome = slot.schedule(now, Mirror::of(seat).take(&state));
+            let mut mirror = Mirror::of(seat);
+            mirror.wants(slot.columns());
+            let outcome = slot.schedule(now, mirror.take(&state));
             match outcome.faults.into_iter().next() {
                 Some(fault) => Err(jobyard_plugin::SwapError::FirstPass(fault)),
                 None => PolicySlot::alone(choice, parameters),
@@ -349,13 +354,28 @@ pub(crate) fn choice_of(
     bytes: &[u8],
     settings: Vec<(String, String)>,
 ) -> Result<PolicyChoice, jobyard_plugin::LoadError> {
-    let plugin: Plugin = host.load(&stored.name, bytes, World::SchedulingPolicy)?;
+    let plugin = load(host, &stored.name, bytes, stored.manifest.as_deref())?;
     Ok(PolicyChoice {
+        limits: plugin.limits(),
         plugin,
-        limits: Limits::for_world(World::SchedulingPolicy),
         settings,
         number: 0,
     })
+}
+
+/// A policy component with the text of its manifest, where it has one.
+fn load(
+    host: &PluginHost,
+    name: &str,
+    bytes: &[u8],
+    manifest: Option<&str>,
+) -> Result<Plugin, jobyard_plugin::LoadError> {
+    let bad = |error: ManifestError| jobyard_plugin::LoadError::Manifest {
+        name: name.into(),
+        reason: format!("its manifest: {error}"),
+    };
+    let manifest = manifest.map(Manifest::parse).transpose().map_err(bad)?;
+    builtin::load(host, name, bytes, World::SchedulingPolicy, manifest)
 }
 
 /// The digest of the policy that is meant by a digest, the beginning of one, or a name; of several of one name the one loaded last.

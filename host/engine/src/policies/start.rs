@@ -7,9 +7,9 @@ use jobyard_kernel::{
     ActivationCause, Actor, Command, Parameter, PolicySetup, Seat, State, StoredPolicy, Timestamp,
 };
 use jobyard_plugin::recovery::{PolicyChoice, PolicySlot};
-use jobyard_plugin::{Limits, PluginHost, World};
+use jobyard_plugin::{Limits, PluginHost};
 
-use super::choice_of;
+use super::{choice_of, load};
 use crate::core::HOST;
 use crate::{BuildError, builtin};
 
@@ -17,6 +17,7 @@ use crate::{BuildError, builtin};
 #[derive(Debug, Default)]
 pub(crate) struct Wanted {
     pub(crate) policy: Option<(String, Vec<u8>)>,
+    pub(crate) manifest: Option<String>,
     pub(crate) settings: Vec<(String, String)>,
     pub(crate) limits: Option<Limits>,
 }
@@ -42,17 +43,17 @@ impl Started {
             journal,
             commands: Vec::new(),
         };
-        let limits = wanted.limits.unwrap_or_else(limits);
         let last_resort = builtin::POLICY_BACKFILL;
         let (name, bytes) = (last_resort.name, last_resort.bytes);
-        let last_resort = start.kept(name, bytes, Vec::new(), self::limits())?;
+        let last_resort = start.kept(name, bytes, None, Vec::new(), None)?;
         let named = wanted.policy.is_some() || !wanted.settings.is_empty();
         let slot = if named {
             let (name, bytes) = match wanted.policy {
                 Some(policy) => policy,
                 None => (name.to_string(), bytes.to_vec()),
             };
-            let chosen = start.kept(&name, &bytes, wanted.settings, limits)?;
+            let (settings, limits) = (wanted.settings, wanted.limits);
+            let chosen = start.kept(&name, &bytes, wanted.manifest, settings, limits)?;
             PolicySlot::new(start.in_force(chosen, ""), last_resort)?
         } else {
             let before = start
@@ -83,10 +84,6 @@ impl Started {
     }
 }
 
-fn limits() -> Limits {
-    Limits::for_world(World::SchedulingPolicy)
-}
-
 struct Start<'a> {
     host: &'a PluginHost,
     state: &'a State,
@@ -100,29 +97,31 @@ impl Start<'_> {
         &mut self,
         name: &str,
         bytes: &[u8],
+        manifest: Option<String>,
         settings: Vec<(String, String)>,
-        limits: Limits,
+        limits: Option<Limits>,
     ) -> Result<PolicyChoice, BuildError> {
-        let plugin = self.host.load(name, bytes, World::SchedulingPolicy)?;
+        let manifest = manifest.or_else(|| builtin::manifest_of(bytes));
+        let plugin = load(self.host, name, bytes, manifest.as_deref())?;
         let digest = plugin.digest().to_string();
         self.journal.keep_component(&digest, bytes)?;
         let policy = StoredPolicy {
             digest,
             name: name.into(),
             bytes: bytes.len() as u64,
-            manifest: None,
+            manifest,
             at: Timestamp(0),
             by: String::new(),
         };
         let known = self.state.policies().stored.get(&policy.digest);
-        if known.is_none_or(|known| known.name != name) {
+        if known.is_none_or(|known| known.name != name || known.manifest != policy.manifest) {
             let by = Actor::administrator(HOST);
             let policy = policy.into();
             self.commands.push(Command::StorePolicy { by, policy });
         }
         Ok(PolicyChoice {
+            limits: limits.unwrap_or_else(|| plugin.limits()),
             plugin,
-            limits,
             settings,
             number: 0,
         })

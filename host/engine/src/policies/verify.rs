@@ -324,13 +324,16 @@ impl Run<'_> {
             mirror.forget();
             *again = None;
         }
-        let changes = mirror.take(state);
         if record.fresh {
             match self.instance(state, record) {
-                Ok(made) => *again = Some(made),
+                Ok(made) => {
+                    mirror.wants(made.slot.columns());
+                    *again = Some(made);
+                }
                 Err(why) => self.skip(record.number, record.number, &why),
             }
         }
+        let changes = mirror.take(state);
         if record.answered == [0; 16] {
             *again = None;
             self.skip(record.number, record.number, "the pass failed");
@@ -360,6 +363,7 @@ impl Run<'_> {
             drop(instance.slot.follow(parameters, now));
         }
         let outcome = instance.slot.schedule(now, changes);
+        mirror.wants(instance.slot.columns());
         if let Some(fault) = outcome.faults.first() {
             return Ok(Err(format!("it answered then, and fails now: {fault}")));
         }

@@ -67,12 +67,9 @@ fn built_in_components_take_the_defaults_that_their_manifests_name() {
 }
 
 /// It traps where it is told of jobs without a column.
-fn asking() -> (Vec<u8>, Manifest) {
+fn asking() -> (Vec<u8>, &'static str) {
     let manifest = "name = \"asks\"\nversion = \"1\"\nworld = \"scheduling-policy\"\ncolumns = [\"job.owner\"]";
-    (
-        Policy::asking("job.owner").build(),
-        Manifest::parse(manifest).unwrap(),
-    )
+    (Policy::asking("job.owner").build(), manifest)
 }
 
 /// The policy has had a pass that told it of job 1.
@@ -100,7 +97,7 @@ async fn a_policy_is_told_the_columns_that_it_asks_for_from_the_start_and_after_
     let (component, manifest) = asking();
     let engine = Engine::builder()
         .policy("asks", component.clone())
-        .policy_manifest(manifest.clone())
+        .policy_manifest(manifest)
         .node(node(folder.path(), 2))
         .build()
         .await
@@ -124,8 +121,13 @@ async fn a_policy_is_told_the_columns_that_it_asks_for_from_the_start_and_after_
             .contains("job.owner, which its manifest does not grant"),
         "{refused}"
     );
+    let root = Actor::administrator("root");
+    let loaded = engine
+        .load_policy(&root, "again", component, Some(manifest.into()))
+        .await
+        .unwrap();
     engine
-        .swap_policy_with("again", &component, Some(manifest), Vec::new())
+        .activate_policy(&root, &loaded.digest, Vec::new(), "", None)
         .await
         .unwrap();
     let next = engine
