@@ -388,6 +388,7 @@ fn a_policy_is_told_no_column_that_is_not_granted() {
         plugin: plugin.clone(),
         limits,
         settings: Vec::new(),
+        number: 0,
     };
     let slot = PolicySlot::new(choice(&granted), choice(&granted)).unwrap();
     assert_eq!(slot.columns(), *policy.columns());
