@@ -181,6 +181,7 @@ mod tests {
             cores: 4,
             sockets: 1,
             gpus: 0,
+            memory: 0,
             free_cores,
             free_sockets: 0,
             free_gpus: 0,
