@@ -59,7 +59,11 @@ fn it_waits_for_them_and_others_pass() {
     let plan = backfill(&[]).schedule(10.0, &cluster.changes());
     let reserved = plan.decisions.iter().find_map(|decision| match decision {
         Decision::Reserve(reservation) => Some((reservation.job, reservation.at)),
-        _ => None,
+        Decision::Start(_)
+        | Decision::Grow(_)
+        | Decision::Shrink(_)
+        | Decision::Preempt(_)
+        | Decision::Wait(_) => None,
     });
     assert_eq!(reserved, Some((2, 100.0)));
     assert_eq!(
@@ -102,7 +106,11 @@ fn only_who_is_there_is_preempted() {
     let plan = backfill(&[("preemption", "whole-jobs")]).schedule(10.0, &cluster.changes());
     let taken = plan.decisions.iter().filter_map(|decision| match decision {
         Decision::Preempt(preemption) => Some(preemption.job),
-        _ => None,
+        Decision::Start(_)
+        | Decision::Grow(_)
+        | Decision::Shrink(_)
+        | Decision::Reserve(_)
+        | Decision::Wait(_) => None,
     });
     assert_eq!(taken.collect::<Vec<_>>(), [1]);
 }
@@ -120,7 +128,11 @@ fn they_are_not_given_back() {
     let plan = backfill(&[]).schedule(10.0, &cluster.changes());
     let given = plan.decisions.iter().find_map(|decision| match decision {
         Decision::Shrink(placement) => Some(placement.shares.clone()),
-        _ => None,
+        Decision::Start(_)
+        | Decision::Grow(_)
+        | Decision::Preempt(_)
+        | Decision::Reserve(_)
+        | Decision::Wait(_) => None,
     });
     assert_eq!(given, Some(vec![share(1, 1), share(2, 1)]));
 }
