@@ -174,7 +174,12 @@ mod tests {
         for world in World::ALL {
             let whole = match world {
                 World::RankedPolicy => World::SchedulingPolicy,
-                other => other,
+                other @ (World::SchedulingPolicy
+                | World::JobRanker
+                | World::JobFilter
+                | World::TaskExecutor
+                | World::PrepareTask
+                | World::ReleaseTask) => other,
             };
             assert_eq!(World::exporting(world.export()), Some(whole));
         }
