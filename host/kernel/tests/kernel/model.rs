@@ -238,7 +238,9 @@ impl World {
 
     /// A pass of the policy: it is told what changed. If that is said to be new jobs that do not fit, none of them does.
     fn look(&mut self) {
-        let idle = self.mirror.only_arrivals_that_do_not_fit(&self.state);
+        // Where a canary has some of the nodes, a job that fits there is nothing for this one.
+        let whole = self.state.policies().canary.is_none();
+        let idle = whole && self.mirror.only_arrivals_that_do_not_fit(&self.state);
         let open = |job: &&Job| job.activation.as_ref().is_none_or(|a| a.is_open());
         let queued = || self.state.queue().filter(|job| !job.is_held()).filter(open);
         let told = |id| self.known.has_job(id);
