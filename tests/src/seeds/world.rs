@@ -326,13 +326,17 @@ impl World {
 
     /// A canary takes its seat, or leaves it, as the state says.
     fn seat_canary(&mut self) -> Check {
-        let slot = self.slot()?;
-        let Some(host) = &mut self.host else {
+        let Some(host) = &self.host else {
             return Ok(());
         };
         let is = host.core.state().policies().canary.is_some();
         let was = host.slots.contains_key(&Seat::Canary);
-        if is && !was {
+        // An instance is not made at every turn.
+        let slot = (is && !was).then(|| self.slot()).transpose()?;
+        let Some(host) = &mut self.host else {
+            return Ok(());
+        };
+        if let Some(slot) = slot {
             host.core.take_seat(Seat::Canary);
             host.slots.insert(Seat::Canary, slot);
         } else if was && !is {

@@ -321,7 +321,7 @@ mod tests {
 
     const ALL: &str = "## Everything
 
-```case easy fifo
+```case fifo easy
 parameter PreemptionType=Immediate
 node n1 cores=8 sockets=2 gpus=1 groups=a,b
 node n2 cores=4

@@ -17,7 +17,7 @@ use crate::numbers::Numbers;
 use crate::{anything, fuzz};
 use crate::{proposals, random};
 
-const SEEDS: u64 = 400;
+const SEEDS: u64 = 800;
 const STEPS: u32 = 300;
 /// Commands shown when a run fails.
 const SHOWN: usize = 12;

@@ -32,7 +32,7 @@ pub(crate) fn proposal(state: &State, now: Timestamp, n: &mut Numbers) -> Decisi
             cores: 1 + n.below(3),
         };
     }
-    match n.below(12) {
+    match n.below(13) {
         0..5 => start(state, queued).unwrap_or(Decision::Start {
             job: queued,
             shares: shares(n),
@@ -58,11 +58,7 @@ pub(crate) fn proposal(state: &State, now: Timestamp, n: &mut Numbers) -> Decisi
             shares: held(state.job(running), n),
         },
         10 => match n.below(4) {
-            0 | 1 => Decision::Preempt {
-                job: lowest(state, running, n),
-                how: [0, 0, 2, 2, 2, 1, 1, 3][n.below(8) as usize],
-                cores: n.below(4),
-            },
+            0 | 1 => preempt(state, running, n),
             2 => Decision::Reserve {
                 job: queued,
                 at: [now.as_instant() + 5e6, 0.0, f64::NAN, f64::INFINITY][n.below(4) as usize],
@@ -74,10 +70,19 @@ pub(crate) fn proposal(state: &State, now: Timestamp, n: &mut Numbers) -> Decisi
                 text: "full".repeat(if n.once_in(8) { 300 } else { 1 }),
             },
         },
+        11 => preempt(state, running, n),
         _ => Decision::Shrink {
             job: running,
             shares: shares(n),
         },
+    }
+}
+
+fn preempt(state: &State, running: JobId, n: &mut Numbers) -> Decision {
+    Decision::Preempt {
+        job: lowest(state, running, n),
+        how: [0, 0, 2, 2, 2, 1, 1, 3][n.below(8) as usize],
+        cores: n.below(4),
     }
 }
 
