@@ -26,6 +26,9 @@ pub(super) fn get(
     path: &Path,
     digest: &str,
 ) -> Result<Option<Vec<u8>>, JournalError> {
+    if !is_there(connection).map_err(|error| error.at(path))? {
+        return Ok(None);
+    }
     let select = "SELECT checksum, bytes FROM components WHERE digest = ?1";
     let found: Option<(u32, Vec<u8>)> = connection
         .query_row(select, [digest], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -42,6 +45,9 @@ pub(super) fn get(
 
 /// Reads all of them; how many there are.
 pub(super) fn check(connection: &Connection, path: &Path) -> Result<usize, JournalError> {
+    if !is_there(connection).map_err(|error| error.at(path))? {
+        return Ok(0);
+    }
     let mut digests = connection
         .prepare("SELECT digest FROM components ORDER BY digest")
         .map_err(|error| error.at(path))?;
@@ -54,4 +60,11 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<usize, Journ
         count += 1;
     }
     Ok(count)
+}
+
+/// Whether there is such a table: schema 1, which is only read, has none.
+fn is_there(connection: &Connection) -> Result<bool, rusqlite::Error> {
+    let select = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'components'";
+    let tables: i64 = connection.query_row(select, [], |row| row.get(0))?;
+    Ok(tables > 0)
 }

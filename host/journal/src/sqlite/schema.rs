@@ -49,12 +49,8 @@ pub(super) fn prepare(
             known: VERSION,
         });
     }
-    if version < VERSION {
-        if !writable {
-            return Err(foreign(
-                "it is of an older version; `jobyard serve` brings it up to date",
-            ));
-        }
+    // An older one has fewer tables, and is read as it is.
+    if version < VERSION && writable {
         migrate(connection, version).map_err(|error| error.at(path))?;
     }
     Ok(())
