@@ -14,6 +14,7 @@ mod policy;
 mod remote;
 mod run;
 mod serve;
+mod signals;
 mod simulate;
 mod table;
 

@@ -19,6 +19,9 @@ use crate::folders;
 /// The largest component that is read, in bytes: larger ones are refused unread.
 const COMPONENT_BYTES_MAX: u64 = 256 << 20;
 
+/// The policy where none is named.
+const DEFAULT: &str = "backfill";
+
 /// A policy component and what people call it.
 pub(crate) struct Chosen {
     pub(crate) name: String,
@@ -29,7 +32,7 @@ pub(crate) struct Chosen {
 
 /// The policy of `--policy`.
 pub(crate) fn choose(args: &PolicyArgs) -> Result<Chosen, Failure> {
-    named("--policy", &args.policy)
+    named("--policy", args.policy.as_deref().unwrap_or(DEFAULT))
 }
 
 /// The one of that name; `option` is where it was given.
@@ -69,14 +72,8 @@ pub(crate) fn find(named: &str, manifest: Option<&Path>) -> Result<Chosen, Failu
         )));
     }
     let bytes = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
-    let stem = path
-        .file_stem()
-        .map(|stem| stem.to_string_lossy().into_owned());
     Ok(Chosen {
-        name: match is_path {
-            true => stem.unwrap_or_else(|| named.into()),
-            false => named.into(),
-        },
+        name: named.into(),
         bytes,
         manifest: self::manifest(path, manifest)?,
     })

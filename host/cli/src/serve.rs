@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use jobyard::node::NodeProcess;
 use jobyard::{Engine, LocalNode, Notice, Notices};
 use jobyard_server::{DataFolder, Service};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
 use crate::args::{Common, Serve};
 use crate::failure::Failure;
+use crate::signals::Signals;
 use crate::{filters, folders, policy};
 
 pub(crate) fn main(args: Serve, common: &Common) -> Result<ExitCode, Failure> {
@@ -54,7 +54,7 @@ async fn serve(
     let mut failure = None;
     let stop = async {
         tokio::select! {
-            () = signals.next() => {}
+            _ = signals.next() => {}
             said = &mut failed => failure = Some(said.unwrap_or_else(|e| e.to_string())),
         }
     };
@@ -68,7 +68,6 @@ async fn open_engine(
     common: &Common,
     folder: &DataFolder,
 ) -> Result<(Engine, String), Failure> {
-    let chosen = policy::choose(&args.policy)?;
     let mut node = LocalNode::this_machine(folder.path());
     node.config.output_folder = folder.private("output").map_err(Failure::input)?;
     node.config.scratch_root = folder.private("scratch").map_err(Failure::input)?;
@@ -83,11 +82,15 @@ async fn open_engine(
     }
     let mut builder = Engine::builder()
         .plugin_host(policy::host(common)?)
-        .policy(chosen.name, chosen.bytes)
         .data(folder.path())
         .node_process(node.spec, process);
-    if let Some(manifest) = chosen.manifest {
-        builder = builder.policy_manifest(manifest);
+    // Without a word the policy that was in force is in force again.
+    if args.policy.policy.is_some() {
+        let chosen = policy::choose(&args.policy)?;
+        builder = builder.policy(chosen.name, chosen.bytes);
+        if let Some(manifest) = chosen.manifest {
+            builder = builder.policy_manifest(manifest);
+        }
     }
     for (name, value) in &args.policy.settings {
         builder = builder.setting(name, value);
@@ -195,26 +198,4 @@ fn notify(address: &[u8]) -> io::Result<()> {
     UnixDatagram::unbound()?
         .send_to_addr(b"READY=1", &address)
         .map(drop)
-}
-
-/// The two signals that mean stop.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Signals, Failure> {
-        Ok(Signals {
-            interrupt: signal(SignalKind::interrupt()).map_err(Failure::work)?,
-            terminate: signal(SignalKind::terminate()).map_err(Failure::work)?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }

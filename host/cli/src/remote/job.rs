@@ -19,8 +19,10 @@ use super::job_file::NewJob;
 use super::{Client, client, job_show, show};
 use crate::failure::Failure;
 
-/// A job that could never run: the code that the daemon gives it (`JobError::Invalid`).
-const INVALID: u32 = 0x8004_05E8;
+/// A job that could never run: HPC Pack's numbers of validation errors, one of which the daemon gives it.
+const INVALID: std::ops::Range<u32> = 0x8004_05E8..0x8004_09D0;
+/// Those of them that are said of a job which a submission filter turned away: it was good, and has failed.
+const TURNED_AWAY: [u32; 4] = [0x8004_0642, 0x8004_0643, 0x8004_0654, 0x8004_0655];
 /// How long one request waits for a job.
 const WAIT_SECONDS: u64 = 300;
 /// The exit code when a wait was over before the job.
@@ -98,7 +100,8 @@ async fn new(client: &Client, job: &NewJob, format: Format) -> Result<ExitCode, 
         return answers(answer, format);
     }
     let added: JobView = show::read(answer.clone())?;
-    if added.error_code == Some(INVALID) {
+    let invalid = |code: u32| INVALID.contains(&code) && !TURNED_AWAY.contains(&code);
+    if added.error_code.is_some_and(invalid) {
         let file = job.query.file.as_deref().unwrap_or("the job");
         let (id, why) = (added.id, &added.error_message);
         return Err(Failure::input(format!(

@@ -1,6 +1,7 @@
 //! `jobyard policy` with a daemon: load, put in force, shadow, try, go back, prove.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
 
 use base64::Engine as _;
@@ -57,8 +58,10 @@ pub(crate) fn run(verb: PolicyVerb) -> impl AsyncFnOnce(Client) -> Result<ExitCo
 
 /// Brings a component to the daemon.
 async fn bring(client: &Client, chosen: Chosen, name: Option<String>) -> Result<Value, Failure> {
+    let file = Path::new(&chosen.name).file_stem();
+    let short = file.map_or_else(|| chosen.name.clone(), |f| f.to_string_lossy().into_owned());
     let new = NewPolicy {
-        name: name.unwrap_or(chosen.name),
+        name: name.unwrap_or(short),
         component: STANDARD.encode(&chosen.bytes),
         manifest: chosen.manifest,
     };

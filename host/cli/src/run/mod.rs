@@ -12,10 +12,11 @@ use std::time::Duration;
 use jobyard::jobfile::JobFile;
 use jobyard::kernel::{Fact, JobError, JobState};
 use jobyard::{Actor, Engine, EngineError, JobId, LocalNode, Notice};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::SignalKind;
 
 use crate::args::{Common, Format, Run};
 use crate::failure::Failure;
+use crate::signals::Signals;
 use crate::{folders, policy};
 
 /// After a job has ended nothing should be left; what is gets this long.
@@ -63,6 +64,8 @@ async fn run(
     folder: &PathBuf,
     direct: bool,
 ) -> Result<ExitCode, Failure> {
+    // Before anything runs: from here on a signal is a request to end it.
+    let signals = Signals::listen()?;
     let (engine, node) = engine(args, common, folder).await?;
     let me = Actor::user(user_name());
     let notices = engine.notices();
@@ -88,7 +91,7 @@ async fn run(
         interrupted: None,
         cancels: 0,
     };
-    watch.until_ended(notices).await?;
+    watch.until_ended(notices, signals).await?;
     let view = engine.job(id).await.map_err(Failure::work)?;
     let Watch {
         report,
@@ -174,9 +177,11 @@ struct Watch {
 }
 
 impl Watch {
-    async fn until_ended(&mut self, mut notices: jobyard::Notices) -> Result<(), Failure> {
-        let mut interrupt = listen(SignalKind::interrupt())?;
-        let mut terminate = listen(SignalKind::terminate())?;
+    async fn until_ended(
+        &mut self,
+        mut notices: jobyard::Notices,
+        mut signals: Signals,
+    ) -> Result<(), Failure> {
         let mut beat = tokio::time::interval(Duration::from_millis(100));
         loop {
             tokio::select! {
@@ -186,8 +191,7 @@ impl Watch {
                     Some(Err(_)) => {}
                     None => return Err(Failure::Work("the engine has stopped".into())),
                 },
-                _ = interrupt.recv() => self.cancel(2, "interrupted (Ctrl-C)").await,
-                _ = terminate.recv() => self.cancel(15, "terminated (SIGTERM)").await,
+                signal = signals.next() => self.cancel(signal).await,
                 _ = beat.tick() => {}
             }
             if let Some(stream) = &mut self.stream {
@@ -236,8 +240,12 @@ impl Watch {
     }
 
     /// The first signal cancels with grace, the second at once.
-    async fn cancel(&mut self, signal: u8, message: &str) {
-        self.interrupted.get_or_insert(signal);
+    async fn cancel(&mut self, signal: SignalKind) {
+        let (number, message) = match signal == SignalKind::interrupt() {
+            true => (2, "interrupted (Ctrl-C)"),
+            false => (15, "terminated (SIGTERM)"),
+        };
+        self.interrupted.get_or_insert(number);
         let forced = self.cancels > 0;
         self.cancels += 1;
         let what = if forced {
@@ -252,8 +260,4 @@ impl Watch {
             .cancel_job(&self.me, self.id, message, forced)
             .await;
     }
-}
-
-fn listen(kind: SignalKind) -> Result<Signal, Failure> {
-    signal(kind).map_err(Failure::work)
 }
