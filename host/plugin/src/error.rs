@@ -148,6 +148,27 @@ pub enum LoadError {
     },
 }
 
+/// Two components could not be made one policy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ComposeError {
+    /// One of them is not what it should be.
+    #[error(transparent)]
+    Part(#[from] LoadError),
+    /// Each is, and they do not go together.
+    #[error(
+        "{policy} and {ranker} do not fit together ({reason}): rebuild both against \
+         jobyard:plugin@{PACKAGE_VERSION}"
+    )]
+    Misfit {
+        /// The policy's name.
+        policy: String,
+        /// The ranker's name.
+        ranker: String,
+        /// Where they differ.
+        reason: String,
+    },
+}
+
 /// A policy instance could not be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigureError {

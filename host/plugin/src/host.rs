@@ -104,7 +104,7 @@ impl PluginHost {
 
     /// Checks and compiles a component, or takes its code from the cache. `name` is what people call it.
     ///
-    /// The halves of a policy, ranked policies and rankers, are refused: see `compose`. Nothing of the component runs. Compiling takes 20 ms for a small Rust component and seconds for one with a
+    /// The halves of a policy, ranked policies and rankers, are refused: see [`compose`](crate::compose). Nothing of the component runs. Compiling takes 20 ms for a small Rust component and seconds for one with a
     /// JavaScript or Python inside: do not call it where that hurts.
     pub fn load(&self, name: &str, bytes: &[u8], world: World) -> Result<Plugin, LoadError> {
         check_bytes(name, bytes)?;

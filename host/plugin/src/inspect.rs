@@ -183,11 +183,12 @@ pub(crate) fn one_line(error: &wasmtime::Error) -> String {
         .join(" ")
 }
 
+/// Something that a component imports.
 #[derive(Debug)]
-struct Import {
-    name: String,
+pub(crate) struct Import {
+    pub(crate) name: String,
     /// Nothing to call: such an import needs nobody to serve it.
-    only_types: bool,
+    pub(crate) only_types: bool,
 }
 
 fn only_types(engine: &Engine, item: &ComponentItem) -> bool {
@@ -204,7 +205,8 @@ fn only_types(engine: &Engine, item: &ComponentItem) -> bool {
     }
 }
 
-fn check_exports(name: &str, exports: &[String], world: World) -> Result<(), LoadError> {
+/// Refuses what does not export the world's interface.
+pub(crate) fn check_exports(name: &str, exports: &[String], world: World) -> Result<(), LoadError> {
     let ours: Vec<InterfaceName<'_>> = exports
         .iter()
         .filter_map(|name| InterfaceName::of_our_package(name))
@@ -237,7 +239,8 @@ fn check_exports(name: &str, exports: &[String], world: World) -> Result<(), Loa
     })
 }
 
-fn check_imports(name: &str, imports: &[Import], world: World) -> Result<(), LoadError> {
+/// Refuses what imports more than the world is given.
+pub(crate) fn check_imports(name: &str, imports: &[Import], world: World) -> Result<(), LoadError> {
     let mut not_served = Vec::new();
     for import in imports.iter().filter(|import| !import.only_types) {
         match InterfaceName::of_our_package(&import.name) {

@@ -5,6 +5,8 @@
 //! done by [`Plugin::run`] with what the node grants through [`Processes`]. Every call has a limit of memory, time and words
 //! ([`Limits`]); what a plugin does wrong ends that call with a [`Fault`] and nothing else.
 //!
+//! A ranked policy and a ranker are made one policy by [`compose`].
+//!
 //! Called by the engine (policies), the node (work) and the simulator. It knows nothing of jobs beyond the kernel's
 //! plain data, and decides nothing.
 //!
@@ -20,6 +22,7 @@
 mod bindings;
 mod cache;
 mod changes;
+mod compose;
 mod convert;
 mod digest;
 mod error;
@@ -44,8 +47,9 @@ mod work;
 mod world;
 
 pub use cache::CacheRefusal;
+pub use compose::{Part, compose};
 pub use digest::{Half, half_of};
-pub use error::{ConfigureError, HostError, LoadError};
+pub use error::{ComposeError, ConfigureError, HostError, LoadError};
 pub use fault::{Fault, FaultKind, FaultReport};
 pub use filter::{Answered, FilterSlot};
 pub use host::{Plugin, PluginHost};

@@ -6,12 +6,14 @@ use std::time::Duration;
 use jobyard_kernel::{
     Changes, Decision, JobId, JobRow, NODE_USABLE, NodeId, NodeRow, SetId, Share,
 };
-use jobyard_plugin::{ConfigureError, Input, Limits, Output, Plugin, ProcessEvent, World};
+use jobyard_plugin::{
+    ConfigureError, Input, Limits, LoadError, Output, Plugin, ProcessEvent, World,
+};
 
 use crate::working::{Did, Script, assignment};
 use crate::{host, load};
 
-fn bytes(name: &str) -> Vec<u8> {
+pub(crate) fn bytes(name: &str) -> Vec<u8> {
     let builtin = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/builtin");
     let path: PathBuf = builtin.join(format!("{name}.wasm"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -54,8 +56,22 @@ fn all_of_them_load() {
     }
 }
 
+#[test]
+fn halves_of_policies_are_known_as_such() {
+    for (name, half) in [
+        ("policy-ranked", World::RankedPolicy),
+        ("ranker-fairshare", World::JobRanker),
+        ("ranker-formula", World::JobRanker),
+        ("ranker-multifactor", World::JobRanker),
+    ] {
+        let error = host().load(name, &bytes(name), World::SchedulingPolicy);
+        let (name, world) = (name.to_owned(), half);
+        assert_eq!(error.err(), Some(LoadError::Half { name, world }));
+    }
+}
+
 /// Two queued jobs of these sizes on one node with four free cores, as on the first call.
-fn first_call(sizes: [u32; 2]) -> Changes {
+pub(crate) fn first_call(sizes: [u32; 2]) -> Changes {
     let job = |(id, cores): (u32, u32)| JobRow {
         id: JobId(id),
         flags: 0,

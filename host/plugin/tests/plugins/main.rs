@@ -4,6 +4,7 @@ mod built_in;
 mod cache;
 #[path = "../../../../tests/fuzz.rs"]
 mod cases;
+mod composing;
 mod deciding;
 mod filter_wat;
 mod filters;
