@@ -41,6 +41,14 @@ components! {
     POLICY_BALANCED = "policy-balanced", SchedulingPolicy;
     /// Conservative backfill: a reservation for every job that waits.
     POLICY_CONSERVATIVE = "policy-conservative", SchedulingPolicy;
+    /// Backfill in the order of a ranker: half of a policy.
+    POLICY_RANKED = "policy-ranked", RankedPolicy;
+    /// Published priority functions.
+    RANKER_FORMULA = "ranker-formula", JobRanker;
+    /// Fair share of projects and owners.
+    RANKER_FAIRSHARE = "ranker-fairshare", JobRanker;
+    /// Age, size, fair share, priority and deadline, weighted.
+    RANKER_MULTIFACTOR = "ranker-multifactor", JobRanker;
     /// Activation filter: a job starts when the licences that it needs are free.
     FILTER_LICENCES = "filter-licences", JobFilter;
     /// Runs command lines.
@@ -55,26 +63,51 @@ components! {
 
 /// A built-in policy by name: `fifo`, or `policy-fifo`.
 pub fn policy(name: &str) -> Option<Component> {
-    let policies = || ALL.iter().filter(|c| c.world == World::SchedulingPolicy);
-    policies()
-        .find(|c| c.name == name || c.name.strip_prefix("policy-") == Some(name))
-        .copied()
+    named(World::SchedulingPolicy, name)
+}
+
+/// A built-in ranked policy by name: `ranked`, or `policy-ranked`.
+pub fn ranked_policy(name: &str) -> Option<Component> {
+    named(World::RankedPolicy, name)
+}
+
+/// A built-in ranker by name: `formula`, or `ranker-formula`.
+pub fn ranker(name: &str) -> Option<Component> {
+    named(World::JobRanker, name)
 }
 
 /// A built-in filter by name: `licences`, or `filter-licences`.
 pub fn filter(name: &str) -> Option<Component> {
-    let mut filters = ALL.iter().filter(|c| c.world == World::JobFilter);
-    filters
-        .find(|c| c.name == name || c.name.strip_prefix("filter-") == Some(name))
-        .copied()
+    named(World::JobFilter, name)
 }
 
 /// The names of the built-in policies, without `policy-`.
 pub fn policy_names() -> Vec<&'static str> {
-    let policies = ALL.iter().filter(|c| c.world == World::SchedulingPolicy);
-    policies
-        .map(|c| c.name.trim_start_matches("policy-"))
-        .collect()
+    names(World::SchedulingPolicy)
+}
+
+/// The names of the built-in ranked policies, without `policy-`.
+pub fn ranked_policy_names() -> Vec<&'static str> {
+    names(World::RankedPolicy)
+}
+
+/// The names of the built-in rankers, without `ranker-`.
+pub fn ranker_names() -> Vec<&'static str> {
+    names(World::JobRanker)
+}
+
+fn of_world(world: World) -> impl Iterator<Item = &'static Component> {
+    ALL.iter().filter(move |component| component.world == world)
+}
+
+fn named(world: World, name: &str) -> Option<Component> {
+    let mut components = of_world(world);
+    let found = components.find(|c| c.name == name || c.short_name() == name);
+    found.copied()
+}
+
+fn names(world: World) -> Vec<&'static str> {
+    of_world(world).map(Component::short_name).collect()
 }
 
 impl Component {
@@ -91,7 +124,7 @@ impl Component {
         Manifest::parse(self.manifest)
     }
 
-    /// The name that jobs use: what follows `executor-`, `prepare-` or `release-`.
+    /// The name that people and jobs use: what follows `policy-`, `executor-` and so on.
     fn short_name(&self) -> &'static str {
         self.name
             .split_once('-')

@@ -34,6 +34,14 @@ const fn builtin(name: &'static str, exports: &'static [&'static str]) -> Builti
     }
 }
 
+const fn ranked(name: &'static str) -> Builtin {
+    Builtin {
+        name,
+        exports: &["jobyard:plugin/policy@0.1.0"],
+        composed_by: Some("jobyard:plugin/ranker@0.1.0"),
+    }
+}
+
 /// All of them.
 pub(crate) const BUILTINS: &[Builtin] = &[
     builtin("executor-command", &["jobyard:plugin/executor@0.1.0"]),
@@ -49,7 +57,11 @@ pub(crate) const BUILTINS: &[Builtin] = &[
     builtin("policy-conservative", &["jobyard:plugin/policy@0.1.0"]),
     builtin("policy-fifo", &["jobyard:plugin/policy@0.1.0"]),
     builtin("policy-queued", &["jobyard:plugin/policy@0.1.0"]),
+    ranked("policy-ranked"),
     builtin("prepare-command", &["jobyard:plugin/prepare@0.1.0"]),
+    builtin("ranker-fairshare", &["jobyard:plugin/ranker@0.1.0"]),
+    builtin("ranker-formula", &["jobyard:plugin/ranker@0.1.0"]),
+    builtin("ranker-multifactor", &["jobyard:plugin/ranker@0.1.0"]),
     builtin("release-command", &["jobyard:plugin/release@0.1.0"]),
     builtin("release-scratch", &["jobyard:plugin/release@0.1.0"]),
 ];

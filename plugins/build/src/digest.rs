@@ -94,8 +94,10 @@ fn build_settings(root: &Path) -> Result<String> {
     let manifest = read("Cargo.toml")?;
     let lock = read("Cargo.lock")?;
     let mut settings = String::new();
-    let paths: [&[&str]; 4] = [
+    let paths: [&[&str]; 6] = [
         &["workspace", "package", "edition"],
+        &["workspace", "dependencies", "jiff"],
+        &["workspace", "dependencies", "libm"],
         &["workspace", "dependencies", "wit-bindgen"],
         &["profile", "release"],
         &["profile", "plugin"],
@@ -114,13 +116,12 @@ fn build_settings(root: &Path) -> Result<String> {
         .and_then(toml::Value::as_array)
         .into_iter()
         .flatten();
-    for package in
-        packages.filter(|p| p.get("name").and_then(toml::Value::as_str) == Some("wit-bindgen"))
-    {
-        let version = package
-            .get("version")
-            .map_or("none".to_owned(), ToString::to_string);
-        let _ = writeln!(settings, "locked wit-bindgen = {version}");
+    for package in packages {
+        let text = |key| package.get(key).and_then(toml::Value::as_str);
+        let (name, version) = (text("name"), text("version"));
+        if let (Some(name @ ("jiff" | "libm" | "wit-bindgen")), Some(version)) = (name, version) {
+            let _ = writeln!(settings, "locked {name} = {version}");
+        }
     }
     Ok(settings)
 }

@@ -34,7 +34,12 @@ pub struct Announcements {
     pass: u64,
     /// An expected start is said again when it moved by more than this part of the time that is left to it.
     tolerance: f64,
+    /// Jobs are not served in the order of the queue.
+    ranked: bool,
 }
+
+/// `waiting.reason` of a job behind one that ranks before it: a policy's own code.
+const RANKED_BEHIND: u32 = 1000;
 
 impl Announcements {
     /// Says an expected start again only when it moved by more than a tenth of the time that is left to it.
@@ -45,6 +50,14 @@ impl Announcements {
         Announcements {
             tolerance: 0.1,
             ..Announcements::default()
+        }
+    }
+
+    /// For a policy that does not serve jobs in the order of the queue.
+    pub fn ranked() -> Announcements {
+        Announcements {
+            ranked: true,
+            ..Announcements::rough()
         }
     }
 
@@ -139,6 +152,7 @@ impl Announcements {
             })
             .collect();
         started.sort_unstable();
+        let ranked = self.ranked;
         self.said.retain(|&id, &mut (what, said_in)| {
             if said_in == this_pass {
                 return true;
@@ -150,17 +164,20 @@ impl Announcements {
             match (what, head) {
                 (Said::Reserved(_), _) => pass.decisions.push(take_back_reservation(id)),
                 (Said::EndUnknown | Said::Impossible, head) => {
-                    let reason = match head {
-                        Some(head) if job.priority < head.priority => HIGHER_PRIORITY_JOB,
+                    let (reason, text) = match head {
+                        Some(_) if ranked => {
+                            (RANKED_BEHIND, "a job that ranks before it is served first")
+                        }
+                        Some(head) if job.priority < head.priority => (HIGHER_PRIORITY_JOB, ""),
                         Some(head)
                             if job.priority == head.priority && job.position > head.position =>
                         {
-                            JOB_SUBMITTED_EARLIER
+                            (JOB_SUBMITTED_EARLIER, "")
                         }
                         // It stands before the first that waits: no nodes that take jobs have room for it.
-                        Some(_) | None => NOT_ENOUGH_RESOURCE,
+                        Some(_) | None => (NOT_ENOUGH_RESOURCE, ""),
                     };
-                    pass.decisions.push(wait(id, reason, ""));
+                    pass.decisions.push(wait(id, reason, text));
                 }
             }
             false

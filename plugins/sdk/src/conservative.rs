@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     keys::ordered,
-    mirror::{Entry, Job},
+    mirror::{Entry, Job, Rank},
     pack::Shape,
     pass::Pass,
     policy::{Instant, SetId, Share, Span},
@@ -40,9 +40,9 @@ pub const NODE_LOOKS_MAX: usize = 1_000_000;
 /// The cost is about that of a search in a sorted list for each job that gets a reservation, and a look at each of the others while
 /// cores are free. Counted by node, a look at each node for each job comes to it; so then no more jobs get a reservation than
 /// [`NODE_LOOKS_MAX`] allows, but at least one.
-pub fn conservative<'a>(
+pub fn conservative<'a, R: Rank + 'a>(
     pass: &mut Pass<'a>,
-    order: impl IntoIterator<Item = &'a Entry>,
+    order: impl IntoIterator<Item = &'a Entry<R>>,
     depth: Option<usize>,
     starts: bool,
 ) -> Vec<Reserved> {
@@ -55,7 +55,7 @@ pub fn conservative<'a>(
             false => pass.passed_over.push(entry.slot),
         }
     }
-    let counts_nodes = |entry: &&Entry| !in_one_pool(pass.mirror.job(entry.slot));
+    let counts_nodes = |entry: &&Entry<R>| !in_one_pool(pass.mirror.job(entry.slot));
     let beyond = match first.iter().any(counts_nodes) {
         true => first.split_off(first.len().min(depth_by_node(pass.mirror.nodes().len()))),
         false => Vec::new(),
@@ -70,7 +70,7 @@ pub fn conservative<'a>(
     let mut reserved = Vec::new();
     for entry in first {
         let first_unknown = !plan.unknown;
-        match plan.reserve_or_start(pass, entry) {
+        match plan.reserve_or_start(pass, pass.mirror.job(entry.slot)) {
             Some(at) if at.is_finite() || first_unknown => reserved.push(Reserved {
                 slot: entry.slot,
                 at,
@@ -109,8 +109,7 @@ struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     /// Starts a job, or reserves for it and answers when it will start.
-    fn reserve_or_start(&mut self, pass: &mut Pass<'a>, entry: &Entry) -> Option<Instant> {
-        let job = pass.mirror.job(entry.slot);
+    fn reserve_or_start(&mut self, pass: &mut Pass<'a>, job: &Job) -> Option<Instant> {
         let known = self.known.not_before(job);
         let from = known.map_or(pass.now, |at| at.max(pass.now));
         let found = match self.unknown && job.walltime == Span::INFINITY {

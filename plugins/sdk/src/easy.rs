@@ -3,21 +3,19 @@
 //! Mu'alem and Feitelson (2001), as for `conservative`; in the order by estimate (EASY-SJBF) Tsafrir, Etsion and Feitelson (2007). The
 //! head's reservation is in [`crate::shadow`]. In which order jobs are tried, and how many, is the policy's.
 
-use std::cmp::Ordering;
-
 use crate::{
-    mirror::{Entry, Queue, queue_order},
+    mirror::{Entry, Queue, Rank},
     pass::{Misfits, Pass},
     shadow::Shadow,
 };
 
 /// Starts jobs behind the head, in the order of `candidates`, that do not make it late. Looks at no more than `lookahead` of them, or
-/// at all without a number. Jobs that stand before the head in the queue have started or cannot, and are left out.
-pub fn backfill(
+/// at all without a number. `is_behind` says which stand behind the head: those before it have started or cannot, and are left out.
+pub fn backfill<R: Rank>(
     pass: &mut Pass<'_>,
-    head: &Entry,
+    is_behind: impl Fn(&Entry<R>) -> bool,
     shadow: &mut Shadow<'_>,
-    candidates: &Queue,
+    candidates: &Queue<R>,
     lookahead: Option<usize>,
 ) {
     let looks_at_all = lookahead.is_none();
@@ -36,7 +34,7 @@ pub fn backfill(
         }
         for entry in block.entries() {
             // The head, and what stands before it: has started, or cannot.
-            if queue_order(entry, head) != Ordering::Greater {
+            if !is_behind(entry) {
                 continue;
             }
             if lookahead == 0 {
@@ -53,7 +51,12 @@ pub fn backfill(
 /// Starts one job if it fits now and either ends by the shadow time or takes only what is extra.
 ///
 /// A job whose end is not known never ends by the shadow time, whenever that is.
-fn try_start(pass: &mut Pass<'_>, entry: &Entry, shadow: &mut Shadow<'_>, too_long: &mut Misfits) {
+fn try_start<R>(
+    pass: &mut Pass<'_>,
+    entry: &Entry<R>,
+    shadow: &mut Shadow<'_>,
+    too_long: &mut Misfits,
+) {
     let ends_in_time = entry.walltime.is_finite() && pass.now + entry.walltime <= shadow.at;
     let extra = shadow.extra();
     if !ends_in_time && extra.is_some_and(|extra| entry.cores > extra) {

@@ -7,7 +7,7 @@
 //!   [`preempt`] what to take from running jobs, [`rules`] what all policies have settings for, [`parameters`] the cluster's
 //!   parameters that they follow, [`columns`] and [`accounts`] what they asked to be told beside the rows; [`rows`] to write down changes by hand; feature `testing`: `cluster`, a small one to
 //!   test a policy with, `histories` of random ones, `replay` of traces.
-//! - For rankers (feature `job-ranker`), and for the policies that ask them: `ranker`.
+//! - For rankers (feature `job-ranker`), and for policies that ask them: `ranker`, `fairshare`, and `time` as people write it.
 //! - For executors, prepare and release tasks (features of these names): [`command_line`] and [`run`].
 //! - For filters (features `submission-filter`, `activation-filter`, and `job-filter` for both in one): `filter`.
 //! - For all: [`log`](mod@log), [`settings`], [`bindings`].
@@ -29,6 +29,8 @@ pub mod command_line;
 pub mod conservative;
 #[cfg(feature = "deciding")]
 pub mod easy;
+#[cfg(feature = "job-ranker")]
+pub mod fairshare;
 #[cfg(any(
     feature = "submission-filter",
     feature = "activation-filter",
@@ -76,6 +78,8 @@ pub mod run;
 pub mod settings;
 #[cfg(feature = "deciding")]
 pub mod shadow;
+#[cfg(feature = "job-ranker")]
+pub mod time;
 #[cfg(feature = "deciding")]
 mod timeline;
 pub mod work;

@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-pub use crate::queue::{Block, Entry, Order, Queue, queue_order};
+pub use crate::queue::{Block, Entry, Order, Queue, Rank, queue_order};
 
 /// A node as the host last described it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,8 +87,10 @@ impl Job {
         }
     }
 
-    fn entry(&self, slot: u32) -> Entry {
+    /// Its entry in a queue; `slot` is where the mirror keeps it.
+    pub fn entry(&self, slot: u32) -> Entry {
         Entry {
+            rank: (),
             priority: self.priority,
             // No unit is less than a core.
             cores: self.min,
@@ -353,9 +355,14 @@ impl Mirror {
         }
     }
 
+    /// The slot of a job, if the mirror has it. It is the job's for as long as that is so.
+    pub fn slot(&self, id: JobId) -> Option<u32> {
+        self.slots.get(&id).copied()
+    }
+
     /// A job by its number, if the mirror has it.
     pub fn find(&self, id: JobId) -> Option<&Job> {
-        self.slots.get(&id).map(|&slot| self.job(slot))
+        self.slot(id).map(|slot| self.job(slot))
     }
 
     /// Jobs that hold something, by expected end, then by number.

@@ -5,7 +5,7 @@
 
 use crate::{
     keys::ordered,
-    mirror::{Entry, Job, Mirror, Node},
+    mirror::{Entry, Job, Mirror, Node, Queue, Rank},
     pack::{Free, Shape, Unit},
     policy::{Decision, Instant, JobId, Placement, SetId, Share},
     required::{Tally, pack_with},
@@ -239,8 +239,13 @@ impl<'a> Pass<'a> {
     /// Why are some passed over? A job that could not run even if the nodes that take jobs were idle waits for an
     /// admin, not for other jobs; a cluster must not stand still behind it. It is in `passed_over` then.
     pub fn start_in_order(&mut self) -> Option<&'a Entry> {
+        self.start_in_order_of(self.mirror.queue())
+    }
+
+    /// The same in the order of another queue of the same jobs.
+    pub fn start_in_order_of<'q, R: Rank>(&mut self, queue: &'q Queue<R>) -> Option<&'q Entry<R>> {
         let mirror = self.mirror;
-        for entry in mirror.queue().iter() {
+        for entry in queue.iter() {
             let job = mirror.job(entry.slot);
             if let Some(shares) = self.fit(job, job.demand) {
                 self.start(job, shares);

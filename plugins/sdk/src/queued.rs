@@ -4,11 +4,13 @@
 //! HPC Pack's queued mode is this order: running jobs give back what they do not use, grow to their maximum, queued jobs start in order
 //! with as much as they have use for, something is taken from others for the first that waits, and what is left is backfilled.
 
+use std::cmp::Ordering;
+
 use crate::{
     announce::Announcements,
     conservative::Reserved,
     easy::backfill,
-    mirror::Mirror,
+    mirror::{Entry, Mirror, queue_order},
     pass::Pass,
     policy::{Changes, Instant, Plan, Traits},
     preempt::{Preemption, preempt},
@@ -64,7 +66,8 @@ impl Queued {
                 let by_estimate = self.mirror.shortest();
                 let candidates = by_estimate.unwrap_or(self.mirror.queue());
                 let lookahead = self.settings.lookahead;
-                backfill(&mut pass, head, &mut shadow, candidates, lookahead);
+                let is_behind = |entry: &Entry| queue_order(entry, head) == Ordering::Greater;
+                backfill(&mut pass, is_behind, &mut shadow, candidates, lookahead);
             }
             Reserved {
                 slot: head.slot,
