@@ -55,7 +55,7 @@ fn main() {
         let (native, component) = take_turns(
             ROUNDS,
             || {
-                let report = run(&mut Native::new(&settings));
+                let report = run(&mut <Native>::new(&settings));
                 native_waits.push(report.average_wait_s);
                 report.jobs_per_cpu_s
             },

@@ -3,6 +3,7 @@
 mod accounts;
 mod bad_input;
 mod cancel;
+mod compose;
 mod crashes;
 mod journal;
 mod policies;

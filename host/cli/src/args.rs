@@ -66,9 +66,9 @@ pub(crate) struct NodeProcess {
 /// Which policy decides.
 #[derive(Debug, Args)]
 pub(crate) struct PolicyArgs {
-    /// The policy: a built-in one by name (backfill, fifo), or the file of a component [default: backfill; of a daemon, without --set, the one
-    /// that was in force when it ended]
-    #[arg(long, value_name = "NAME|FILE.wasm")]
+    /// The policy: a built-in one by name (backfill, conservative, fifo), the file of a component, or a ranked policy and a ranker: ranked+fairshare
+    /// [default: backfill; of a daemon, without --set, the one that was in force when it ended]
+    #[arg(long, value_name = "NAME|FILE.wasm|POLICY+RANKER")]
     pub(crate) policy: Option<String>,
     /// A setting of the policy; may be given again
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]

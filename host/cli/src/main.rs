@@ -50,6 +50,7 @@ fn main() -> ExitCode {
             }
             PolicyVerb::Inspect(inspect) => policy::inspect(&inspect, &arguments.common),
             PolicyVerb::Remote(verb) => remote::main(&policy.data, remote::policy::run(verb)),
+            PolicyVerb::Compose(compose) => policy::compose::main(&compose),
         },
         Verb::Serve(serve) => serve::main(serve, &arguments.common),
         Verb::Job(job) => remote::main(&job.data, remote::job::run(job.verb)),

@@ -1,8 +1,9 @@
-//! Which policy component is meant: a built-in one by name, or a file; and what it is. Below it what is done with policies here:
+//! Which policy component is meant: a built-in one by name, a file, or a ranked policy and a ranker with a plus between; and what it is. Below it what is done with policies here:
 //! `jobyard policy …`.
 
 pub(crate) mod args;
 pub(crate) mod check;
+pub(crate) mod compose;
 pub(crate) mod simulate;
 
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::process::ExitCode;
 
 use jobyard::builtin;
 use jobyard::kernel::{Parameter, Parameters, Span};
-use jobyard::plugin::{Manifest, Plugin, PluginHost, World};
+use jobyard::plugin::{Manifest, Part, Plugin, PluginHost, World, compose as join};
 
 use crate::args::{Common, Format, PolicyArgs};
 use crate::failure::Failure;
@@ -30,6 +31,15 @@ pub(crate) struct Chosen {
     pub(crate) manifest: Option<String>,
 }
 
+impl Chosen {
+    fn part(&self) -> Part<'_> {
+        Part {
+            name: &self.name,
+            bytes: &self.bytes,
+        }
+    }
+}
+
 /// The policy of `--policy`.
 pub(crate) fn choose(args: &PolicyArgs) -> Result<Chosen, Failure> {
     named("--policy", args.policy.as_deref().unwrap_or(DEFAULT))
@@ -45,7 +55,52 @@ fn named(option: &str, policy: &str) -> Result<Chosen, Failure> {
 
 /// A built-in policy by name, or the file of a component with the manifest that is named or lies beside it.
 pub(crate) fn find(named: &str, manifest: Option<&Path>) -> Result<Chosen, Failure> {
-    if let Some(built_in) = builtin::policy(named) {
+    let is_whole = builtin::policy(named).is_some() || Path::new(named).exists();
+    if let Some((ranked, ranker)) = named.split_once('+').filter(|_| !is_whole) {
+        return Ok(Chosen {
+            name: named.to_string(),
+            bytes: composed(ranked, ranker)?,
+            manifest: None,
+        });
+    }
+    component(named, manifest, &POLICY)
+}
+
+/// A ranked policy with a ranker in it.
+fn composed(ranked: &str, ranker: &str) -> Result<Vec<u8>, Failure> {
+    let ranked = component(ranked, None, &RANKED)?;
+    let ranker = component(ranker, None, &RANKER)?;
+    join(ranked.part(), ranker.part()).map_err(Failure::input)
+}
+
+/// What a component is to be: a whole policy, or one of the halves.
+struct Kind {
+    what: &'static str,
+    built_in: fn(&str) -> Option<builtin::Component>,
+    names: fn() -> Vec<&'static str>,
+}
+
+const POLICY: Kind = Kind {
+    what: "policy",
+    built_in: builtin::policy,
+    names: builtin::policy_names,
+};
+
+const RANKED: Kind = Kind {
+    what: "ranked policy",
+    built_in: builtin::ranked_policy,
+    names: builtin::ranked_policy_names,
+};
+
+const RANKER: Kind = Kind {
+    what: "ranker",
+    built_in: builtin::ranker,
+    names: builtin::ranker_names,
+};
+
+/// A component, built in or in a file.
+fn component(named: &str, manifest: Option<&Path>, kind: &Kind) -> Result<Chosen, Failure> {
+    if let Some(built_in) = (kind.built_in)(named) {
         return Ok(Chosen {
             name: named.to_string(),
             bytes: built_in.bytes.to_vec(),
@@ -55,9 +110,13 @@ pub(crate) fn find(named: &str, manifest: Option<&Path>) -> Result<Chosen, Failu
     let path = Path::new(named);
     let is_path = named.contains('/') || path.extension().is_some();
     if !is_path && !path.exists() {
-        let names = builtin::policy_names().join(", ");
+        if builtin::ranked_policy(named).is_some() || builtin::ranker(named).is_some() {
+            let text = "is half of a policy: name both halves, as in ranked+formula";
+            return Err(Failure::Input(format!("{named}: {text}")));
+        }
+        let (what, names) = (kind.what, (kind.names)().join(", "));
         let text =
-            format!("{named}: no built-in policy and no file has that name; built in are: {names}");
+            format!("{named}: no built-in {what} and no file has that name; built in are: {names}");
         return Err(Failure::Input(text));
     }
     let fail = |what: String| Failure::Input(format!("{named}: {what}"));

@@ -1,4 +1,4 @@
-//! The policy `backfill` compiled natively: what its component is compared with.
+//! A policy compiled natively: what its component is compared with.
 //!
 //! Takes the kernel's `Changes` and answers its `Plan`, as the component does behind the plugin host. The policy is written
 //! against the types of the guests' bindings, so both are converted here: that belongs to calling it natively, as lowering and
@@ -10,18 +10,18 @@ use jobyard_policy_backfill::Backfill;
 use jobyard_sim::{Arrivals, Scheduler, SchedulerFault};
 
 /// One instance.
-pub(crate) struct Native {
-    policy: Backfill,
+pub(crate) struct Native<P = Backfill> {
+    policy: P,
     traits: Traits,
 }
 
-impl Native {
+impl<P: Policy> Native<P> {
     /// With these settings.
     ///
     /// # Panics
     /// When the policy refuses them.
-    pub(crate) fn new(settings: &[(String, String)]) -> Native {
-        let mut policy = Backfill::default();
+    pub(crate) fn new(settings: &[(String, String)]) -> Native<P> {
+        let mut policy = P::default();
         let traits = policy.configure(settings).expect("good settings");
         Native { policy, traits }
     }
@@ -32,7 +32,7 @@ impl Native {
     }
 }
 
-impl Scheduler for Native {
+impl<P: Policy> Scheduler for Native<P> {
     fn arrivals(&self) -> Arrivals {
         Arrivals::of_traits(&self.traits)
     }

@@ -90,7 +90,7 @@ impl Decides for PolicyInstance {
 }
 
 fn native() -> Native {
-    Native::new(&[])
+    <Native>::new(&[])
 }
 
 fn component(plugin: &Plugin) -> PolicyInstance {

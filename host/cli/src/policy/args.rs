@@ -27,6 +27,8 @@ pub(crate) enum PolicyVerb {
     Inspect(Inspect),
     /// What would have happened under a policy: on what a daemon has recorded, or on a trace, side by side with what did happen and with other policies
     Simulate(Simulate),
+    /// Make one policy of a ranked policy and a ranker, which says in which order jobs are tried
+    Compose(Compose),
     #[command(flatten)]
     Remote(remote::PolicyVerb),
 }
@@ -40,6 +42,20 @@ pub(crate) struct Inspect {
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
+}
+
+/// `jobyard policy compose`.
+#[derive(Debug, Args)]
+pub(crate) struct Compose {
+    /// The ranked policy: a built-in one by name (ranked), or the file of a component
+    #[arg(value_name = "POLICY")]
+    pub(crate) policy: String,
+    /// The ranker: a built-in one by name (formula, fairshare, multifactor), or the file of a component
+    #[arg(value_name = "RANKER")]
+    pub(crate) ranker: String,
+    /// Where the component goes
+    #[arg(short, long, value_name = "FILE.wasm")]
+    pub(crate) output: PathBuf,
 }
 
 /// `jobyard policy simulate`.

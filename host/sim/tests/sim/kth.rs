@@ -10,15 +10,15 @@ use jobyard_sim::{
 use crate::native::{Backfill, Easy};
 
 /// One published row.
-struct Golden {
+pub(crate) struct Golden {
     backfill: Backfill,
-    estimate: Estimate,
+    pub(crate) estimate: Estimate,
     average_bounded_slowdown: f64,
     average_wait_s: f64,
     maximum_wait_s: f64,
 }
 
-const GOLDENS: [Golden; 5] = [
+pub(crate) const GOLDENS: [Golden; 5] = [
     Golden {
         backfill: Backfill::None,
         estimate: Estimate::Requested,
@@ -56,12 +56,12 @@ const GOLDENS: [Golden; 5] = [
     },
 ];
 
-fn trace() -> Trace {
+pub(crate) fn trace() -> Trace {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/traces/KTH-SP2-1996.swf.gz");
     Trace::open(&path, None).expect("the trace is committed")
 }
 
-fn run(trace: &Trace, estimate: Estimate, scheduler: &mut dyn Scheduler) -> Simulation {
+pub(crate) fn run(trace: &Trace, estimate: Estimate, scheduler: &mut dyn Scheduler) -> Simulation {
     let options = Options {
         policy: "test".into(),
         estimate,
@@ -70,12 +70,12 @@ fn run(trace: &Trace, estimate: Estimate, scheduler: &mut dyn Scheduler) -> Simu
 }
 
 /// Equal to at least 12 significant digits.
-fn assert_same(name: &str, found: f64, published: f64) {
+pub(crate) fn assert_same(name: &str, found: f64, published: f64) {
     let error = (found - published).abs() / published.abs();
     assert!(error < 5e-13, "{name}: {found} instead of {published}");
 }
 
-fn check(golden: &Golden, report: &Report) {
+pub(crate) fn check(golden: &Golden, report: &Report) {
     let row = format!("{:?} {}", golden.backfill, golden.estimate);
     assert_same(
         &format!("{row}: average bounded slowdown"),
@@ -130,11 +130,19 @@ fn component(backfill: Backfill) -> Component {
 }
 
 fn load(name: &str) -> Plugin {
+    load_bytes(name, &committed(name))
+}
+
+/// A committed component.
+pub(crate) fn committed(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/builtin");
+    std::fs::read(folder.join(name).with_extension("wasm")).expect("it is committed")
+}
+
+pub(crate) fn load_bytes(name: &str, bytes: &[u8]) -> Plugin {
     static HOST: LazyLock<PluginHost> =
         LazyLock::new(|| PluginHost::new(None).expect("the host can be made"));
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/builtin");
-    let bytes = std::fs::read(folder.join(name).with_extension("wasm")).expect("it is committed");
-    HOST.load(name, &bytes, World::SchedulingPolicy)
+    HOST.load(name, bytes, World::SchedulingPolicy)
         .expect("it is a policy")
 }
 

@@ -3,4 +3,5 @@
 mod driver;
 mod kth;
 mod native;
+mod ranked;
 mod side_by_side;

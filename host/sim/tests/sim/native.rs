@@ -21,14 +21,19 @@ pub(crate) enum Backfill {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Job {
-    procs: u32,
-    walltime: f64,
+pub(crate) struct Job {
+    pub(crate) procs: u32,
+    pub(crate) walltime: f64,
+    pub(crate) submitted: f64,
 }
+
+/// What the order of the queue is by, at some time; the smallest goes first.
+pub(crate) type Rank = fn(&Job, Instant) -> f64;
 
 /// A policy for one node.
 pub(crate) struct Easy {
     backfill: Backfill,
+    rank: Option<Rank>,
     arrivals: Arrivals,
     free: u32,
     /// In the order of submission, which is that of the ids.
@@ -45,10 +50,19 @@ impl Easy {
         };
         Self {
             backfill,
+            rank: None,
             arrivals,
             free: 0,
             queue: BTreeMap::new(),
             running: BTreeMap::new(),
+        }
+    }
+
+    /// EASY in the order of a rank.
+    pub(crate) fn ranked(rank: Rank) -> Self {
+        Self {
+            rank: Some(rank),
+            ..Self::new(Backfill::Fcfs).asked_always()
         }
     }
 
@@ -72,6 +86,7 @@ impl Easy {
             let job = Job {
                 procs: row.min,
                 walltime: row.walltime,
+                submitted: row.submitted,
             };
             self.queue.insert(row.id.0, job);
         }
@@ -124,19 +139,22 @@ impl Scheduler for Easy {
     fn schedule(&mut self, now: Instant, changes: Changes) -> Result<Plan, SchedulerFault> {
         self.take_in(&changes);
         let mut decisions = Vec::new();
-        while let Some((&id, &head)) = self.queue.first_key_value() {
-            if head.procs > self.free {
-                break;
-            }
-            self.start(id, now, &mut decisions);
+        let mut queue: Vec<_> = self.queue.iter().map(|(id, job)| (*id, *job)).collect();
+        if let Some(rank) = self.rank {
+            queue.sort_by(|a, b| rank(&a.1, now).total_cmp(&rank(&b.1, now)));
         }
-        if self.backfill == Backfill::None || self.queue.len() < 2 {
+        let mut starts = 0;
+        while let Some((id, _)) = queue.get(starts).filter(|(_, job)| job.procs <= self.free) {
+            self.start(*id, now, &mut decisions);
+            starts += 1;
+        }
+        queue.drain(..starts);
+        if self.backfill == Backfill::None || queue.len() < 2 {
             return Ok(Plan {
                 decisions,
                 wake_at: None,
             });
         }
-        let mut queue: Vec<_> = self.queue.iter().map(|(id, job)| (*id, *job)).collect();
         let head = queue.remove(0).1;
         let (shadow, mut extra) = self.shadow(head);
         if self.backfill == Backfill::Sjbf {
