@@ -6,7 +6,7 @@ mod native;
 mod yard;
 
 use jobyard_plugin::{Limits, Part, PluginHost, PolicyInstance, World, compose};
-use jobyard_plugin_sdk::{policy::Policy, ranker::Ranker};
+use jobyard_plugin_sdk::ranker::Ranker;
 use jobyard_policy_ranked::Ranked;
 use jobyard_ranker_fairshare::FairShare;
 use jobyard_ranker_formula::Formula;

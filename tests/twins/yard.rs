@@ -146,7 +146,8 @@ impl Yard {
                     self.text("account.owner", owner);
                     let (used, cores) = (self.below(1_000_000), self.below(CORES));
                     self.number("account.used", f64::from(used) / 7.0);
-                    self.number("account.at", self.now - f64::from(self.below(90)) * MINUTE);
+                    let at = self.now - f64::from(self.below(90)) * MINUTE;
+                    self.number("account.at", at);
                     self.number("account.cores", f64::from(cores));
                 }
             }
