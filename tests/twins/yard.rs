@@ -95,7 +95,10 @@ impl Yard {
     pub(crate) fn step(&mut self) {
         self.now += f64::from(1 + self.below(20)) * MINUTE;
         let now = self.now;
-        let (ended, running) = self.running.iter().partition(|(end, _, _)| *end <= now);
+        // What the policy has not been told of yet goes on.
+        let told = |job: JobId| self.changes.allocations.iter().all(|row| row.job != job);
+        let (ended, running) =
+            (self.running.iter()).partition(|(end, job, _)| *end <= now && told(*job));
         self.running = running;
         let ended: Vec<(f64, JobId, u32)> = ended;
         for (_, job, cores) in ended {
