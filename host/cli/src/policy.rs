@@ -57,43 +57,65 @@ fn named(option: &str, policy: &str) -> Result<Chosen, Failure> {
 pub(crate) fn find(named: &str, manifest: Option<&Path>) -> Result<Chosen, Failure> {
     let is_whole = builtin::policy(named).is_some() || Path::new(named).exists();
     if let Some((ranked, ranker)) = named.split_once('+').filter(|_| !is_whole) {
-        return Ok(Chosen {
-            name: named.to_string(),
-            bytes: composed(ranked, ranker)?,
-            manifest: None,
-        });
+        let mut whole = composed(ranked, ranker)?;
+        if let Some(path) = manifest {
+            whole.manifest = Some(read_manifest(path)?);
+        }
+        return Ok(whole);
     }
     component(named, manifest, &POLICY)
 }
 
-/// A ranked policy with a ranker in it.
-fn composed(ranked: &str, ranker: &str) -> Result<Vec<u8>, Failure> {
+/// A ranked policy with a ranker in it, and a manifest that says what either's does.
+fn composed(ranked: &str, ranker: &str) -> Result<Chosen, Failure> {
     let ranked = component(ranked, None, &RANKED)?;
     let ranker = component(ranker, None, &RANKER)?;
-    join(ranked.part(), ranker.part()).map_err(Failure::input)
+    let bytes = join(ranked.part(), ranker.part()).map_err(Failure::input)?;
+    let [policy, order] = [(&ranked, &RANKED), (&ranker, &RANKER)].map(manifest_of);
+    let manifest = policy?.composed(&order?).text();
+    let name = format!("{}+{}", ranked.name, ranker.name);
+    let said = |error| Failure::Input(format!("{name}: its manifest: {error}"));
+    Ok(Chosen {
+        bytes,
+        manifest: Some(manifest.map_err(said)?),
+        name,
+    })
+}
+
+/// The manifest of a half; one that grants nothing where there is none.
+fn manifest_of((half, kind): (&Chosen, &Kind)) -> Result<Manifest, Failure> {
+    let bare = || Ok(Manifest::bare(&half.name, kind.world));
+    half.manifest.as_deref().map_or_else(bare, |text| {
+        Manifest::parse(text)
+            .map_err(|error| Failure::Input(format!("{}: its manifest: {error}", half.name)))
+    })
 }
 
 /// What a component is to be: a whole policy, or one of the halves.
 struct Kind {
     what: &'static str,
+    world: World,
     built_in: fn(&str) -> Option<builtin::Component>,
     names: fn() -> Vec<&'static str>,
 }
 
 const POLICY: Kind = Kind {
     what: "policy",
+    world: World::SchedulingPolicy,
     built_in: builtin::policy,
     names: builtin::policy_names,
 };
 
 const RANKED: Kind = Kind {
     what: "ranked policy",
+    world: World::RankedPolicy,
     built_in: builtin::ranked_policy,
     names: builtin::ranked_policy_names,
 };
 
 const RANKER: Kind = Kind {
     what: "ranker",
+    world: World::JobRanker,
     built_in: builtin::ranker,
     names: builtin::ranker_names,
 };
@@ -104,7 +126,7 @@ fn component(named: &str, manifest: Option<&Path>, kind: &Kind) -> Result<Chosen
         return Ok(Chosen {
             name: named.to_string(),
             bytes: built_in.bytes.to_vec(),
-            manifest: None,
+            manifest: Some(built_in.manifest.into()),
         });
     }
     let path = Path::new(named);
@@ -153,9 +175,12 @@ fn manifest(component: &Path, named: Option<&Path>) -> Result<Option<String>, Fa
     let Some(path) = named.or_else(there) else {
         return Ok(None);
     };
+    read_manifest(path).map(Some)
+}
+
+fn read_manifest(path: &Path) -> Result<String, Failure> {
     let text = std::fs::read_to_string(path);
-    let text = text.map_err(|error| Failure::Input(format!("{}: {error}", path.display())))?;
-    Ok(Some(text))
+    text.map_err(|error| Failure::Input(format!("{}: {error}", path.display())))
 }
 
 /// What a component is: read, checked against its world and compiled, not run.

@@ -85,7 +85,7 @@ pub enum LoadError {
     },
     /// A ranked policy or a ranker by itself.
     #[error(
-        "{name}: this is a {world}, and half of a policy: compose a ranked-policy with a job-ranker, as `wac plug` does"
+        "{name}: this is a {world}, and half of a policy: compose a ranked-policy with a job-ranker, with `jobyard policy compose`"
     )]
     Half {
         /// The plugin's name.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jobyard_kernel::{Columns, UnknownColumn};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::schema::{Schema, SchemaError, document};
@@ -110,6 +110,9 @@ pub enum ManifestError {
     /// The settings' schema cannot be used.
     #[error(transparent)]
     Schema(#[from] SchemaError),
+    /// It cannot be written as TOML.
+    #[error("cannot be said in TOML: {0}")]
+    Unsaid(String),
     /// There are settings and a schema of them.
     #[error("there are both [settings] and settings_schema; one of them is to go")]
     TwoSchemas,
@@ -158,7 +161,23 @@ struct Raw {
     settings_schema: Option<RawSchema>,
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
+/// What [`Raw`] reads, to be written.
+#[derive(Debug, Serialize)]
+struct Said<'a> {
+    name: &'a str,
+    version: &'a str,
+    world: &'a str,
+    description: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<&'a str>,
+    columns: Vec<String>,
+    claims: &'a [String],
+    limits: &'a RawLimits,
+    grants: RawGrants,
+    settings_schema: &'a Value,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 struct RawLimits {
     memory_bytes_max: Option<u64>,
@@ -166,7 +185,7 @@ struct RawLimits {
     log_bytes_max: Option<u64>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 struct RawGrants {
     programs: Vec<String>,
@@ -332,12 +351,38 @@ impl Manifest {
         }
     }
 
+    /// What holds for a component that has none: the default limits, no columns, and settings of any name.
+    pub fn bare(name: &str, world: World) -> Manifest {
+        let open = json!({ "type": "object", "additionalProperties": true });
+        Manifest {
+            name: name.into(),
+            version: "0".into(),
+            world: world.to_string(),
+            description: String::new(),
+            sha256: None,
+            columns: Columns::default(),
+            claims: Vec::new(),
+            programs: Vec::new(),
+            folders: Vec::new(),
+            settings: Schema::new(open).unwrap_or_default(),
+            limits: RawLimits::default(),
+        }
+    }
+
     /// The manifest of this `ranked-policy` with that ranker in it: a `scheduling-policy` that may be told what either may, has the settings of the
-    /// ranker as `ranker.NAME`, and claims what both claim.
+    /// ranker as `ranker.NAME`, claims what both claim, and has the larger limits.
     pub fn composed(&self, ranker: &Manifest) -> Manifest {
         let mut columns = self.columns.clone();
         columns.extend(&ranker.columns);
         let both = |claim: &&String| ranker.claims.contains(claim);
+        let limits = RawLimits {
+            memory_bytes_max: self
+                .limits
+                .memory_bytes_max
+                .max(ranker.limits.memory_bytes_max),
+            deadline_ms: self.limits.deadline_ms.max(ranker.limits.deadline_ms),
+            log_bytes_max: self.limits.log_bytes_max.max(ranker.limits.log_bytes_max),
+        };
         Manifest {
             name: format!("{}+{}", self.name, ranker.name),
             version: format!("{}+{}", self.version, ranker.version),
@@ -346,8 +391,32 @@ impl Manifest {
             columns,
             claims: self.claims.iter().filter(both).cloned().collect(),
             settings: self.settings.with("ranker.", &ranker.settings),
+            limits,
             ..self.clone()
         }
+    }
+
+    /// It as the text of a `plugin.toml`, which reads as the same manifest. The schema of the settings is a part of it.
+    ///
+    /// # Errors
+    /// The schema has a `null` in it, which TOML cannot say.
+    pub fn text(&self) -> Result<String, ManifestError> {
+        let said = Said {
+            name: &self.name,
+            version: &self.version,
+            world: &self.world,
+            description: &self.description,
+            sha256: self.sha256.as_deref(),
+            columns: self.columns.names().collect(),
+            claims: &self.claims,
+            limits: &self.limits,
+            grants: RawGrants {
+                programs: self.programs.clone(),
+                folders: self.folders.clone(),
+            },
+            settings_schema: self.settings.document(),
+        };
+        toml::to_string(&said).map_err(|error| ManifestError::Unsaid(error.to_string()))
     }
 
     /// Whether it is about a component with this digest that is used as one of this world.

@@ -53,7 +53,7 @@ pub(crate) struct Compose {
     /// The ranker: a built-in one by name (formula, fairshare, multifactor), or the file of a component
     #[arg(value_name = "RANKER")]
     pub(crate) ranker: String,
-    /// Where the component goes
+    /// Where the component goes; its manifest goes beside it, as FILE.toml
     #[arg(short, long, value_name = "FILE.wasm")]
     pub(crate) output: PathBuf,
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use jobyard::plugin::{FilterSlot, Manifest, PluginHost, World};
+use jobyard::plugin::{FilterSlot, Manifest, Part, Plugin, PluginHost, World, compose};
 use jobyard::{Actor, Engine, builtin};
 
 use crate::wat::Policy;
@@ -36,33 +36,54 @@ fn every_plugin_has_a_manifest() {
 fn built_in_components_take_the_defaults_that_their_manifests_name() {
     let host = PluginHost::new(None).unwrap();
     for component in builtin::ALL {
-        let plugin = component
-            .load(&host)
-            .unwrap_or_else(|error| panic!("{error}"));
-        let defaults = plugin.manifest().expect("it has one").settings.defaults();
-        let taken = match component.world {
-            World::SchedulingPolicy => plugin.policy(plugin.limits(), &defaults).map(drop),
-            World::JobFilter => {
-                FilterSlot::new(plugin.clone(), plugin.limits(), defaults).map(drop)
-            }
-            World::RankedPolicy
-            | World::JobRanker
-            | World::TaskExecutor
-            | World::PrepareTask
-            | World::ReleaseTask => Ok(()),
-        };
-        taken.unwrap_or_else(|error| panic!("{}: {error}", component.name));
-        let wrong = vec![("no-such-setting".to_owned(), "1".to_owned())];
-        if component.world == World::SchedulingPolicy {
-            let refused = plugin
-                .policy(plugin.limits(), &wrong)
-                .unwrap_err()
-                .to_string();
+        // A ranker is asked by a ranked policy, and is no plugin alone.
+        if component.world == World::JobRanker {
+            takes_its_defaults(&composed(&host, component));
+        }
+        if matches!(component.world, World::RankedPolicy | World::JobRanker) {
+            continue;
+        }
+        let plugin = component.load(&host);
+        takes_its_defaults(&plugin.unwrap_or_else(|error| panic!("{error}")));
+    }
+}
+
+/// The built-in ranked policy with this ranker in it.
+fn composed(host: &PluginHost, ranker: &builtin::Component) -> Plugin {
+    let part = |component: &builtin::Component| Part {
+        name: component.name,
+        bytes: component.bytes,
+    };
+    let ranked = builtin::POLICY_RANKED;
+    let bytes = compose(part(&ranked), part(ranker)).unwrap();
+    let manifest = ranked.manifest().unwrap();
+    let manifest = manifest.composed(&ranker.manifest().unwrap());
+    let world = World::SchedulingPolicy;
+    let plugin = host.load(ranker.name, &bytes, world).unwrap();
+    plugin.with_manifest(manifest).unwrap()
+}
+
+fn takes_its_defaults(plugin: &Plugin) {
+    let defaults = plugin.manifest().expect("it has one").settings.defaults();
+    let name = plugin.name();
+    match plugin.world() {
+        World::SchedulingPolicy => {
+            let taken = plugin.policy(plugin.limits(), &defaults);
+            taken.unwrap_or_else(|error| panic!("{name}: {error}"));
+            let wrong = vec![("no-such-setting".to_owned(), "1".to_owned())];
+            let refused = plugin.policy(plugin.limits(), &wrong).unwrap_err();
+            let refused = refused.to_string();
             assert!(
                 refused.contains("unknown setting `no-such-setting`"),
                 "{refused}"
             );
         }
+        World::JobFilter => {
+            let taken = FilterSlot::new(plugin.clone(), plugin.limits(), defaults);
+            taken.unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+        World::TaskExecutor | World::PrepareTask | World::ReleaseTask => {}
+        World::RankedPolicy | World::JobRanker => panic!("{name} is half of a policy"),
     }
 }
 

@@ -95,7 +95,7 @@ fn half_a_policy() {
     assert_eq!(
         policy_refusal(&ranked.build()),
         "site: this is a ranked-policy, and half of a policy: compose a ranked-policy with a job-ranker, \
-         as `wac plug` does"
+         with `jobyard policy compose`"
     );
     let ranker = component(
         r#"(component (instance $i) (export "jobyard:plugin/ranker@0.1.0" (instance $i)))"#,

@@ -467,4 +467,31 @@ fn a_policy_with_a_ranker_has_the_grants_of_both() {
         bad.unwrap_err().to_string(),
         "setting `ranker.weight`: `x` is not a number"
     );
+    // As text it reads as the same.
+    let text = both.text().unwrap();
+    let again = Manifest::parse(&text).unwrap();
+    assert_eq!(again.text().unwrap(), text);
+    assert_eq!(again.settings.document(), both.settings.document());
+    assert_eq!(again.columns.names().count(), 2);
+}
+
+#[test]
+fn a_ranker_without_a_manifest_may_have_any_settings_and_is_told_no_columns() {
+    let policy = Manifest::parse(
+        &(HEAD.replace("scheduling-policy", "ranked-policy")
+            + "columns = [\"job.owner\"]\n[limits]\ndeadline_ms = 70\n[settings.depth]\ntype = \"integer\""),
+    )
+    .unwrap();
+    let both = policy.composed(&Manifest::bare("mine", World::JobRanker));
+    let both = Manifest::parse(&both.text().unwrap()).unwrap();
+    assert_eq!(both.columns.names().collect::<Vec<_>>(), ["job.owner"]);
+    assert_eq!(
+        both.limits(World::SchedulingPolicy).deadline.as_millis(),
+        70
+    );
+    both.settings
+        .check(&settings(&[("ranker.any", "x"), ("depth", "3")]), |_| false)
+        .unwrap();
+    let bad = both.settings.check(&settings(&[("depth", "x")]), |_| false);
+    assert!(bad.is_err());
 }
