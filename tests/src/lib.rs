@@ -2,6 +2,7 @@
 
 pub mod daemon;
 pub mod kills;
+pub mod rankers;
 pub mod seeds;
 
 use std::io::{self, Read, Write};
