@@ -49,7 +49,7 @@ fn what_is_composed_decides_as_the_two_that_are_named_together() {
             .args(["compose", "./one.wasm", "formula", "-o", "three.wasm"]));
     assert_eq!(said.code, Some(2));
     assert!(
-        said.err.contains("one: wanted a ranked-policy"),
+        said.err.contains("one.wasm: wanted a ranked-policy"),
         "{}",
         said.err
     );

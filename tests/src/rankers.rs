@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use jobyard_kernel::{Changes, JobId, JobRow, NodeId, NodeRow, Plan, SetId};
-use jobyard_plugin::{Limits, PluginHost, PolicyInstance, World, compose};
+use jobyard_plugin::{Limits, Part, PluginHost, PolicyInstance, World, compose};
 use jobyard_sim::{Component, Estimate, Options, Simulation, Trace, simulate};
 
 use crate::root;
@@ -63,7 +63,9 @@ fn instance(
     settings: &[(String, String)],
 ) -> Result<PolicyInstance, String> {
     let policy = read(&root().join("plugins/builtin/policy-ranked.wasm"))?;
-    let composed = compose(&policy, ranker).map_err(|error| error.to_string())?;
+    let part = |name, bytes| Part { name, bytes };
+    let composed = compose(part("ranked", &policy), part("ranker", ranker));
+    let composed = composed.map_err(|error| error.to_string())?;
     let world = World::SchedulingPolicy;
     let plugin = host
         .load("ranked", &composed, world)
@@ -102,7 +104,7 @@ fn random_queues(mut rust: PolicyInstance, mut other: PolicyInstance) -> Result<
         let first = told.last().map_or(1, |job| job.0 + 1);
         let changes = random_queue(&mut random, first, std::mem::take(&mut told));
         told = changes.jobs.iter().map(|job| job.id).collect();
-        let mut ask = |who: &mut PolicyInstance| -> Result<Plan, String> {
+        let ask = |who: &mut PolicyInstance| -> Result<Plan, String> {
             let pass = who.schedule(NOW + f64::from(queue), changes.clone());
             pass.map_err(|fault| format!("queue {queue}: {fault}"))
         };

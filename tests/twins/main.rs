@@ -1,10 +1,12 @@
 //! Components against the same code compiled natively, where more than a policy's own arithmetic is in between: a ranked policy that was composed with
-//! a ranker must decide as the two do when one is called from the other, to the last bit of a rank.
+//! a ranker must decide as the two do when one is called from the other, to the last bit of a rank. And the same ranker in other languages must decide as
+//! the one in Rust.
 
 #[path = "../benches/native/mod.rs"]
 mod native;
 mod yard;
 
+use jobyard::builtin;
 use jobyard_plugin::{Limits, Part, PluginHost, PolicyInstance, World, compose};
 use jobyard_plugin_sdk::ranker::Ranker;
 use jobyard_policy_ranked::Ranked;
@@ -14,21 +16,22 @@ use jobyard_ranker_multifactor::Multifactor;
 
 use crate::{native::Native, yard::Yard};
 
-/// The built-in `ranked` with a built-in ranker.
+/// The built-in `ranked` with a built-in ranker, and with what the manifests of both grant.
 fn composed(ranker: &str, settings: &[(String, String)]) -> PolicyInstance {
-    let read = |name: &str| {
-        let file = jobyard_tests::root().join("plugins/builtin").join(name);
-        std::fs::read(file.with_extension("wasm")).expect("it is committed")
+    let (policy, ranker) = (builtin::POLICY_RANKED, builtin::ranker(ranker));
+    let ranker = ranker.expect("it is built in");
+    let part = |component: &builtin::Component| Part {
+        name: component.name,
+        bytes: component.bytes,
     };
-    let (policy, ranker_bytes) = (read("policy-ranked"), read(&format!("ranker-{ranker}")));
-    let part = |name, bytes| Part { name, bytes };
-    let bytes = compose(part("ranked", &policy), part(ranker, &ranker_bytes)).expect("they fit");
+    let bytes = compose(part(&policy), part(&ranker)).expect("they fit");
+    let [policy, order] = [&policy, &ranker].map(|half| half.manifest().expect("it reads"));
     let host = PluginHost::new(None).expect("a plugin host");
-    let plugin = host
-        .load(ranker, &bytes, World::SchedulingPolicy)
-        .expect("a policy");
+    let plugin = host.load(ranker.name, &bytes, World::SchedulingPolicy);
+    let plugin = plugin.and_then(|plugin| plugin.with_manifest(policy.composed(&order)));
     let limits = Limits::for_world(World::SchedulingPolicy);
-    plugin.policy(limits, settings).expect("good settings")
+    let instance = plugin.expect("a policy").policy(limits, settings);
+    instance.expect("good settings")
 }
 
 fn agree<R: Ranker>(ranker: &str, rows: &[&[(&str, &str)]]) {
@@ -89,4 +92,17 @@ fn multifactor() {
             ],
         ],
     );
+}
+
+/// The one in Python is not committed, being 18 MB: `.ci/run` builds it, and asks the program `rankers`.
+#[test]
+fn the_same_ranker_in_c_and_javascript() {
+    let host = PluginHost::new(None).expect("a plugin host");
+    for language in ["c", "javascript"] {
+        let file = format!("plugins/examples/{language}/sjf.wasm");
+        let ranker = std::fs::read(jobyard_tests::root().join(file)).expect("it is committed");
+        let same = jobyard_tests::rankers::compare(&host, &ranker, 300);
+        let same = same.unwrap_or_else(|error| panic!("{language}: {error}"));
+        assert_eq!(same.jobs, 300);
+    }
 }
