@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jobyard_kernel::{
     Actor, Command, GroupOp, JobId, JobSpec, JobState, NodeSpec, Span, Timestamp, Unit,
 };
-use jobyard_sim::forecast::{Expected, Limits, Place, forecast, sooner, standing};
+use jobyard_sim::forecast::{Expected, Limit, Limits, Place, forecast, sooner, standing};
 use jobyard_sim::{Estimate, Options, Window, Workload, compare, rerun};
 
 use yard::{BEGIN, Yard, node, policy};
@@ -409,17 +409,23 @@ fn limits_and_ends_without_a_start_are_said() {
         ..all
     };
     let minute = (BEGIN + Span::from_secs(60)).0;
-    assert_eq!(expected(say(second, short)), not_within("horizon", minute));
+    assert_eq!(
+        expected(say(second, short)),
+        not_within(Limit::Horizon, minute)
+    );
     let none = Limits {
         passes_max: 0,
         ..all
     };
     assert_eq!(
         expected(say(second, none)),
-        not_within("passes_max", BEGIN.0)
+        not_within(Limit::PassesMax, BEGIN.0)
     );
     let few = Limits { jobs_max: 1, ..all };
-    assert_eq!(expected(say(second, few)), not_within("jobs_max", BEGIN.0));
+    assert_eq!(
+        expected(say(second, few)),
+        not_within(Limit::JobsMax, BEGIN.0)
+    );
     let error = say(JobId(99), all).unwrap_err();
     assert_eq!(error.to_string(), "there is no job 99");
 }

@@ -6,6 +6,7 @@
 //! - What runs ends when its run-time limit is over; what has none never ends, and what is overdue ends now.
 //! - No job is submitted any more. Holds end as they were set; jobs that wait for others wait for them.
 //! - Nodes answer at once: starts, stops, preparations and releases take no time. Filters say yes at once.
+//! - There is no canary: the policy has all nodes.
 //! - A pass of the policy takes no time. Growth, shrinking and preemption happen as the policy proposes them; a job's limit stays what it is.
 //!
 //! So a forecast is late rather than early where jobs end before their limits, and early where others come that go first.
@@ -15,7 +16,7 @@ mod standing;
 mod world;
 
 use jobyard_kernel::{JobId, Span, State, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use self::sooner::{Sooner, VARIANTS_MAX, Variant, sooner};
 pub use self::standing::{Ahead, Holder, JOBS_LISTED_MAX, Standing, standing};
@@ -47,8 +48,20 @@ impl Default for Limits {
     }
 }
 
+/// Which limit ended a simulation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// [`Limits::passes_max`].
+    PassesMax,
+    /// [`Limits::horizon`].
+    Horizon,
+    /// [`Limits::jobs_max`].
+    JobsMax,
+}
+
 /// What a forecast says: one JSON object. Times are microseconds since 1970.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Forecast {
     /// The job.
     pub job: u32,
@@ -63,7 +76,7 @@ pub struct Forecast {
 }
 
 /// What is expected of a job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Expected {
     /// It starts.
@@ -80,8 +93,8 @@ pub enum Expected {
     },
     /// It had not started when a limit of the simulation was reached.
     NotWithin {
-        /// Which one: `passes_max`, `horizon` or `jobs_max`.
-        limit: &'static str,
+        /// Which one.
+        limit: Limit,
         /// Up to when it had not.
         until_us: u64,
     },
@@ -105,7 +118,7 @@ impl Expected {
 }
 
 /// What a job gets of one node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// The node's name.
     pub node: String,
@@ -168,7 +181,7 @@ fn run(
     let made_us = world.now().0;
     let expected = if world.queued() > limits.jobs_max {
         Expected::NotWithin {
-            limit: "jobs_max",
+            limit: Limit::JobsMax,
             until_us: made_us,
         }
     } else {

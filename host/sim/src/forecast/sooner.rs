@@ -8,10 +8,10 @@ use std::sync::Arc;
 use jobyard_kernel::{
     Actor, Command, GroupOp, Job, JobId, JobSpec, Span, State, TaskId, TaskSpec, Timestamp,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::world::{World, may_start};
-use super::{Expected, ForecastError, Limits, Make, run};
+use super::{Expected, ForecastError, Limit, Limits, Make, run};
 
 /// Variants that are tried at most.
 pub const VARIANTS_MAX: usize = 10;
@@ -19,7 +19,7 @@ pub const VARIANTS_MAX: usize = 10;
 const LIMIT_TRIED: Span = Span::from_secs(3_600);
 
 /// Changes that let a job start sooner: one JSON object. Times are microseconds since 1970.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sooner {
     /// The job.
     pub job: u32,
@@ -36,7 +36,7 @@ pub struct Sooner {
 }
 
 /// A change and what would come of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Variant {
     /// The change, for people.
     pub change: String,
@@ -82,7 +82,7 @@ pub fn sooner(
     let too_much = matches!(
         found.as_it_is,
         Expected::NotWithin {
-            limit: "jobs_max",
+            limit: Limit::JobsMax,
             ..
         }
     );

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jobyard_kernel::{Job, JobId, JobKind, Node, NodeId, Phase, State, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::world::{expected_end, holds};
 
@@ -11,7 +11,7 @@ use super::world::{expected_end, holds};
 pub const JOBS_LISTED_MAX: usize = 20;
 
 /// Where a queued job stands: one JSON object. Times are microseconds since 1970.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Standing {
     /// The job.
     pub job: u32,
@@ -26,7 +26,7 @@ pub struct Standing {
     /// When the policy said that it expects the job to start, if it did.
     pub promised_us: Option<u64>,
     /// What `min`, `max`, `free` and `at_most` count: cores, sockets, nodes or GPUs.
-    pub unit: &'static str,
+    pub unit: String,
     /// The least that it starts with.
     pub min: u32,
     /// The most that it is given.
@@ -48,7 +48,7 @@ pub struct Standing {
 }
 
 /// A job that is before another in the queue.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ahead {
     /// The job.
     pub job: u32,
@@ -59,11 +59,11 @@ pub struct Ahead {
     /// The least that it starts with, in its own unit.
     pub min: u32,
     /// What that counts.
-    pub unit: &'static str,
+    pub unit: String,
 }
 
 /// A job that holds what another waits for.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Holder {
     /// The job.
     pub job: u32,
@@ -94,7 +94,7 @@ pub fn standing(state: &State, id: JobId) -> Option<Standing> {
                 owner: other.spec.owner.clone(),
                 priority: other.spec.priority,
                 min: other.min,
-                unit: other.spec.unit.plural(),
+                unit: other.spec.unit.plural().into(),
             });
         }
         queued += 1;
@@ -115,7 +115,7 @@ pub fn standing(state: &State, id: JobId) -> Option<Standing> {
         reason: waiting.reason,
         why: waiting.text,
         promised_us: job.reservation.as_ref().map(|promise| promise.at.0),
-        unit: job.spec.unit.plural(),
+        unit: job.spec.unit.plural().into(),
         min: job.min,
         max: job.max,
         free,

@@ -8,7 +8,7 @@ use jobyard_kernel::{
     Parameters, Phase, Plan, Rejection, Span, State, StopCause, TaskId, TaskKind, Timestamp, step,
 };
 
-use super::{Expected, Limits, Place};
+use super::{Expected, Limit, Limits, Place};
 use crate::scheduler::{Arrivals, Scheduler, SchedulerFault};
 
 /// Who ends jobs.
@@ -69,6 +69,13 @@ impl World {
             ..state.parameters().clone()
         };
         world.order(&Command::SetParameters(parameters));
+        if state.policies().canary.is_some() {
+            world.order(&Command::CanaryPolicy {
+                by: Actor::administrator(BY),
+                trial: None,
+                why: String::new(),
+            });
+        }
         for execution in world.node_tasks() {
             world.ended(execution);
         }
@@ -115,7 +122,7 @@ impl World {
             self.due();
             while self.waits(job) && self.is_pass_due(scheduler.arrivals()) {
                 if self.passes == limits.passes_max {
-                    return Ok(self.not_within("passes_max"));
+                    return Ok(self.not_within(Limit::PassesMax));
                 }
                 self.pass(scheduler)?;
             }
@@ -132,7 +139,7 @@ impl World {
                 None | Some(Timestamp::MAX) => return Ok(self.never()),
                 Some(at) if at > horizon => {
                     self.now = horizon;
-                    return Ok(self.not_within("horizon"));
+                    return Ok(self.not_within(Limit::Horizon));
                 }
                 Some(at) => self.now = self.now.max(at),
             }
@@ -337,7 +344,7 @@ impl World {
         }
     }
 
-    fn not_within(&self, limit: &'static str) -> Expected {
+    fn not_within(&self, limit: Limit) -> Expected {
         Expected::NotWithin {
             limit,
             until_us: self.now.0,
