@@ -44,12 +44,17 @@ fn main() -> ExitCode {
         Verb::Run(run) => run::main(run, &arguments.common),
         Verb::Simulate(simulate) => simulate::main(simulate, &arguments.common),
         Verb::Policy(policy) => match policy.verb {
-            PolicyVerb::Check(check) => policy::check::main(check, &arguments.common),
+            PolicyVerb::Check(check) => policy::check::main(check, &policy.data, &arguments.common),
             PolicyVerb::Simulate(simulate) => {
                 policy::simulate::main(&simulate, &policy.data, &arguments.common)
             }
-            PolicyVerb::Inspect(inspect) => policy::inspect(&inspect, &arguments.common),
-            PolicyVerb::Remote(verb) => remote::main(&policy.data, remote::policy::run(verb)),
+            PolicyVerb::Inspect(inspect) => {
+                policy::inspect(&inspect, &policy.data, &arguments.common)
+            }
+            PolicyVerb::Remote(verb) => {
+                let run = remote::policy::run(verb, &arguments.common);
+                remote::main(&policy.data, run)
+            }
             PolicyVerb::Compose(compose) => policy::compose::main(&compose),
         },
         Verb::Serve(serve) => serve::main(serve, &arguments.common),

@@ -13,9 +13,9 @@ use jobyard::builtin;
 use jobyard::kernel::{Parameter, Parameters, Span};
 use jobyard::plugin::{Manifest, Part, Plugin, PluginHost, World, compose as join};
 
-use crate::args::{Common, Format, PolicyArgs};
+use crate::args::{Common, Data, Format, PolicyArgs};
 use crate::failure::Failure;
-use crate::folders;
+use crate::{folders, remote};
 
 /// The largest component that is read, in bytes: larger ones are refused unread.
 const COMPONENT_BYTES_MAX: u64 = 256 << 20;
@@ -50,6 +50,17 @@ fn named(option: &str, policy: &str) -> Result<Chosen, Failure> {
     find(policy, None).map_err(|failure| match failure {
         Failure::Input(text) => Failure::Input(format!("{option} {text}")),
         other => other,
+    })
+}
+
+/// The one of that name here, or that the daemon of this folder, or its journal, keeps.
+pub(crate) fn find_or_kept(named: &str, data: &Data) -> Result<Chosen, Failure> {
+    find(named, None).or_else(|here| {
+        let is_file = Path::new(named).exists();
+        remote::policy::kept(data, named)
+            .ok()
+            .filter(|_| !is_file)
+            .ok_or(here)
     })
 }
 
@@ -184,8 +195,12 @@ fn read_manifest(path: &Path) -> Result<String, Failure> {
 }
 
 /// What a component is: read, checked against its world and compiled, not run.
-pub(crate) fn inspect(args: &args::Inspect, common: &Common) -> Result<ExitCode, Failure> {
-    let chosen = find(&args.policy, None)?;
+pub(crate) fn inspect(
+    args: &args::Inspect,
+    data: &Data,
+    common: &Common,
+) -> Result<ExitCode, Failure> {
+    let chosen = find_or_kept(&args.policy, data)?;
     let plugin = load(&host(common)?, &chosen)?;
     let instance = plugin.policy(plugin.limits(), &[]);
     let traits = instance.map_or(Vec::new(), |instance| instance.traits().to_vec());

@@ -10,7 +10,7 @@ use jobyard_kernel::{
 };
 use jobyard_node::{LinkError, LinkEvent, NodeConfig, NodeLink, NodeProcess, PluginSet};
 use jobyard_plugin::{Limits, Plugin, PluginHost};
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{Semaphore, broadcast, mpsc};
 
 use crate::archive::{self, ENDED_LIVE_MAX, SharedHistory};
 use crate::clock::Clock;
@@ -259,9 +259,9 @@ impl Builder {
         let filters = Loaded::load(&host, self.filters)?;
 
         let mut clock = Clock::default();
-        let mut journal = match self.journal {
-            Store::Given(journal) => journal,
-            Store::Folder(folder) => Box::new(SqliteJournal::open(folder)?),
+        let (mut journal, folder): (Box<dyn Journal>, _) = match self.journal {
+            Store::Given(journal) => (journal, None),
+            Store::Folder(folder) => (Box::new(SqliteJournal::open(&folder)?), Some(folder)),
         };
         let mut state = replay(journal.as_ref())?;
         let sequence = journal.last();
@@ -318,6 +318,8 @@ impl Builder {
             waiters: waiters.clone(),
             store: committer.store(),
             shadow: ShadowLog::default(),
+            folder,
+            explaining: Arc::new(Semaphore::new(1)),
         };
         let engine = Loop {
             core,

@@ -5,6 +5,7 @@ use jobyard_kernel::{JobId, Rejection};
 use jobyard_node::LinkError;
 use jobyard_plugin::recovery::SwapError;
 use jobyard_plugin::{ConfigureError, HostError, LoadError};
+use jobyard_sim::forecast::ForecastError;
 
 /// Why an engine could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +59,18 @@ pub enum EngineError {
     /// A new policy was not taken; the old one still decides.
     #[error("{0}")]
     Swap(String),
+    /// What was to be simulated could not be.
+    #[error("{0}")]
+    Forecast(String),
+}
+
+impl From<ForecastError> for EngineError {
+    fn from(error: ForecastError) -> Self {
+        match error {
+            ForecastError::UnknownJob(job) => EngineError::UnknownJob(job),
+            ForecastError::Policy { .. } => EngineError::Forecast(error.to_string()),
+        }
+    }
 }
 
 impl From<Rejection> for EngineError {

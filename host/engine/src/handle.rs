@@ -12,7 +12,7 @@ use jobyard_kernel::{
 };
 use jobyard_node::NodeLink;
 use jobyard_plugin::PluginHost;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot};
 
 use crate::archive::{PURGE_AT_ONCE, SharedHistory};
 use crate::commit::Store;
@@ -40,6 +40,10 @@ pub(crate) struct Parts {
     pub(crate) waiters: Waiters,
     pub(crate) store: Store,
     pub(crate) shadow: ShadowLog,
+    /// Where the journal is, unless it is in memory.
+    pub(crate) folder: Option<PathBuf>,
+    /// Explanations cost a core: one is made at a time.
+    pub(crate) explaining: Arc<Semaphore>,
 }
 
 /// A handle that does not keep the engine up.
@@ -75,6 +79,17 @@ impl Engine {
     /// Where components are loaded and compiled.
     pub fn plugin_host(&self) -> PluginHost {
         self.parts.host.clone()
+    }
+
+    /// Where the journal is, unless it is in memory.
+    pub(crate) fn folder(&self) -> Option<PathBuf> {
+        self.parts.folder.clone()
+    }
+
+    /// Waits for the one before to be done.
+    pub(crate) async fn turn_to_explain(&self) -> Result<OwnedSemaphorePermit, EngineError> {
+        let turn = self.parts.explaining.clone().acquire_owned().await;
+        turn.map_err(|_| EngineError::Stopped)
     }
 
     pub(crate) fn shadow_log(&self) -> &ShadowLog {

@@ -71,6 +71,7 @@ mod waiters;
 pub use builder::{Builder, LocalNode};
 pub use error::{BuildError, EngineError};
 pub use handle::Engine;
+pub use jobyard_conform as conform;
 pub use jobyard_journal as journal;
 pub use jobyard_journal::history;
 pub use jobyard_kernel as kernel;
@@ -79,6 +80,7 @@ pub use jobyard_kernel::{
 };
 pub use jobyard_node as node;
 pub use jobyard_plugin as plugin;
+pub use jobyard_sim as sim;
 pub use many::{JobFilter, NewJob};
 pub use notice::{Lagged, Notice, Notices, Notification, Stats};
 pub use view::{AllocationView, CountsView, JobView, OutcomeView, TaskView, WaitingView, rfc3339};

@@ -6,6 +6,7 @@
 //! | `GET /policies` | components, what is in force, shadowed, tried, and the activations so far: [`PolicyList`] |
 //! | `POST /policies` | keeps a component: [`NewPolicy`], answered with a [`PolicyView`] |
 //! | `GET /policies/{name}` | one, by name, digest or the beginning of one: [`PolicyView`] |
+//! | `GET /policies/{name}/component` | its bytes |
 //! | `POST /policies/{name}/activate` | puts it in force: [`Activate`], answered with the [`PolicyList`] |
 //! | `POST /policy/rollback` | puts back what was in force before: [`RollBack`], answered with the [`PolicyList`] |
 //! | `GET`, `PUT`, `DELETE /policy/shadow` | what the shadow would have done: [`ShadowReport`]; sets it: [`Trial`]; ends it |
@@ -21,7 +22,7 @@ use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jobyard::kernel::{Guard, Part, Span};
-use jobyard::policies::{Bound, PolicyList, PolicyView, VerifyReport, verify_passes};
+use jobyard::policies::{BadBound, Bound, PolicyList, PolicyView, VerifyReport, verify_passes};
 use jobyard::shadow::ShadowReport;
 use jobyard::{Actor, Role};
 use serde::{Deserialize, Serialize};
@@ -137,6 +138,7 @@ pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/", get(list).post(load))
         .route("/{name}", get(view))
+        .route("/{name}/component", get(component))
         .route("/{name}/activate", post(activate))
 }
 
@@ -188,6 +190,17 @@ async fn view(
 ) -> Result<Json<PolicyView>, Problem> {
     administrator(&caller.0, "look at policies")?;
     Ok(Json(app.engine.stored_policy(&name).await?))
+}
+
+async fn component(
+    State(app): State<App>,
+    caller: Caller,
+    NamePath(name): NamePath,
+) -> Result<Vec<u8>, Problem> {
+    administrator(&caller.0, "look at policies")?;
+    let digest = app.engine.stored_policy(&name).await?.digest;
+    let gone = || Problem::failed(format!("the component {digest} is not kept"));
+    app.engine.component(&digest).await?.ok_or_else(gone)
 }
 
 async fn activate(
@@ -293,18 +306,9 @@ async fn verify(
     }
 }
 
-/// The number of a pass, or a time.
 fn bound(text: Option<String>) -> Result<Option<Bound>, Problem> {
-    let Some(text) = text else { return Ok(None) };
-    if let Ok(number) = text.parse() {
-        return Ok(Some(Bound::Pass(number)));
-    }
-    let bad = || {
-        let detail = format!("{text:?} is not the number of a pass, nor a time as in RFC 3339");
-        Problem::bad("BadBound", detail)
-    };
-    let at = jobyard::jobfile::parse_hold_until(&text).map_err(|_| bad())?;
-    Ok(Some(Bound::Time(at)))
+    let bound = text.map(|text| text.parse()).transpose();
+    bound.map_err(|error: BadBound| Problem::bad("BadBound", error.to_string()))
 }
 
 fn administrator(by: &Actor, what: &'static str) -> Result<(), Problem> {

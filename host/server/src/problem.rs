@@ -117,6 +117,9 @@ impl From<EngineError> for Problem {
             EngineError::Swap(_) => {
                 Problem::new(StatusCode::CONFLICT, "PolicyRefused", error.to_string())
             }
+            EngineError::Forecast(_) => {
+                Problem::new(StatusCode::CONFLICT, "CannotSimulate", error.to_string())
+            }
         }
     }
 }

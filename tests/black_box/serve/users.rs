@@ -117,6 +117,10 @@ fn a_user_owns_jobs_and_nothing_else() {
             &["nobody may not modify job 1"],
         ),
         (
+            &["policy", "explain", "1"],
+            &["nobody may not look at the outlook of job 1"],
+        ),
+        (
             &["job", "export", "1"],
             &["nobody may not look at the file of job 1"],
         ),

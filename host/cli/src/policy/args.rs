@@ -36,7 +36,7 @@ pub(crate) enum PolicyVerb {
 /// `jobyard policy inspect`.
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
-    /// A built-in policy by name, or the file of a component
+    /// A built-in policy by name, the file of a component, or one that the daemon keeps
     #[arg(value_name = "NAME|FILE.wasm")]
     pub(crate) policy: String,
     /// How to print the result
@@ -61,7 +61,7 @@ pub(crate) struct Compose {
 /// `jobyard policy simulate`.
 #[derive(Debug, Args)]
 pub(crate) struct Simulate {
-    /// The policy: a built-in one by name (backfill, fifo), or the file of a component
+    /// The policy: a built-in one by name (backfill, fifo), the file of a component, or one that the daemon keeps
     #[arg(value_name = "POLICY")]
     pub(crate) policy: String,
     /// A setting of the policy; may be given again
@@ -96,13 +96,13 @@ pub(crate) struct Simulate {
 /// `jobyard policy check`.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// The policy: a built-in one by name, or the file of a component
+    /// The policy: a built-in one by name, the file of a component, or one that the daemon keeps
     #[arg(value_name = "NAME|FILE.wasm")]
     pub(crate) policy: String,
     /// A setting of the policy; may be given again
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     pub(crate) settings: Vec<(String, String)>,
-    /// What the policy claims, which adds rules, scenarios and published results; may be given again
+    /// What the policy claims, which adds rules, scenarios and published results; may be given again [default: what its manifest claims]
     #[arg(long = "claim", value_name = "NAME")]
     pub(crate) claims: Vec<Claim>,
     /// Only this rule, by its name in the table; may be given again

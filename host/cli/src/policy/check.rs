@@ -1,14 +1,15 @@
 //! `jobyard policy check`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 
 use comfy_table::{CellAlignment, Table};
-use jobyard::plugin::{Limits, World};
-use jobyard_conform::{Case, Component, Options, Outcome, Report, Tested, check, junit};
+use jobyard::plugin::Plugin;
+use jobyard_conform::{Case, Claim, Component, Options, Outcome, Report, Tested, check, junit};
 use jobyard_sim::Trace;
 
-use crate::args::Common;
+use crate::args::{Common, Data};
 use crate::failure::Failure;
 use crate::policy::args::{Check, CheckFormat};
 use crate::{policy, table};
@@ -16,21 +17,22 @@ use crate::{policy, table};
 /// The largest file of cases that is read, in bytes.
 const SCENARIO_BYTES_MAX: u64 = 16 << 20;
 
-pub(crate) fn main(args: Check, common: &Common) -> Result<ExitCode, Failure> {
-    let chosen = policy::named("policy", &args.policy)?;
+pub(crate) fn main(args: Check, data: &Data, common: &Common) -> Result<ExitCode, Failure> {
+    let chosen = policy::find_or_kept(&args.policy, data)?;
     let only = args.scenario.as_deref().map_or(Ok(Vec::new()), cases)?;
     let trace = args.trace.as_deref().map(|file| Trace::open(file, None));
     let trace = trace.transpose().map_err(Failure::input)?;
-    let world = World::SchedulingPolicy;
-    let plugin = policy::host(common)?
-        .load(&chosen.name, &chosen.bytes, world)
-        .map_err(Failure::input)?;
-    let subject = Component::new(plugin, Limits::for_world(world));
+    let plugin = policy::load(&policy::host(common)?, &chosen)?;
+    let claims = match args.claims.is_empty() {
+        true => of_manifest(&plugin)?,
+        false => args.claims.into_iter().collect(),
+    };
+    let subject = Component::new(plugin.clone(), plugin.limits());
     let tested = Tested {
         name: chosen.name,
         subject: &subject,
         settings: args.settings,
-        claims: args.claims.into_iter().collect(),
+        claims,
     };
     let options = Options {
         seeds: args.seeds,
@@ -50,6 +52,14 @@ pub(crate) fn main(args: Check, common: &Common) -> Result<ExitCode, Failure> {
         ),
     }
     Ok(ExitCode::from(u8::from(report.failures().count() > 0)))
+}
+
+/// What the policy's manifest claims.
+fn of_manifest(plugin: &Plugin) -> Result<BTreeSet<Claim>, Failure> {
+    let manifest = plugin.manifest();
+    let claims = manifest.into_iter().flat_map(|manifest| &manifest.claims);
+    let claims: Result<_, _> = claims.map(|claim| claim.parse()).collect();
+    claims.map_err(|error| Failure::Input(format!("{}: its manifest: {error}", plugin.name())))
 }
 
 fn cases(file: &Path) -> Result<Vec<Case>, Failure> {

@@ -10,7 +10,7 @@ use jobyard_sim::{
 };
 
 use super::args::Simulate;
-use super::{Chosen, host, named};
+use super::{Chosen, find_or_kept, host};
 use crate::args::{Common, Data, Estimate, Format};
 use crate::failure::Failure;
 use crate::{folders, table};
@@ -30,10 +30,10 @@ enum Jobs {
 pub(crate) fn main(args: &Simulate, data: &Data, common: &Common) -> Result<ExitCode, Failure> {
     let mut candidates = Vec::new();
     for text in &args.against {
-        candidates.push(against(text)?);
+        candidates.push(against(text, data)?);
     }
     candidates.push(Candidate {
-        chosen: named("POLICY", &args.policy)?,
+        chosen: find_or_kept(&args.policy, data)?,
         settings: args.settings.clone(),
     });
     if let Some(file) = &args.html {
@@ -79,7 +79,7 @@ pub(crate) fn main(args: &Simulate, data: &Data, common: &Common) -> Result<Exit
 }
 
 /// `NAME [SETTING=VALUE …]`, or a file with blanks in its name.
-fn against(text: &str) -> Result<Candidate, Failure> {
+fn against(text: &str, data: &Data) -> Result<Candidate, Failure> {
     let mut words = text.split_whitespace();
     let name = match Path::new(text).exists() {
         true => text,
@@ -91,7 +91,7 @@ fn against(text: &str) -> Result<Candidate, Failure> {
     };
     let wrong = |error| Failure::Input(format!("--against {text}: {error}"));
     Ok(Candidate {
-        chosen: named("--against", name)?,
+        chosen: find_or_kept(name, data)?,
         settings: settings.map_err(wrong)?,
     })
 }

@@ -1,7 +1,7 @@
 //! HTTP over the daemon's socket: one request, one connection.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -22,9 +22,24 @@ pub(crate) struct Client {
     folder: PathBuf,
 }
 
+/// No socket, or one that nobody listens at.
+fn is_gone(kind: io::ErrorKind) -> bool {
+    [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused].contains(&kind)
+}
+
 impl Client {
     pub(crate) fn new(folder: PathBuf) -> Client {
         Client { folder }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether nothing answers there: then what is in the folder is at rest.
+    pub(crate) async fn is_nobody_there(&self) -> bool {
+        let gone = |error: io::Error| is_gone(error.kind());
+        self.connect().await.is_err_and(gone)
     }
 
     pub(crate) async fn get(&self, path: &str, query: impl Serialize) -> Result<Value, Failure> {
@@ -57,6 +72,13 @@ impl Client {
     /// The answer; null where there is none.
     pub(crate) async fn delete(&self, path: &str) -> Result<Value, Failure> {
         json(self.send(Method::DELETE, path, None).await?).await
+    }
+
+    /// Bytes as they come.
+    pub(crate) async fn bytes(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        let body = self.stream(path, ()).await?.into_body();
+        let collected = body.collect().await.map_err(Failure::work)?;
+        Ok(collected.to_bytes().to_vec())
     }
 
     /// Posts a body that is there already, with its type.
@@ -144,8 +166,7 @@ impl Client {
 
     fn no_daemon(&self, error: &io::Error) -> Failure {
         let (folder, kind) = (self.folder.display(), error.kind());
-        let gone = [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused];
-        Failure::Input(if gone.contains(&kind) {
+        Failure::Input(if is_gone(kind) {
             format!(
                 "no daemon answers in {folder}: start `jobyard serve --data {folder}`, or name another folder with --data"
             )

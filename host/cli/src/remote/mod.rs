@@ -1,8 +1,10 @@
 //! Verbs that talk to a daemon: `jobyard job`, `task`, `node`, `template`, `env`, `param` and `policy`.
 
 pub(crate) mod args;
+mod at_rest;
 mod client;
 pub(crate) mod env;
+mod explain;
 pub(crate) mod job;
 mod job_file;
 mod job_show;

@@ -17,23 +17,28 @@ use serde_json::Value;
 use super::args::{
     PolicyActivate, PolicyCanary, PolicyDiff, PolicyLoad, PolicyShadow, PolicyVerb, PolicyVerify,
 };
+use super::at_rest::{self, Journal};
 use super::client::part;
-use super::{Client, show};
+use super::{Client, explain, show};
+use crate::args::{Common, Data};
 use crate::failure::Failure;
 use crate::policy::{self, Chosen};
 use crate::table;
 
 /// What a verb does.
-pub(crate) fn run(verb: PolicyVerb) -> impl AsyncFnOnce(Client) -> Result<ExitCode, Failure> {
+pub(crate) fn run(
+    verb: PolicyVerb,
+    common: &Common,
+) -> impl AsyncFnOnce(Client) -> Result<ExitCode, Failure> {
     async move |client| {
         let client = &client;
         match verb {
             PolicyVerb::List(args) => {
-                let answer = client.get("/policies", ()).await?;
+                let answer = list(client).await?;
                 show::answer(args.format, answer, |list: PolicyList| policies(&list))?;
             }
             PolicyVerb::History(args) => {
-                let answer = client.get("/policies", ()).await?;
+                let answer = list(client).await?;
                 show::answer(args.format, answer, |list: PolicyList| {
                     history(&list.history)
                 })?;
@@ -50,10 +55,58 @@ pub(crate) fn run(verb: PolicyVerb) -> impl AsyncFnOnce(Client) -> Result<ExitCo
             PolicyVerb::Shadow(args) => shadow(client, args).await?,
             PolicyVerb::Diff(args) => diff(client, args).await?,
             PolicyVerb::Canary(args) => canary(client, args).await?,
-            PolicyVerb::Verify(args) => return verify(client, args).await,
+            PolicyVerb::Explain(args) => {
+                let answer = match Journal::of(client).await? {
+                    Some(journal) => journal.explain(args.job, common)?,
+                    None => {
+                        let path = format!("/jobs/{}/explain", args.job);
+                        client.get(&path, ()).await?
+                    }
+                };
+                show::answer(args.show.format, answer, |job| explain::text(&job))?;
+            }
+            PolicyVerb::Verify(args) => return verify(client, args, common).await,
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+async fn list(client: &Client) -> Result<Value, Failure> {
+    match Journal::of(client).await? {
+        Some(journal) => journal.policies(),
+        None => client.get("/policies", ()).await,
+    }
+}
+
+/// A policy that a daemon, or the journal of one, keeps.
+pub(crate) fn kept(data: &Data, named: &str) -> Result<Chosen, Failure> {
+    let mut found = None;
+    super::main(data, async |client| {
+        let journal = Journal::of(&client).await?;
+        let answer = match &journal {
+            Some(journal) => journal.policy(named)?,
+            None => {
+                client
+                    .get(&format!("/policies/{}", part(named)), ())
+                    .await?
+            }
+        };
+        let view: PolicyView = show::read(answer)?;
+        let bytes = match &journal {
+            Some(journal) => journal.component(&view.digest)?,
+            None => {
+                let path = format!("/policies/{}/component", view.digest);
+                client.bytes(&path).await?
+            }
+        };
+        found = Some(Chosen {
+            name: view.name,
+            bytes,
+            manifest: view.manifest,
+        });
+        Ok(ExitCode::SUCCESS)
+    })?;
+    found.ok_or_else(|| Failure::Input(format!("{named}: there is no such policy")))
 }
 
 /// Brings a component to the daemon.
@@ -155,11 +208,15 @@ async fn diff(client: &Client, args: PolicyDiff) -> Result<(), Failure> {
 }
 
 /// Exit code 1 where something differs.
-async fn verify(client: &Client, args: PolicyVerify) -> Result<ExitCode, Failure> {
-    let (from, to) = (args.from, args.to);
-    let answer = client
-        .post("/policy/verify", VerifyPasses { from, to })
-        .await?;
+async fn verify(client: &Client, args: PolicyVerify, common: &Common) -> Result<ExitCode, Failure> {
+    let answer = match Journal::of(client).await? {
+        Some(_) => at_rest::verify(client, &args, common)?,
+        None => {
+            let (from, to) = (args.from, args.to);
+            let passes = VerifyPasses { from, to };
+            client.post("/policy/verify", passes).await?
+        }
+    };
     let report: VerifyReport = show::read(answer.clone())?;
     show::answer(args.show.format, answer, |report: VerifyReport| {
         proved(&report)

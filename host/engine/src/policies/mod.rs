@@ -4,8 +4,11 @@
 //! All that is slow happens beside the loop: a component is compiled, takes its settings and gets through a first pass on a copy of the
 //! state before the loop hears of it. That it then takes its seat, by whom and why, is an event of the kernel.
 
+mod at_rest;
+mod explain;
 mod guard;
 mod start;
+mod try_out;
 mod verify;
 mod views;
 
@@ -23,9 +26,11 @@ use crate::run::{Request, Swap};
 use crate::shadow::ShadowReport;
 use crate::{Engine, EngineError, builtin};
 
+pub use at_rest::AtRest;
+pub use explain::Explanation;
 pub(crate) use guard::watch;
 pub(crate) use start::{Started, Wanted};
-pub use verify::{Bound, Mismatch, Skipped, VerifyError, VerifyReport, verify_passes};
+pub use verify::{BadBound, Bound, Mismatch, Skipped, VerifyError, VerifyReport, verify_passes};
 pub use views::{
     ActivationView, CanaryView, FaultView, GuardView, PolicyList, PolicyView, TrialView, WatchView,
 };

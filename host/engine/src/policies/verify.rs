@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use jobyard_journal::sqlite::Reader;
@@ -35,6 +36,24 @@ pub enum Bound {
     /// The pass at that time, or the next one in the direction of the other end.
     Time(Timestamp),
 }
+
+impl FromStr for Bound {
+    type Err = BadBound;
+
+    /// The number of a pass, or a time (RFC 3339).
+    fn from_str(text: &str) -> Result<Self, BadBound> {
+        if let Ok(number) = text.parse() {
+            return Ok(Bound::Pass(number));
+        }
+        let at = crate::jobfile::parse_hold_until(text);
+        at.map(Bound::Time).map_err(|_| BadBound(text.into()))
+    }
+}
+
+/// It is no end of passes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not the number of a pass, nor a time as in RFC 3339")]
+pub struct BadBound(pub String);
 
 /// A pass that does not come out the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,12 +4,15 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use jobyard::conform::Options as CheckOptions;
 use jobyard::journal::sqlite::Reader;
 use jobyard::journal::{Journal, SqliteJournal};
-use jobyard::kernel::{ActivationCause, Event, Fact, Guard, Part, Span};
+use jobyard::kernel::{ActivationCause, Event, Fact, Guard, Part, Span, Timestamp};
 use jobyard::plugin::PluginHost;
 use jobyard::policies::{Bound, VerifyReport, verify_passes};
-use jobyard::{Actor, Engine, EngineError, builtin};
+use jobyard::sim::Window;
+use jobyard::sim::forecast::Expected;
+use jobyard::{Actor, Engine, EngineError, JobSpec, builtin};
 
 use crate::wat::Policy;
 use crate::{ends, named, node, task};
@@ -390,4 +393,94 @@ async fn decisions_are_proved_and_one_byte_is_found_out() {
     });
     // The same decisions may come of other settings; then nothing differs, and that is true.
     assert!(report.skipped.is_empty(), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_keeps_a_job_waiting_is_explained_and_what_would_help_is_tried() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine(folder.path()).await;
+    let wants = |cores, minutes: u64| JobSpec {
+        min: Some(cores),
+        max: Some(cores),
+        runtime: Some(Span::from_secs(60 * minutes)),
+        ..named("a")
+    };
+    let holds = engine.submit(&ANN, wants(1, 10), vec![task("sleep 600")]);
+    let holds = holds.await.unwrap();
+    while engine.job(holds).await.unwrap().state != "Running" {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let before = engine.submit(&ANN, wants(2, 10), vec![task("true")]);
+    let before = before.await.unwrap();
+    let waits = engine.submit(&ANN, wants(2, 9), vec![task("true")]);
+    let waits = waits.await.unwrap();
+    while engine.job(waits).await.unwrap().state != "Queued" {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+
+    let said = engine.explain(waits).await.unwrap();
+    assert_eq!((said.job, said.state.as_str()), (waits.0, "Queued"));
+    assert_eq!(said.policy.unwrap().name, "policy-backfill");
+    let standing = said.standing.unwrap();
+    assert_eq!((standing.position, standing.queued), (Some(2), 2));
+    assert_eq!((standing.min, standing.free, standing.at_most), (2, 1, 2));
+    assert_eq!(standing.ahead[0].job, before.0);
+    assert_eq!(
+        (standing.holders[0].job, standing.holders[0].cores),
+        (holds.0, 1)
+    );
+    // The first has ten minutes, and so has the one before it.
+    let outlook = said.outlook.unwrap();
+    let Expected::Starts { at_us, nodes } = &outlook.as_it_is else {
+        panic!("{outlook:?}");
+    };
+    assert_eq!(nodes[0].cores, 2);
+    let started = engine.job(holds).await.unwrap().started.unwrap();
+    let started = jobyard::jobfile::parse_hold_until(&started).unwrap();
+    assert_eq!(Timestamp(*at_us), started + Span::from_secs(1_200));
+    // With one core it fits beside the first, and ends before the one before it could start.
+    let best = &outlook.variants[0];
+    assert!(best.at_us < started.0 + 60_000_000, "{outlook:?}");
+    assert!(best.change.contains("1 cores instead of 2"), "{outlook:?}");
+
+    let runs = engine.explain(holds).await.unwrap();
+    assert_eq!((runs.state.as_str(), runs.standing), ("Running", None));
+    let nobody = engine.explain(jobyard::JobId(99)).await;
+    assert_eq!(
+        nobody.unwrap_err(),
+        EngineError::UnknownJob(jobyard::JobId(99))
+    );
+    engine.shutdown(Duration::from_millis(100)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_that_is_kept_is_checked_and_simulated_on_what_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine(folder.path()).await;
+    load(&engine, "strict", builtin::POLICY_FIFO.bytes).await;
+    for _ in 0..3 {
+        runs_a_job(&engine).await;
+    }
+    let options = CheckOptions {
+        seeds: 2,
+        ..CheckOptions::default()
+    };
+    let report = engine.check_policy("strict", Vec::new(), options).await;
+    let report = report.unwrap();
+    assert_eq!(report.failures().count(), 0);
+    let names: Vec<_> = report.results.iter().map(|r| r.name.as_str()).collect();
+    assert!(
+        names.contains(&"in-queue-order"),
+        "its manifest claims fifo: {names:?}"
+    );
+
+    let compared = engine
+        .simulate_policy("strict", Vec::new(), Window::default())
+        .await
+        .unwrap();
+    assert_eq!(compared.jobs, 3);
+    let names: Vec<_> = compared.runs.iter().map(|run| run.name.as_str()).collect();
+    assert_eq!(names.len(), 2);
+    assert_eq!(names[1], "strict");
+    engine.shutdown(Duration::from_secs(5)).await;
 }

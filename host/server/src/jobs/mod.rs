@@ -6,6 +6,7 @@
 //! | `POST /jobs` | adds what the body, a job file, asks for: [`AddQuery`]; JSON may be a list of jobs |
 //! | `POST /jobs/submit`, `cancel`, `finish`, `requeue`, `configure` | many in one call, with one answer each: [`Order`], [`Answers`] |
 //! | `GET /jobs/{id}` | a job, without its tasks |
+//! | `GET /jobs/{id}/explain` | where it stands, when it starts, what would make it start sooner: [`Explanation`] |
 //! | `PATCH /jobs/{id}` | changes what it asks for: the keys of a JSON job file that are to be otherwise, null for what it would be anyway |
 //! | `GET /jobs/{id}/file` | it, with its tasks, as a job file: [`FileQuery`] |
 //! | `POST /jobs/{id}/purge` | forgets an ended job before its time |
@@ -28,6 +29,8 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
+use jobyard::kernel::Job;
+use jobyard::policies::Explanation;
 use jobyard::{JobId, JobView};
 
 use act::Act;
@@ -49,6 +52,7 @@ pub(crate) fn routes() -> Router<App> {
     let mut routes = Router::new()
         .route("/", get(list::list).post(add::add))
         .route("/{id}", get(view).patch(edit::modify).delete(edit::delete))
+        .route("/{id}/explain", get(explain))
         .route("/{id}/file", get(edit::file))
         .route("/{id}/purge", post(edit::purge))
         .route("/purge", post(edit::purge_many))
@@ -77,6 +81,17 @@ async fn view(
     JobPath(id): JobPath,
 ) -> Result<axum::Json<JobView>, Problem> {
     seen(&app, &caller, id).await.map(axum::Json)
+}
+
+async fn explain(
+    State(app): State<App>,
+    caller: Caller,
+    JobPath(id): JobPath,
+) -> Result<axum::Json<Explanation>, Problem> {
+    let looker = caller.clone();
+    let may = move |_: &_, job: &Job| looker.may_look_at(job, "the outlook");
+    app.job(id, may).await??;
+    Ok(axum::Json(app.engine.explain(id).await?))
 }
 
 /// 201 with a job that was made, and its place.

@@ -27,6 +27,8 @@ pub(crate) enum PolicyVerb {
     Diff(PolicyDiff),
     /// Let a policy decide for some of the nodes; without one: no more
     Canary(PolicyCanary),
+    /// Say where a job stands in the queue, who has what it needs, when it will start, and what would make it start sooner
+    Explain(PolicyExplain),
     /// Run passes of the journal again and compare: the proof of what decided what
     Verify(PolicyVerify),
 }
@@ -134,6 +136,15 @@ pub(crate) struct PolicyCanary {
     /// Why, for the journal
     #[arg(short = 'm', long, default_value = "")]
     pub(crate) why: String,
+    #[command(flatten)]
+    pub(crate) show: Show,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyExplain {
+    /// The job
+    #[arg(value_name = "JOB")]
+    pub(crate) job: u32,
     #[command(flatten)]
     pub(crate) show: Show,
 }

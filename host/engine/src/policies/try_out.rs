@@ -1,0 +1,73 @@
+//! What a policy that is kept would do: under the conformance kit, and with the jobs that were.
+
+use jobyard_conform::{Claim, Component as Subject, Options as CheckOptions, Report, Tested};
+use jobyard_sim::compare::{Comparison, compare};
+use jobyard_sim::{Component, Estimate, Options, Run, SchedulerFault, Window, Workload, rerun};
+
+use crate::{Engine, EngineError};
+
+impl Engine {
+    /// Runs the conformance kit on a policy that is kept: it is held to what every policy must do and to what its manifest claims. Takes
+    /// seconds to minutes of a core.
+    ///
+    /// # Errors
+    /// There is no such policy, or it does not take the settings.
+    pub async fn check_policy(
+        &self,
+        policy: &str,
+        settings: Vec<(String, String)>,
+        options: CheckOptions,
+    ) -> Result<Report, EngineError> {
+        let choice = self.choice(&self.setup(policy, settings).await?).await?;
+        let name = policy.to_string();
+        let check = move || {
+            let manifest = choice.plugin.manifest();
+            let claims = manifest.into_iter().flat_map(|manifest| &manifest.claims);
+            let tested = Tested {
+                name,
+                subject: &Subject::new(choice.plugin.clone(), choice.limits),
+                settings: choice.settings.clone(),
+                claims: claims
+                    .filter_map(|claim| claim.parse::<Claim>().ok())
+                    .collect(),
+            };
+            jobyard_conform::check(&tested, &options)
+        };
+        let checked = self.beside(check).await?;
+        checked.map_err(|error| EngineError::Swap(error.to_string()))
+    }
+
+    /// What would have happened with a policy that is kept: the jobs of the journal that were submitted in this window, with the run times that they
+    /// had, beside what did happen.
+    ///
+    /// # Errors
+    /// The engine has no folder, there is nothing in that window, there is no such policy, or it failed.
+    pub async fn simulate_policy(
+        &self,
+        policy: &str,
+        settings: Vec<(String, String)>,
+        window: Window,
+    ) -> Result<Comparison, EngineError> {
+        let choice = self.choice(&self.setup(policy, settings).await?).await?;
+        let folder = self.folder().ok_or_else(|| {
+            EngineError::Forecast("the journal is in memory: there is no past to simulate".into())
+        })?;
+        let name = policy.to_string();
+        let simulate = move || -> Result<Comparison, String> {
+            let said = |error: &dyn std::fmt::Display| error.to_string();
+            let workload = Workload::of_journal(&folder, window).map_err(|e| said(&e))?;
+            let instance = choice.instance(&workload.parameters());
+            let instance = instance.map_err(|error| SchedulerFault(error.to_string()));
+            let mut component = Component::new(instance.map_err(|e| said(&e))?);
+            let options = Options {
+                policy: name,
+                estimate: Estimate::Requested,
+            };
+            let run: Run = rerun(&workload, &options, &mut component).map_err(|e| said(&e))?;
+            let basis = workload.basis(options.estimate);
+            compare(&basis, &[workload.recorded(), run]).map_err(|e| said(&e))
+        };
+        let compared = self.beside(simulate).await?;
+        compared.map_err(EngineError::Forecast)
+    }
+}
