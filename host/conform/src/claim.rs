@@ -37,7 +37,7 @@ claims! {
     NoStarvation = "no-starvation";
     /// More idle nodes never make fewer jobs start, where all that jobs ask for is cores.
     Monotone = "monotone";
-    /// A job with a reservation starts by then, as long as jobs end when they said and none of a higher rank comes.
+    /// A job with a reservation starts by then, as long as none runs longer than it said and none of a higher rank comes.
     KeepsReservations = "keeps-reservations";
     /// Jobs start strictly in the order of the queue.
     Fifo = "fifo";

@@ -38,9 +38,6 @@ pub struct Announcements {
     ranked: bool,
 }
 
-/// `waiting.reason` of a job behind one that ranks before it: a policy's own code.
-const RANKED_BEHIND: u32 = 1000;
-
 impl Announcements {
     /// Says an expected start again only when it moved by more than a tenth of the time that is left to it.
     ///
@@ -165,9 +162,8 @@ impl Announcements {
                 (Said::Reserved(_), _) => pass.decisions.push(take_back_reservation(id)),
                 (Said::EndUnknown | Said::Impossible, head) => {
                     let (reason, text) = match head {
-                        Some(_) if ranked => {
-                            (RANKED_BEHIND, "a job that ranks before it is served first")
-                        }
+                        // Which jobs are before it, only the ranker knows.
+                        Some(_) if ranked => (NOT_ENOUGH_RESOURCE, ""),
                         Some(head) if job.priority < head.priority => (HIGHER_PRIORITY_JOB, ""),
                         Some(head)
                             if job.priority == head.priority && job.position > head.position =>

@@ -102,7 +102,7 @@ pub(crate) struct Check {
     /// A setting of the policy; may be given again
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     pub(crate) settings: Vec<(String, String)>,
-    /// What the policy claims, which adds rules, scenarios and published results; may be given again [default: what its manifest claims]
+    /// What the policy claims, which adds rules, scenarios and published results; may be given again [default: without --set what its manifest claims]
     #[arg(long = "claim", value_name = "NAME")]
     pub(crate) claims: Vec<Claim>,
     /// Only this rule, by its name in the table; may be given again

@@ -23,7 +23,8 @@ pub(crate) fn main(args: Check, data: &Data, common: &Common) -> Result<ExitCode
     let trace = args.trace.as_deref().map(|file| Trace::open(file, None));
     let trace = trace.transpose().map_err(Failure::input)?;
     let plugin = policy::load(&policy::host(common)?, &chosen)?;
-    let claims = match args.claims.is_empty() {
+    // A manifest speaks of the policy as it is without settings.
+    let claims = match args.claims.is_empty() && args.settings.is_empty() {
         true => of_manifest(&plugin)?,
         false => args.claims.into_iter().collect(),
     };

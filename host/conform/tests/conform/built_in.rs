@@ -52,6 +52,27 @@ const ROWS: &[Row<'_>] = &[
     ("policy-queued", &[], &[Easy, NoStarvation]),
     ("policy-balanced", &[], &[NoStarvation]),
     ("policy-conservative", &[], &[Conservative, NoStarvation]),
+    (
+        "policy-ranked+ranker-formula",
+        &[("ranker.formula", "fcfs")],
+        &[Easy, NoStarvation, KeepsReservations],
+    ),
+    (
+        "policy-ranked+ranker-formula",
+        &[("ranker.formula", "sjf"), ("priority", "ignored")],
+        &[],
+    ),
+    (
+        "policy-ranked+ranker-formula",
+        &[
+            ("ranker.formula", "wfp3"),
+            ("backfill", "conservative"),
+            ("preemption", "graceful"),
+        ],
+        &[],
+    ),
+    ("policy-ranked+ranker-fairshare", &[], &[]),
+    ("policy-ranked+ranker-multifactor", &[], &[]),
 ];
 
 fn run((name, given, claims): &Row<'_>) -> Report {

@@ -10,25 +10,39 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use jobyard_conform::Component;
-use jobyard_plugin::{Limits, PluginHost, World};
+use jobyard_plugin::{Limits, Manifest, Part, PluginHost, World, compose};
 
 /// The repository's root.
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
-/// A committed policy component, by the name of its file.
+/// A committed component and its manifest, by the name of its file.
+fn committed(name: &str) -> (Vec<u8>, Manifest) {
+    let plugins = root().join("plugins");
+    let file = plugins.join("builtin").join(name).with_extension("wasm");
+    let bytes = std::fs::read(file).expect("it is committed");
+    let manifest = Manifest::read(&plugins.join(name).join("plugin.toml"));
+    (bytes, manifest.expect("it reads"))
+}
+
+/// A committed policy with what its manifest grants; with a plus in its name a ranked policy and a ranker.
 fn component(name: &str) -> Component {
     static HOST: LazyLock<PluginHost> =
         LazyLock::new(|| PluginHost::new(None).expect("the host can be made"));
-    let file = root()
-        .join("plugins/builtin")
-        .join(name)
-        .with_extension("wasm");
-    let bytes = std::fs::read(file).expect("it is committed");
+    let (bytes, manifest) = match name.split_once('+') {
+        None => committed(name),
+        Some((ranked, ranker)) => {
+            let [(policy, manifest), (order, its)] = [ranked, ranker].map(committed);
+            let part = |name, bytes| Part { name, bytes };
+            let bytes = compose(part(ranked, &policy), part(ranker, &order));
+            (bytes.expect("they fit"), manifest.composed(&its))
+        }
+    };
     let world = World::SchedulingPolicy;
-    let plugin = HOST.load(name, &bytes, world).expect("it is a policy");
-    Component::new(plugin, Limits::for_world(world))
+    let plugin = HOST.load(name, &bytes, world);
+    let plugin = plugin.and_then(|plugin| plugin.with_manifest(manifest));
+    Component::new(plugin.expect("it is a policy"), Limits::for_world(world))
 }
 
 fn settings(given: &[(&str, &str)]) -> Vec<(String, String)> {
