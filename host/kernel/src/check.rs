@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::depend::relink;
+use crate::few::FewSet;
 use crate::filter::Stage;
 use crate::needs::Spare;
 use crate::{
@@ -169,7 +170,8 @@ impl State {
             &parents.unwrap_or_default(),
         )?;
         let chooses = matches!(job.phase, Phase::Queued | Phase::Running);
-        let wanted = Some(Selector::of(&job.spec)).filter(|s| chooses && !s.is_anything());
+        let said = chooses && !Selector::is_not_needed(&job.spec);
+        let wanted = said.then(|| Selector::of(&job.spec));
         let chosen = self.sets.get(&job.candidates).map(|set| &*set.selector);
         ensure(!chooses || chosen == wanted.as_ref(), || {
             format!("wants nodes by {wanted:?}, its candidates are by {chosen:?}")
@@ -384,7 +386,7 @@ fn check_tasks(job: &Job) -> Check {
 
 /// Cores, phases and indices of shares.
 fn check_shares(job: &Job) -> Check {
-    let (mut unsettled, mut idle) = (BTreeSet::new(), BTreeSet::new());
+    let (mut unsettled, mut idle) = (FewSet::default(), FewSet::default());
     for (&node, share) in &job.shares {
         let (mut used, mut used_gpus) = (share.free.clone(), share.free_gpus.clone());
         let mut node_task = None;

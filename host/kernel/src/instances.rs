@@ -69,7 +69,8 @@ pub(crate) fn conclude_queued(
         job.ready.remove(&(index as u32));
         job.doomed.remove(&(index as u32));
     }
-    task.outcomes.entry(outcome).or_default().extend(&gone);
+    let ended = task.outcomes.get_or_insert_with(outcome, RangeSet::new);
+    ended.extend(&gone);
     let ended = task.is_ended();
     if matches!(outcome, Outcome::Failed { .. }) {
         note_failure(job, index, gone.first().unwrap_or_default(), outcome, None);
@@ -146,7 +147,7 @@ pub(crate) fn requeue_instances(
         task.canceled = false;
         if outcome.ran() {
             for instance in back.iter() {
-                let entry = task.tries.entry(instance).or_default();
+                let entry = task.tries.get_or_insert_with(instance, Tries::default);
                 *entry = Tries {
                     attempts: entry.attempts.max(1),
                     exit_code: outcome.exit_code(),
@@ -180,7 +181,8 @@ fn replace_instances(job: &mut Job, index: usize, instance: Option<u32>, outcome
         any = true;
         uncount_outcome(&mut job.counts, *outcome, gone.len());
         count_outcome(&mut job.counts, replaced, gone.len());
-        task.outcomes.entry(replaced).or_default().extend(&gone);
+        let ended = task.outcomes.get_or_insert_with(replaced, RangeSet::new);
+        ended.extend(&gone);
     }
     if any && task.make_next() {
         task.canceled = false;

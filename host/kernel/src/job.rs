@@ -1,12 +1,13 @@
 //! The state of a job: its phase, its shares of nodes, and what its user sees of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::depend::Group;
+use crate::few::{FewMap, FewSet};
 use crate::filter::{Activation, Screening};
 use crate::{
     CoreSet, Execution, Invalid, JobId, JobSpec, NodeId, SetId, Share, Span, StopCause, Task,
@@ -184,7 +185,7 @@ pub struct Job {
     /// In the order added; task id − 1 is the index.
     pub tasks: Vec<Task>,
     /// What it holds.
-    pub shares: BTreeMap<NodeId, JobShare>,
+    pub shares: FewMap<NodeId, JobShare>,
     /// Derived: the place of the account that its cores count for, as long as it holds some.
     #[serde(default)]
     pub(crate) account: Option<u32>,
@@ -204,9 +205,9 @@ pub struct Job {
     #[serde(default)]
     pub(crate) open_parents: BTreeSet<JobId>,
     /// Derived: tasks with queued instances whose dependencies have ended, by index.
-    pub(crate) ready: BTreeSet<u32>,
+    pub(crate) ready: FewSet<u32>,
     /// Derived: tasks to be failed because one that they depend on was (`FailDependentTasks`).
-    pub(crate) doomed: BTreeSet<u32>,
+    pub(crate) doomed: FewSet<u32>,
     /// Instances of ordinary tasks, by state.
     pub counts: Counts,
     /// Derived: units that unfinished instances of tasks that may run could use at once.
@@ -224,9 +225,9 @@ pub struct Job {
     /// Derived: index of the node release task.
     pub(crate) node_release: Option<u32>,
     /// Derived: nodes in any phase but `Ready`.
-    pub(crate) unsettled: BTreeSet<NodeId>,
+    pub(crate) unsettled: FewSet<NodeId>,
     /// Derived: nodes in phase `Ready` with cores that no task runs on.
-    pub(crate) idle: BTreeSet<NodeId>,
+    pub(crate) idle: FewSet<NodeId>,
 }
 
 /// When things happened.

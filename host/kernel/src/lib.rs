@@ -19,6 +19,7 @@ mod decide;
 mod depend;
 mod event;
 mod exit_codes;
+mod few;
 pub mod filter;
 mod follow;
 mod id;
@@ -59,6 +60,7 @@ pub use command::{Actor, Command, Manner, Rejection, Role, Roles};
 pub use decide::decide;
 pub use event::{Again, Dispatch, Event, Fact, Grant, TaskRequest, Verdict};
 pub use exit_codes::{BadExitCodes, ExitCodes};
+pub use few::FewMap;
 pub use follow::follow;
 pub use id::{Execution, InstanceId, JobId, NodeId, SetId, TaskId};
 pub use job::{

@@ -20,7 +20,7 @@ pub(crate) fn dispatch(state: &State, job: &Job) -> Vec<Dispatch> {
     // Nodes are used up from the front.
     let mut used_up = 0;
     let mut total: u32 = rooms.iter().map(Room::units).sum();
-    for &index in &job.ready {
+    for &index in job.ready.iter() {
         let task = &job.tasks[index as usize];
         for instance in task.queued.iter().chain(further_instances(task)) {
             if total < task.spec.min || works.len() == DISPATCH_BATCH_MAX {
@@ -204,7 +204,7 @@ fn together(
 pub(crate) fn dispatch_in_turn(state: &State, job: &Job) -> Vec<Dispatch> {
     let nodes: Vec<(NodeId, &JobShare)> = job.shares.iter().map(|(&id, s)| (id, s)).collect();
     let mut works = Vec::new();
-    for &index in &job.ready {
+    for &index in job.ready.iter() {
         let task = &job.tasks[index as usize];
         let own = own_nodes(state, &nodes, &task.spec);
         let nodes = own.as_ref().unwrap_or(&nodes);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::few::FewSet;
 use crate::limits::WAITING_TEXT_BYTES_MAX;
 use crate::needs::{Need, Spare};
 use crate::{
@@ -349,7 +350,7 @@ fn is_leaving(job: &Job, node: NodeId) -> bool {
 fn grants(state: &State, job: &Job, shares: &[Share]) -> Result<Vec<Grant>, Refusal> {
     let id = job.id;
     let mut grants: Vec<Grant> = Vec::with_capacity(shares.len());
-    let mut seen = BTreeSet::new();
+    let mut seen = FewSet::default();
     let unit = job.spec.unit;
     let mut units = u64::from(state.units_held(job));
     for &Share {
@@ -465,7 +466,7 @@ fn lacks(job: &Job, need: Need<'_>) -> Refusal {
 }
 
 /// Whether a job that wants its nodes from one group would have them so. Nodes that are leaving it do not count.
-pub(crate) fn is_uniform(state: &State, job: &Job, more: &BTreeSet<NodeId>) -> bool {
+pub(crate) fn is_uniform(state: &State, job: &Job, more: &FewSet<NodeId>) -> bool {
     let set = state.sets.get(&job.candidates);
     let Some(groups) = set.and_then(|set| set.selector.uniform_groups()) else {
         return true;

@@ -117,11 +117,12 @@ impl RangeSet {
 
     /// Adds one; false if it was there.
     pub fn insert(&mut self, n: u32) -> bool {
-        let is_new = !self.contains(n);
-        if is_new {
-            self.insert_span(n, n);
+        let below = self.runs.up_to(n);
+        if below.is_some_and(|(_, last)| n <= last) {
+            return false;
         }
-        is_new
+        self.insert_span(n, n);
+        true
     }
 
     /// Takes one out; false if it was not there.
@@ -249,6 +250,21 @@ impl CoreSet {
     /// All ids, ascending.
     pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
         self.runs.iter().flat_map(|&(a, b)| a..b)
+    }
+
+    /// The `count` lowest; all if there are fewer.
+    pub fn lowest(&self, count: u32) -> CoreSet {
+        let mut left = count;
+        let mut lowest = CoreRuns::new();
+        for &(first, end) in &self.runs {
+            if left == 0 {
+                break;
+            }
+            let n = (end - first).min(left);
+            lowest.push((first, first + n));
+            left -= n;
+        }
+        CoreSet { runs: lowest }
     }
 
     /// Takes the `count` lowest out; all if there are fewer.
@@ -416,7 +432,9 @@ mod tests {
             if next(2) == 0 {
                 let want = next(9);
                 let before = free.len();
+                let lowest = free.lowest(want);
                 let got = free.take_lowest(want);
+                assert_eq!(got, lowest);
                 assert_eq!(got.len(), want.min(before));
                 held.push(got);
             } else if !held.is_empty() {

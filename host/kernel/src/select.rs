@@ -47,13 +47,14 @@ impl Selector {
         }
     }
 
-    /// Whether it allows any node, in no order: nothing was said.
-    pub fn is_anything(&self) -> bool {
-        let said_nothing = Selector {
-            op: self.op,
-            ..Selector::default()
-        };
-        *self == said_nothing
+    /// Whether a job says nothing of nodes: it may run on any, in no order. Most do.
+    pub fn is_not_needed(spec: &JobSpec) -> bool {
+        spec.requested_nodes.is_empty()
+            && spec.excluded_nodes.is_empty()
+            && spec.node_groups.is_empty()
+            && (spec.memory_mb_min, spec.memory_mb_max) == (None, None)
+            && (spec.cores_per_node_min, spec.cores_per_node_max) == (None, None)
+            && spec.order_by.is_empty()
     }
 
     /// Whether it allows a node. A node of which the memory is not known has none.
@@ -205,11 +206,41 @@ mod tests {
 
     #[test]
     fn nothing_said_is_anything() {
-        assert!(Selector::of(&JobSpec::default()).is_anything());
-        let excluding = JobSpec {
-            excluded_nodes: vec!["n1".into()],
+        let op = GroupOp::Union;
+        let mut spec = JobSpec {
+            node_group_op: op,
             ..JobSpec::default()
         };
-        assert!(!Selector::of(&excluding).is_anything());
+        let nothing = Selector {
+            op,
+            ..Selector::default()
+        };
+        let is_said = |spec: &JobSpec| {
+            let said = !Selector::is_not_needed(spec);
+            assert_eq!(said, Selector::of(spec) != nothing);
+            said
+        };
+        assert!(!is_said(&spec));
+        let sayings: [fn(&mut JobSpec); 8] = [
+            |s| s.requested_nodes = vec!["n1".into()],
+            |s| s.excluded_nodes = vec!["n1".into()],
+            |s| s.node_groups = vec!["old".into()],
+            |s| s.memory_mb_min = Some(1),
+            |s| s.memory_mb_max = Some(1),
+            |s| s.cores_per_node_min = Some(1),
+            |s| s.cores_per_node_max = Some(1),
+            |s| {
+                s.order_by = vec![OrderBy {
+                    property: NodeProperty::Cores,
+                    fewest_first: false,
+                }];
+            },
+        ];
+        for say in sayings {
+            let before = spec.clone();
+            say(&mut spec);
+            assert!(is_said(&spec), "{spec:?}");
+            spec = before;
+        }
     }
 }

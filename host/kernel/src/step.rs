@@ -101,7 +101,7 @@ pub fn carry_out_of(
 }
 
 fn commit(state: &mut State, fact: Fact, now: Timestamp, events: &mut Vec<Event>) {
-    let event = Event { at: now, fact };
-    state.apply(&event);
-    events.push(event);
+    // First to its place, then applied: moved once.
+    events.push(Event { at: now, fact });
+    state.apply(&events[events.len() - 1]);
 }

@@ -3,14 +3,13 @@
 //! A sweep is not a million structs: queued instances are ranges, ended ones are ranges by outcome, and only those that
 //! run, or were tried more than once, have an entry of their own.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{SERVICE_INSTANCES_MAX, UNITS_MAX};
-use crate::{Grant, RangeSet, Span, TaskKind, TaskSpec, Timestamp};
+use crate::{FewMap, Grant, RangeSet, Span, TaskKind, TaskSpec, Timestamp};
 
 /// A task's or an instance's state, with HPC Pack's names and numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -211,11 +210,11 @@ pub struct Task {
     /// Instances that are to run.
     pub queued: RangeSet,
     /// Instances at a node.
-    pub runs: BTreeMap<u32, Run>,
+    pub runs: FewMap<u32, Run>,
     /// Instances that have ended, by how.
-    pub outcomes: BTreeMap<Outcome, RangeSet>,
+    pub outcomes: FewMap<Outcome, RangeSet>,
     /// Of instances that were tried before: those that are queued again, run, or ended not at the first try.
-    pub tries: BTreeMap<u32, Tries>,
+    pub tries: FewMap<u32, Tries>,
     /// The last error that a node reported for an instance of this task.
     pub last_error: Option<String>,
     /// Being configured by itself, in a job that is in the queue or runs: it runs only when it is submitted.
@@ -241,9 +240,9 @@ impl Task {
         let mut task = Task {
             spec,
             queued: RangeSet::new(),
-            runs: BTreeMap::new(),
-            outcomes: BTreeMap::new(),
-            tries: BTreeMap::new(),
+            runs: FewMap::new(),
+            outcomes: FewMap::new(),
+            tries: FewMap::new(),
             last_error: None,
             draft: false,
             message: None,
@@ -360,7 +359,8 @@ impl Task {
     }
 
     pub(crate) fn conclude(&mut self, instance: u32, outcome: Outcome) {
-        self.outcomes.entry(outcome).or_default().insert(instance);
+        let set = self.outcomes.get_or_insert_with(outcome, RangeSet::new);
+        set.insert(instance);
     }
 }
 

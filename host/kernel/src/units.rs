@@ -75,14 +75,14 @@ fn take_sockets(spec: &NodeSpec, cores: &mut CoreSet, count: u32) -> CoreSet {
 }
 
 /// Cores of an idle part, those of sockets that are in use already first: whole sockets stay whole for whom needs them.
-fn take_cores(spec: &NodeSpec, cores: &mut CoreSet, count: u32) -> CoreSet {
+fn cores_of(spec: &NodeSpec, cores: &CoreSet, count: u32) -> CoreSet {
     if spec.sockets <= 1 {
-        return cores.take_lowest(count);
+        return cores.lowest(count);
     }
-    let mut whole = take_sockets(spec, cores, u32::MAX);
-    let mut taken = cores.take_lowest(count);
-    taken.put(&whole.take_lowest(count - taken.len()));
-    cores.put(&whole);
+    let mut rest = cores.clone();
+    let whole = take_sockets(spec, &mut rest, u32::MAX);
+    let mut taken = rest.lowest(count);
+    taken.put(&whole.lowest(count - taken.len()));
     taken
 }
 
@@ -94,30 +94,29 @@ pub(crate) fn pick(
     (free, free_gpus): (&CoreSet, &CoreSet),
     (cores, gpus): (u32, u32),
 ) -> Option<Grant> {
-    let mut left = free.clone();
     let picked = match unit {
-        Unit::Core => take_cores(spec, &mut left, cores),
+        Unit::Core => cores_of(spec, free, cores),
         Unit::Socket => {
             let sockets = cores.div_ceil(socket_cores(spec));
-            let picked = take_sockets(spec, &mut left, sockets);
+            let picked = take_sockets(spec, &mut free.clone(), sockets);
             // Where the last socket has fewer cores, who only counts them cannot know how many it comes to.
             let enough = whole_sockets(spec, &picked) == sockets && picked.len() <= cores;
-            let gpus = free_gpus.clone().take_lowest(gpus);
+            let gpus = free_gpus.lowest(gpus);
             return enough.then_some(Grant {
                 node,
                 cores: picked,
                 gpus,
             });
         }
-        Unit::Node if cores == spec.cores => left,
+        Unit::Node if cores == spec.cores => free.clone(),
         Unit::Node => return None,
         Unit::Gpu if gpus == 0 || cores < gpus => return None,
-        Unit::Gpu => take_cores(spec, &mut left, cores),
+        Unit::Gpu => cores_of(spec, free, cores),
     };
     (picked.len() == cores).then(|| Grant {
         node,
         cores: picked,
-        gpus: free_gpus.clone().take_lowest(gpus),
+        gpus: free_gpus.lowest(gpus),
     })
 }
 

@@ -10,10 +10,10 @@ mod nodes;
 mod policies;
 mod work;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::depend::relink;
+use crate::few::FewSet;
 use crate::instances::{conclude_queued, forget_failure, requeue_instances, set_draft};
 use crate::{
     CoreSet, Event, Execution, Fact, Job, JobError, JobId, JobShare, Node, NodeId, NodeState,
@@ -275,7 +275,7 @@ pub(crate) fn index(task: TaskId) -> usize {
 fn index_share(job: &mut Job, node: NodeId) {
     let share = job.shares.get(&node);
     let ready = share.is_some_and(|share| share.phase == SharePhase::Ready);
-    let put = |set: &mut BTreeSet<NodeId>, is: bool| match is {
+    let put = |set: &mut FewSet<NodeId>, is: bool| match is {
         true => set.insert(node),
         false => set.remove(&node),
     };

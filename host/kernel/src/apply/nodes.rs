@@ -27,7 +27,7 @@ impl State {
                 }
             }
             let prepares = job.node_prepare.is_some();
-            let share = job.shares.entry(grant.node).or_insert_with(|| JobShare {
+            let share = job.shares.get_or_insert_with(grant.node, || JobShare {
                 cores: CoreSet::default(),
                 free: CoreSet::default(),
                 gpus: CoreSet::default(),
@@ -102,9 +102,9 @@ impl State {
     /// Gives a job the set of what it says of nodes, and that of what its tasks need of certain ones.
     pub(super) fn choose_candidates(&mut self, id: JobId) {
         self.drop_candidates(id);
-        let selector = Selector::of(&self.jobs[&id].spec);
-        if !selector.is_anything() {
-            let set = self.use_set(selector);
+        let spec = &self.jobs[&id].spec;
+        if !Selector::is_not_needed(spec) {
+            let set = self.use_set(Selector::of(spec));
             self.job_mut(id).candidates = set;
         }
         self.choose_required(id);

@@ -202,7 +202,7 @@ impl State {
         };
         match verdict {
             Verdict::Again(again) => {
-                let entry = task.tries.entry(execution.instance).or_insert_with(tries);
+                let entry = task.tries.get_or_insert_with(execution.instance, tries);
                 entry.exit_code = code;
                 match again {
                     Again::Failure => entry.after_failure += 1,

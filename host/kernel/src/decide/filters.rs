@@ -1,9 +1,9 @@
 //! What the answers of job filters come to. Anything may stand in them: a guest wrote it, and it may come late.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Facts;
+use crate::few::FewSet;
 use crate::filter::{
     Activation, Change, Deferral, FilterAnswer, FilterFault, Screening, Stage, changed,
 };
@@ -194,7 +194,7 @@ fn still_fits(state: &State, job: &Job, activation: &Activation) -> bool {
         let share = job.shares.get(&node);
         online && state.is_candidate(job, node) && !share.is_some_and(|s| s.phase.is_leaving())
     };
-    let nodes: BTreeSet<_> = activation.grants.iter().map(|grant| grant.node).collect();
+    let nodes: FewSet<_> = activation.grants.iter().map(|grant| grant.node).collect();
     let units = state.units_held(job) + state.units_of_grants(job, &activation.grants);
     let allowed = match job.phase == Phase::Running {
         true => !job.is_draining() && state.parameters.automatic_growth && job.spec.can_grow,

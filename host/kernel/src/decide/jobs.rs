@@ -30,11 +30,14 @@ pub(super) fn add_job(
     if spec.owner.is_empty() {
         Arc::make_mut(&mut spec).owner = by.name.clone();
     }
-    Ok(vec![Fact::JobAdded {
+    // With room for what `queue_job` adds.
+    let mut facts = Vec::with_capacity(2);
+    facts.push(Fact::JobAdded {
         job: JobId(job),
         spec,
         tasks,
-    }])
+    });
+    Ok(facts)
 }
 
 pub(super) fn queue_job(

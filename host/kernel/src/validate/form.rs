@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Invalid;
-use super::graph::levels;
+use super::graph::{any_depends, levels};
 use super::needs::check_needs_form;
 use super::selection::check_selection;
 use crate::limits::{
@@ -86,7 +86,10 @@ pub fn check_form(spec: &JobSpec, tasks: &[impl AsRef<TaskSpec>]) -> Result<(), 
     if !tasks.is_empty() && !ordinary && !spec.run_until_canceled {
         return Err(Invalid::OnlyNodeTasks);
     }
-    levels(tasks).map(drop)
+    match any_depends(tasks) {
+        true => levels(tasks).map(drop),
+        false => Ok(()),
+    }
 }
 
 pub(super) fn check_task(job: &JobSpec, number: u32, task: &TaskSpec) -> Result<(), Invalid> {

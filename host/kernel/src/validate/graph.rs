@@ -9,7 +9,7 @@ use crate::limits::{DEPENDENCIES_PER_TASK_MAX, DEPENDENCY_DEPTH_MAX};
 /// How deep each task stands in the graph of dependencies: 0 depends on nothing.
 pub(super) fn levels(tasks: &[impl AsRef<TaskSpec>]) -> Result<Vec<usize>, Invalid> {
     let mut levels = vec![0; tasks.len()];
-    if tasks.iter().all(|t| t.as_ref().depends_on.is_empty()) {
+    if !any_depends(tasks) {
         return Ok(levels);
     }
     // A name is a group: its tasks share their dependencies.
@@ -60,6 +60,11 @@ pub(super) fn levels(tasks: &[impl AsRef<TaskSpec>]) -> Result<Vec<usize>, Inval
         *level = done.get(task.name.as_str()).copied().unwrap_or(0);
     }
     Ok(levels)
+}
+
+/// Whether there is a graph at all.
+pub(super) fn any_depends(tasks: &[impl AsRef<TaskSpec>]) -> bool {
+    tasks.iter().any(|t| !t.as_ref().depends_on.is_empty())
 }
 
 /// Depth-first without recursion: a chain may be as long as there are tasks.
