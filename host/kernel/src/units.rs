@@ -292,11 +292,9 @@ mod tests {
     #[test]
     fn cores_are_taken_from_broken_sockets_first() {
         let spec = spec(8, 2, 0);
-        let mut free = set(&[(1, 8)]);
-        assert_eq!(take_cores(&spec, &mut free, 2), set(&[(1, 3)]));
-        assert_eq!(free, set(&[(3, 8)]));
-        assert_eq!(take_cores(&spec, &mut free, 3), set(&[(3, 6)]));
-        assert_eq!(free, set(&[(6, 8)]));
+        let free = set(&[(1, 8)]);
+        assert_eq!(cores_of(&spec, &free, 2), set(&[(1, 3)]));
+        assert_eq!(cores_of(&spec, &free, 5), set(&[(1, 6)]));
     }
 
     #[test]

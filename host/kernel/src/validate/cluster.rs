@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Invalid;
 use super::form::check_target;
-use super::graph::levels;
+use super::graph::{any_depends, levels};
 use super::needs::check_needs;
 use super::selection::{check_feasible, check_groups};
 use crate::limits::{CORES_PER_NODE_MAX, NODES_MAX, UNITS_MAX};
@@ -39,23 +39,7 @@ pub fn check_job(
     let min = spec.min.unwrap_or(task_min);
     let max = match spec.max {
         Some(max) => max,
-        None => {
-            let mut at_once: BTreeMap<usize, u64> = BTreeMap::new();
-            for (level, task) in levels(tasks)?
-                .into_iter()
-                .zip(tasks.iter().map(AsRef::as_ref))
-            {
-                if task.kind == TaskKind::Service {
-                    *at_once.entry(level).or_default() += u64::from(UNITS_MAX);
-                }
-                if let Some((first, last)) = task.kind.instances() {
-                    *at_once.entry(level).or_default() +=
-                        u64::from(last - first + 1) * u64::from(task.max);
-                }
-            }
-            let sum = at_once.values().copied().max().unwrap_or(1);
-            (sum.min(u64::from(UNITS_MAX)) as u32).max(min)
-        }
+        None => (most_at_once(tasks)?.min(u64::from(UNITS_MAX)) as u32).max(min),
     };
     if spec.single_node && spec.unit == Unit::Node && min > 1 {
         return Err(Invalid::SingleNodeOfMany { min });
@@ -73,6 +57,24 @@ pub fn check_job(
     let max = max.max(min);
     check_target(spec.target, Some(min), Some(max))?;
     Ok(Checked { min, max })
+}
+
+/// Units that tasks could use which can run at once: those of one level.
+fn most_at_once(tasks: &[impl AsRef<TaskSpec>]) -> Result<u64, Invalid> {
+    let units = |task: &TaskSpec| match (task.kind, task.kind.instances()) {
+        (TaskKind::Service, _) => u64::from(UNITS_MAX),
+        (_, Some((first, last))) => u64::from(last - first + 1) * u64::from(task.max),
+        (_, None) => 0,
+    };
+    let all = tasks.iter().map(AsRef::as_ref);
+    if !any_depends(tasks) {
+        return Ok(all.map(units).sum());
+    }
+    let mut at_once: BTreeMap<usize, u64> = BTreeMap::new();
+    for (level, task) in levels(tasks)?.into_iter().zip(all) {
+        *at_once.entry(level).or_default() += units(task);
+    }
+    Ok(at_once.values().copied().max().unwrap_or_default())
 }
 
 /// Whether a node can join the pool.
