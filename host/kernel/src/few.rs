@@ -19,7 +19,11 @@ pub struct FewMap<K, V>(Entries<K, V>);
 #[derive(Debug, Clone)]
 enum Entries<K, V> {
     One(Option<Box<(K, V)>>),
-    /// Behind a pointer: two words, as long as there are no more.
+    /// Behind a pointer: the whole is two words.
+    #[expect(
+        clippy::box_collection,
+        reason = "every job has several of these, and most are empty"
+    )]
     Many(Box<BTreeMap<K, V>>),
 }
 
@@ -218,6 +222,10 @@ pub(crate) struct FewSet<T>(Members<T>);
 #[derive(Debug, Clone)]
 enum Members<T> {
     One(Option<T>),
+    #[expect(
+        clippy::box_collection,
+        reason = "every job has several of these, and most are empty"
+    )]
     Many(Box<BTreeSet<T>>),
 }
 
