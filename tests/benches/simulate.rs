@@ -3,6 +3,8 @@
 //!
 //! Counted as `jobyard simulate` counts: reading the trace, kernel, policy and metrics; not making the instance.
 
+#[path = "../../host/cli/src/allocator.rs"]
+mod allocator;
 #[path = "measure/mod.rs"]
 mod measure;
 #[path = "native/mod.rs"]
@@ -17,10 +19,6 @@ use crate::{
     measure::{median, take_turns},
     native::Native,
 };
-
-/// As the binary has it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const ROUNDS: usize = 9;
 
@@ -56,6 +54,7 @@ fn long(kth: &Trace) -> Vec<u8> {
 }
 
 fn main() {
+    allocator::keep_free_memory();
     let root = jobyard_tests::root();
     let host = PluginHost::new(None).expect("a plugin host");
     let bytes = std::fs::read(root.join("plugins/builtin/policy-backfill.wasm"))

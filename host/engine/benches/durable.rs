@@ -2,6 +2,9 @@
 //!
 //! `cargo bench --bench durable`; files go below the target folder, which should be on the disk that counts.
 
+#[path = "../../cli/src/allocator.rs"]
+mod allocator;
+
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,12 +13,9 @@ use std::time::{Duration, Instant};
 use jobyard::kernel::{Command, NodeSpec, Span};
 use jobyard::{Actor, Engine, JobSpec, TaskSpec};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const ROUNDS: usize = 5;
 const CALLERS: usize = 64;
-const SUBMITS_EACH: usize = 150;
+const SUBMITS_EACH: usize = 600;
 const LONE: usize = 200;
 
 /// A plain job. All but the first few stay queued.
@@ -115,6 +115,7 @@ async fn engine(folder: PathBuf) -> Engine {
 }
 
 fn main() {
+    allocator::keep_free_memory();
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("durable");
     // What an earlier run left.
     let _ = std::fs::remove_dir_all(&folder);

@@ -222,7 +222,7 @@ impl JobView {
             ended: time(job.times.ended),
             hold_until: time(job.hold_until),
             error_message: job.error_message(),
-            error_code: job.error.as_ref().map(jobyard_kernel::JobError::code),
+            error_code: job.error.as_deref().map(jobyard_kernel::JobError::code),
             waiting: waiting.map(|w| WaitingView {
                 reason: w.reason,
                 text: w.text,

@@ -136,7 +136,7 @@ impl Summary {
             // A job of history has ended; for others the latest time that is known.
             ended: job.times.ended.unwrap_or(job.times.created),
             error: job.error_message(),
-            error_code: job.error.as_ref().map(JobError::code),
+            error_code: job.error.as_deref().map(JobError::code),
             requeues: job.requeue_count,
             instances: [job.counts.finished, job.counts.failed, job.counts.canceled],
         }

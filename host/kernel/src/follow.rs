@@ -118,7 +118,7 @@ fn ended_by_itself(job: &Job) -> Option<Fact> {
             Then::Failed,
             StopCause::JobFailed,
             Span::ZERO,
-            job.first_failure.clone(),
+            job.first_failure.as_deref().cloned(),
         ),
     })
 }
@@ -160,7 +160,7 @@ fn running(state: &State, job: &Job, facts: &mut Vec<Fact>) {
 fn settle(state: &State, job: &Job) -> Option<Fact> {
     if job.fails_now {
         let grace = state.parameters.task_cancel_grace;
-        let error = job.first_failure.clone();
+        let error = job.first_failure.as_deref().cloned();
         return Some(close(job, Then::Failed, StopCause::JobFailed, grace, error));
     }
     if let Some(&index) = job.doomed.first() {
@@ -176,9 +176,13 @@ fn settle(state: &State, job: &Job) -> Option<Fact> {
 /// A running job without a node, or with too little left: the system queues it again, up to `JobRetryCount` times.
 fn lost_its_nodes(state: &State, job: &Job) -> Fact {
     let limit = state.parameters.job_retry_count;
-    let last = job.node_trouble.clone().unwrap_or(JobError::NodesLost {
-        node: "unknown".into(),
-    });
+    let last = job
+        .node_trouble
+        .as_deref()
+        .cloned()
+        .unwrap_or(JobError::NodesLost {
+            node: "unknown".into(),
+        });
     let (cause, none) = (StopCause::SystemError, Span::ZERO);
     match job.auto_requeue_count < limit {
         true => close(job, Then::Queued, cause, none, Some(last)),

@@ -103,7 +103,7 @@ pub(crate) fn note_failure(
             name.push_str(&format!(" ({})", task.spec.name));
         }
         let text = error.map_or_else(|| outcome.to_string(), str::to_string);
-        job.first_failure = Some(JobError::TaskFailed { task: name, text });
+        job.first_failure = Some(JobError::TaskFailed { task: name, text }.into());
     }
 }
 

@@ -160,7 +160,7 @@ pub struct Job {
     /// Where it is in its life.
     pub phase: Phase,
     /// What went wrong, or what the one who ended it said.
-    pub error: Option<JobError>,
+    pub error: Option<Box<JobError>>,
     /// When it was added, submitted last, started last, ended last.
     pub times: Times,
     /// Times that it was queued again, by people and by the system.
@@ -215,9 +215,9 @@ pub struct Job {
     /// Derived: a task failed whose failure fails the job at once.
     pub(crate) fails_now: bool,
     /// The first task that failed, to be the job's error should it fail; none when no instance has failed.
-    pub(crate) first_failure: Option<JobError>,
+    pub(crate) first_failure: Option<Box<JobError>>,
     /// Why a node left, since the job started: the reason should it lose them all.
-    pub(crate) node_trouble: Option<JobError>,
+    pub(crate) node_trouble: Option<Box<JobError>>,
     /// Derived: the groups of tasks that others can depend on; empty when no task depends on another.
     pub(crate) groups: Vec<Group>,
     /// Derived: index of the node prepare task.

@@ -147,7 +147,7 @@ fn stop_tasks(state: &State, job: &Job, cores: u32) -> Option<Fact> {
         cores
     };
     let mut idle = 0;
-    for &node in &job.idle {
+    for &node in job.idle.iter() {
         idle += goes(node, job.shares[&node].free.len());
     }
     let mut missing = cores.saturating_sub(idle);

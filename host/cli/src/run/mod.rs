@@ -72,7 +72,7 @@ async fn run(
     let refused = |error: EngineError| Failure::Input(format!("{what}: {error}"));
     let (spec, tasks) = (job.spec, job.tasks);
     let id = engine.submit(&me, spec, tasks).await.map_err(refused)?;
-    let impossible = engine.look(move |state, _| match &state.job(id)?.error {
+    let impossible = engine.look(move |state, _| match state.job(id)?.error.as_deref() {
         Some(JobError::Invalid(invalid)) => Some(invalid.to_string()),
         _ => None,
     });

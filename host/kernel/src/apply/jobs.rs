@@ -124,7 +124,7 @@ impl State {
     pub(super) fn job_invalid(&mut self, at: Timestamp, id: JobId, error: JobError) {
         self.enter_phase(id, Phase::Ended(Then::Failed), |job| {
             job.times.ended = Some(at);
-            job.error = Some(error);
+            job.error = Some(error.into());
             let outcome = Outcome::Failed {
                 cause: FailureCause::JobInvalid,
                 code: None,
@@ -244,7 +244,7 @@ impl State {
     pub(super) fn job_ending(&mut self, id: JobId, closing: Closing, error: Option<JobError>) {
         self.enter_phase(id, Phase::Ending(closing), |job| {
             if error.is_some() {
-                job.error = error;
+                job.error = error.map(Box::new);
             }
             job.waiting = None;
             job.reservation = None;

@@ -83,8 +83,9 @@ impl State {
             .get_mut(&node)
             .expect("a freed share's node is there");
         if job.phase == Phase::Running {
-            job.node_trouble.get_or_insert_with(|| JobError::NodesLost {
-                node: node.spec.name.clone(),
+            job.node_trouble.get_or_insert_with(|| {
+                let node = node.spec.name.clone();
+                Box::new(JobError::NodesLost { node })
             });
         }
         node.free.put(&share.cores);

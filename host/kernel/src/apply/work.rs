@@ -176,7 +176,7 @@ impl State {
                 if !ok && job.phase == Phase::Running {
                     let text = error.map_or_else(|| outcome.to_string(), str::to_string);
                     let node = self.nodes[&node].spec.name.clone();
-                    job.node_trouble = Some(JobError::NodePrepareFailed { node, text });
+                    job.node_trouble = Some(JobError::NodePrepareFailed { node, text }.into());
                 }
                 return;
             }
