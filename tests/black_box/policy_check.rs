@@ -71,7 +71,7 @@ fn bad_input_is_one_line_and_exit_code_2() {
             "bad.md: line 2: the job asks for nothing",
         ),
         (&["fifo", "--scenario", "none.md"], "none.md"),
-        (&["luck"], "luck: no built-in policy"),
+        (&["luck"], "policy luck: no built-in policy"),
     ];
     for (arguments, words) in rows {
         let said = run(place.jobyard("policy").arg("check").args(*arguments));

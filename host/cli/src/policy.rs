@@ -47,20 +47,22 @@ pub(crate) fn choose(args: &PolicyArgs) -> Result<Chosen, Failure> {
 
 /// The one of that name; `option` is where it was given.
 fn named(option: &str, policy: &str) -> Result<Chosen, Failure> {
-    find(policy, None).map_err(|failure| match failure {
-        Failure::Input(text) => Failure::Input(format!("{option} {text}")),
-        other => other,
-    })
+    find(policy, None).map_err(|failure| given_at(option, failure))
 }
 
-/// The one of that name here, or that the daemon of this folder, or its journal, keeps.
-pub(crate) fn find_or_kept(named: &str, data: &Data) -> Result<Chosen, Failure> {
-    find(named, None).or_else(|here| {
-        let is_file = Path::new(named).exists();
-        remote::policy::kept(data, named)
-            .ok()
-            .filter(|_| !is_file)
-            .ok_or(here)
+fn given_at(option: &str, failure: Failure) -> Failure {
+    match failure {
+        Failure::Input(text) => Failure::Input(format!("{option} {text}")),
+        other => other,
+    }
+}
+
+/// The one of that name here, or that the daemon of this folder, or its journal, keeps; `option` is where it was given.
+pub(crate) fn named_or_kept(option: &str, policy: &str, data: &Data) -> Result<Chosen, Failure> {
+    named(option, policy).or_else(|here| {
+        let is_file = Path::new(policy).exists();
+        let kept = remote::policy::kept(data, policy).ok();
+        kept.filter(|_| !is_file).ok_or(here)
     })
 }
 
@@ -200,7 +202,7 @@ pub(crate) fn inspect(
     data: &Data,
     common: &Common,
 ) -> Result<ExitCode, Failure> {
-    let chosen = find_or_kept(&args.policy, data)?;
+    let chosen = named_or_kept("policy", &args.policy, data)?;
     let plugin = load(&host(common)?, &chosen)?;
     let instance = plugin.policy(plugin.limits(), &[]);
     let traits = instance.map_or(Vec::new(), |instance| instance.traits().to_vec());

@@ -53,6 +53,7 @@ impl Selector {
             && spec.excluded_nodes.is_empty()
             && spec.node_groups.is_empty()
             && (spec.memory_mb_min, spec.memory_mb_max) == (None, None)
+            && spec.process_memory_mb.is_none()
             && (spec.cores_per_node_min, spec.cores_per_node_max) == (None, None)
             && spec.order_by.is_empty()
     }
@@ -221,12 +222,13 @@ mod tests {
             said
         };
         assert!(!is_said(&spec));
-        let sayings: [fn(&mut JobSpec); 8] = [
+        let sayings: [fn(&mut JobSpec); 9] = [
             |s| s.requested_nodes = vec!["n1".into()],
             |s| s.excluded_nodes = vec!["n1".into()],
             |s| s.node_groups = vec!["old".into()],
             |s| s.memory_mb_min = Some(1),
             |s| s.memory_mb_max = Some(1),
+            |s| s.process_memory_mb = Some(1),
             |s| s.cores_per_node_min = Some(1),
             |s| s.cores_per_node_max = Some(1),
             |s| {

@@ -2,6 +2,8 @@
 //!
 //! Policies and filters are such. What they export, and what a fault means, is known to the adapters: [`crate::policy`] and [`crate::filter`].
 
+use std::time::Duration;
+
 use wasmtime::{Engine, Store};
 
 use crate::bindings::policy::jobyard::plugin::log;
@@ -24,6 +26,8 @@ pub(crate) struct Kept<E> {
     pub(crate) limits: Limits,
     live: Option<Live<E>>,
     log: Vec<LogLine>,
+    /// The next call has no more time than this.
+    hurry: Option<Duration>,
 }
 
 /// What a call works with.
@@ -34,13 +38,18 @@ pub(crate) struct Live<E> {
 
 impl<E> Kept<E> {
     pub(crate) fn new(plugin: Plugin, limits: Limits) -> Self {
-        let (live, log) = (None, Vec::new());
         Kept {
             plugin,
             limits,
-            live,
-            log,
+            live: None,
+            log: Vec::new(),
+            hurry: None,
         }
+    }
+
+    /// Gives the next call no more time than this.
+    pub(crate) fn hurry(&mut self, time: Duration) {
+        self.hurry = Some(time);
     }
 
     /// What it holds of memory now, in bytes.
@@ -99,6 +108,11 @@ impl<E> Kept<E> {
         function: &'static str,
         call: impl FnOnce(&mut Live<E>) -> wasmtime::Result<R>,
     ) -> Result<R, Fault> {
+        let time = self.hurry.take().unwrap_or(self.limits.deadline);
+        let limits = Limits {
+            deadline: self.limits.deadline.min(time),
+            ..self.limits
+        };
         let Some(live) = &mut self.live else {
             let text = "had a fault before; a new instance is needed".to_owned();
             return Err(self.fault(function, FaultKind::Poisoned, text, Vec::new()));
@@ -106,7 +120,7 @@ impl<E> Kept<E> {
         let state = live.store.data_mut();
         state.memory.begin_call();
         state.budget = LogBudget::new(self.limits.log_bytes_max);
-        live.store.set_epoch_deadline(self.limits.deadline_ticks());
+        live.store.set_epoch_deadline(limits.deadline_ticks());
         let answer = {
             let _running = self.plugin.ticker().run();
             call(live)
@@ -114,7 +128,7 @@ impl<E> Kept<E> {
         let log = take_log(live.store.data_mut());
         let answer = answer.map_err(|error| {
             let denied = live.store.data().memory.denied();
-            let (kind, text) = diagnose(&error, denied, &self.limits, false);
+            let (kind, text) = diagnose(&error, denied, &limits, false);
             (kind, text, last_lines(&log))
         });
         self.log.extend(log);

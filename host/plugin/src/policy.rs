@@ -3,6 +3,8 @@
 //! Calls are synchronous and belong on a thread that may compute for as long as the deadline allows. What to do
 //! about a fault is not decided here, see [`crate::recovery`].
 
+use std::time::Duration;
+
 use jobyard_kernel::{Changes, Columns, Decision, Instant, Plan};
 use wasmtime::Store;
 use wasmtime::component::TypedFunc;
@@ -144,6 +146,11 @@ impl PolicyInstance {
             None => Ok(plan),
             Some(text) => Err(self.kept.nonsense("schedule", text)),
         }
+    }
+
+    /// Gives the next call no more time than this.
+    pub(crate) fn hurry(&mut self, time: Duration) {
+        self.kept.hurry(time);
     }
 
     /// What it holds of memory now, in bytes.

@@ -5,18 +5,21 @@
 use std::sync::Arc;
 
 use jobyard_kernel::{
-    Actor, Changes, Command, Decision, Ending, Event, Execution, Fact, FromNode, JobId, JobSpec,
-    Mirror, NodeSpec, Parameters, Plan, Refusal, Span, State, TaskSpec, Timestamp, carry_out, step,
+    Actor, Changes, Columns, Command, Decision, Ending, Event, Execution, Fact, FromNode, JobId,
+    JobSpec, Mirror, NodeSpec, Parameters, Plan, Refusal, Span, State, TaskSpec, Timestamp,
+    carry_out, step,
 };
 
-const NODES: usize = 1_000;
 const CORES: u32 = 32;
 const MINUTE_US: u64 = 60_000_000;
 
 /// The cluster.
+#[derive(Clone)]
 pub(crate) struct Yard {
+    nodes: usize,
     state: State,
     mirror: Mirror,
+    columns: Columns,
     by: Actor,
     now: Timestamp,
     random: u64,
@@ -30,10 +33,12 @@ pub(crate) struct Yard {
 
 impl Yard {
     /// Idle nodes, and no jobs.
-    pub(crate) fn new() -> Yard {
+    pub(crate) fn new(nodes: usize) -> Yard {
         let mut yard = Yard {
+            nodes,
             state: State::new(),
             mirror: Mirror::new(),
+            columns: Columns::default(),
             by: Actor::administrator("bench"),
             now: Timestamp(1_700_000_000_000_000),
             random: 42,
@@ -47,7 +52,7 @@ impl Yard {
             ..Parameters::default()
         };
         yard.order(&Command::SetParameters(parameters));
-        for number in 0..NODES {
+        for number in 0..nodes {
             let name = name(number);
             yard.order(&Command::AddNode(NodeSpec {
                 name,
@@ -83,7 +88,23 @@ impl Yard {
 
     /// Everything, as for a new instance.
     pub(crate) fn everything(&self) -> Changes {
-        Mirror::new().take(&self.state)
+        let mut mirror = Mirror::new();
+        mirror.wants(self.columns.clone());
+        mirror.take(&self.state)
+    }
+
+    /// The same cluster for a policy that knows nothing yet and is to be told these columns.
+    pub(crate) fn told(&self, columns: &Columns) -> Yard {
+        let mut yard = self.clone();
+        yard.columns = columns.clone();
+        yard.mirror = Mirror::new();
+        yard.mirror.wants(columns.clone());
+        yard
+    }
+
+    /// Takes it that the policy knows everything.
+    pub(crate) fn all_is_told(&mut self) {
+        drop(self.mirror.take(&self.state));
     }
 
     /// A second later a job arrives. Of twenty, twelve are of up to 32 cores, three are wide, three want their nodes
@@ -104,8 +125,9 @@ impl Yard {
             15..18 => spec.exclusive = true,
             18 => spec.single_node = true,
             _ => {
-                let first = self.below(10) as usize * NODES / 10;
-                spec.requested_nodes = (first..first + NODES / 10).map(name).collect();
+                let tenth = self.nodes / 10;
+                let first = self.below(10) as usize * tenth;
+                spec.requested_nodes = (first..first + tenth).map(name).collect();
             }
         }
         (spec.min, spec.max) = (Some(amount), Some(amount));

@@ -18,7 +18,7 @@ use crate::{policy, table};
 const SCENARIO_BYTES_MAX: u64 = 16 << 20;
 
 pub(crate) fn main(args: Check, data: &Data, common: &Common) -> Result<ExitCode, Failure> {
-    let chosen = policy::find_or_kept(&args.policy, data)?;
+    let chosen = policy::named_or_kept("policy", &args.policy, data)?;
     let only = args.scenario.as_deref().map_or(Ok(Vec::new()), cases)?;
     let trace = args.trace.as_deref().map(|file| Trace::open(file, None));
     let trace = trace.transpose().map_err(Failure::input)?;

@@ -10,7 +10,7 @@ use jobyard_sim::{
 };
 
 use super::args::Simulate;
-use super::{Chosen, find_or_kept, host};
+use super::{Chosen, host, named_or_kept};
 use crate::args::{Common, Data, Estimate, Format};
 use crate::failure::Failure;
 use crate::{folders, table};
@@ -33,7 +33,7 @@ pub(crate) fn main(args: &Simulate, data: &Data, common: &Common) -> Result<Exit
         candidates.push(against(text, data)?);
     }
     candidates.push(Candidate {
-        chosen: find_or_kept(&args.policy, data)?,
+        chosen: named_or_kept("POLICY", &args.policy, data)?,
         settings: args.settings.clone(),
     });
     if let Some(file) = &args.html {
@@ -91,7 +91,7 @@ fn against(text: &str, data: &Data) -> Result<Candidate, Failure> {
     };
     let wrong = |error| Failure::Input(format!("--against {text}: {error}"));
     Ok(Candidate {
-        chosen: find_or_kept(name, data)?,
+        chosen: named_or_kept("--against", name, data)?,
         settings: settings.map_err(wrong)?,
     })
 }

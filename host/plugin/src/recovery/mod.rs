@@ -7,6 +7,7 @@
 mod ladder;
 
 use std::fmt;
+use std::time::Duration;
 
 use jobyard_kernel::{Changes, Columns, Instant, Plan};
 
@@ -18,6 +19,10 @@ use crate::{
 
 /// When even the built-in policy was given up, how long to wait before it is tried again: 60 s, in microseconds.
 pub const RETRY_AFTER_US: f64 = 60e6;
+
+/// What a policy that was late in a call has for each of the tries after it: jobs have waited for its deadline once, and are not to wait
+/// for it again before another policy decides.
+const SECOND_TRY: Duration = Duration::from_millis(30);
 
 /// A policy as an admin chooses it.
 #[derive(Debug, Clone)]
@@ -119,6 +124,8 @@ pub struct PolicySlot {
     last_good: Option<PolicyChoice>,
     built_in: PolicyChoice,
     ladder: Ladder,
+    /// The policy that decides was late in its last call.
+    late: bool,
     instance: Option<PolicyInstance>,
     /// The cluster's, by name, for policies that follow some of them.
     parameters: Vec<(String, String)>,
@@ -137,6 +144,7 @@ impl PolicySlot {
             last_good,
             built_in,
             ladder,
+            late: false,
             instance: Some(instance),
             parameters: Vec::new(),
         })
@@ -159,6 +167,7 @@ impl PolicySlot {
             chosen,
             last_good: None,
             ladder: Ladder::alone(),
+            late: false,
             instance: Some(instance),
             parameters,
         })
@@ -240,11 +249,15 @@ impl PolicySlot {
         let Some(instance) = &mut self.instance else {
             return outcome;
         };
+        if self.late {
+            instance.hurry(SECOND_TRY);
+        }
         let answer = instance.schedule(now, changes);
         outcome.log.extend(instance.take_log());
         match answer {
             Ok(plan) => {
                 self.ladder.good();
+                self.late = false;
                 outcome.plan = plan;
             }
             Err(fault) => self.after(fault, now, &mut outcome),
@@ -338,11 +351,13 @@ impl PolicySlot {
 
     /// One step; false when there is nothing to be tried any more for now.
     fn down(&mut self, fault: Fault, now: Instant, outcome: &mut PassOutcome) -> bool {
+        self.late = fault.kind == FaultKind::Deadline;
         outcome.faults.push(fault);
         let from = self.active().plugin.name().to_owned();
         match self.ladder.fault(self.last_good.is_some()) {
             Step::Again => true,
             Step::Switch(rung) => {
+                self.late = false;
                 let to = self.active().plugin.name().to_owned();
                 outcome.switched = Some(Switched { from, to, rung });
                 true

@@ -1,5 +1,7 @@
 //! Recovery with real instances: new instance, last good policy, built-in policy.
 
+use std::time::{Duration, Instant};
+
 use jobyard_kernel::{Changes, Decision, JobId, Plan};
 use jobyard_plugin::recovery::{
     FAULTS_MAX, PassOutcome, PolicyChoice, PolicySlot, Rung, SwapError,
@@ -170,4 +172,38 @@ fn a_swap_that_fails_leaves_the_policy_and_renews_its_instance() {
     // A second pass of the same instance would fail: this is a new one, which is told everything.
     assert_eq!(mark(&pass(&mut slot).plan), 1);
     assert_eq!(slot.active().plugin.name(), "chosen");
+}
+
+#[test]
+fn jobs_wait_once_for_a_policy_that_is_late() {
+    let deadline = Duration::from_millis(600);
+    // Endless where the changes hold a removed job.
+    let late = Policy {
+        schedule: format!(
+            "(if (local.get 2) (then (loop $for_ever (br $for_ever)))) i32.const {DATA}"
+        ),
+        ..marked(1)
+    };
+    let late = PolicyChoice {
+        limits: Limits {
+            deadline,
+            ..Limits::for_world(World::SchedulingPolicy)
+        },
+        ..choice("late", &late)
+    };
+    let mut slot = PolicySlot::new(late, choice("built-in", &marked(99))).unwrap();
+    assert_eq!(mark(&pass(&mut slot).plan), 1);
+    let poison = || Changes {
+        removed_jobs: vec![JobId(7)],
+        ..Changes::default()
+    };
+    let began = Instant::now();
+    let outcome = slot.schedule_with(1e15, poison(), poison);
+    let took = began.elapsed();
+    assert_eq!(mark(&outcome.plan), 99, "the built-in one decides");
+    let kinds: Vec<FaultKind> = outcome.faults.iter().map(|fault| fault.kind).collect();
+    assert_eq!(kinds, [FaultKind::Deadline; FAULTS_MAX as usize]);
+    // Three deadlines would be 1.8 s.
+    assert!(took < 2 * deadline, "{took:?}");
+    assert_eq!(slot.rung(), Rung::BuiltIn);
 }
