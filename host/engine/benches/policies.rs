@@ -171,17 +171,17 @@ async fn waits(
             let Notice::Event(event) = notice else {
                 continue;
             };
-            match &event.fact {
-                Fact::JobSubmitted { job, .. } => drop(submitted.insert(*job, event.at)),
-                Fact::JobStarted { job, .. } if *job == id => {
-                    let wait = event.at.since(submitted[&id]).as_secs_f64() * 1e3;
-                    match before || swapping.load(Ordering::SeqCst) {
-                        true => swapped.push(wait),
-                        false => quiet.push(wait),
-                    }
-                    break;
+            if let Fact::JobSubmitted { job, .. } = &event.fact {
+                submitted.insert(*job, event.at);
+            } else if let Fact::JobStarted { job, .. } = &event.fact
+                && *job == id
+            {
+                let wait = event.at.since(submitted[&id]).as_secs_f64() * 1e3;
+                match before || swapping.load(Ordering::SeqCst) {
+                    true => swapped.push(wait),
+                    false => quiet.push(wait),
                 }
-                _ => {}
+                break;
             }
         }
         engine.wait(id).await.expect("it ends");
