@@ -48,6 +48,8 @@ impl Subject {
 
 /// All of them; each is compiled when it is its turn.
 pub(crate) fn subjects() -> impl Iterator<Item = Subject> {
+    // The cluster's parameters, which it would follow, forbid it.
+    const KEPT: &[(&str, &str)] = &[("preemption", "none")];
     const SJF: &[(&str, &str)] = &[("ranker.formula", "sjf")];
     const SJBF: &[(&str, &str)] = &[("order", "sjbf")];
     let rows: [Row; 9] = [
@@ -57,7 +59,7 @@ pub(crate) fn subjects() -> impl Iterator<Item = Subject> {
             Box::new(Native::<Backfill>::new(s))
         }),
         ("queued", &[], |s| Box::new(Native::<Queued>::new(s))),
-        ("balanced", &[], |s| Box::new(Native::<Balanced>::new(s))),
+        ("balanced", KEPT, |s| Box::new(Native::<Balanced>::new(s))),
         ("conservative", &[], |s| {
             Box::new(Native::<Conservative>::new(s))
         }),
