@@ -5,6 +5,7 @@ mod filters;
 mod http;
 mod jobs;
 mod policies;
+mod properties;
 mod stop;
 mod users;
 mod verbs;
