@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rustix::process::{Signal, kill_process};
 
 use crate::daemon::Daemon;
+use crate::random::Random;
 use crate::{ask, wait_for};
 
 const CALLERS: u64 = 4;
@@ -239,19 +240,6 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, String> {
 fn now() -> Duration {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.unwrap_or_default()
-}
-
-/// Xorshift: when to kill, and whom to ask what. The times on this machine decide the rest.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, below: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        // The first numbers of small seeds are small.
-        (self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) % below
-    }
 }
 
 /// How long a run took, for people.

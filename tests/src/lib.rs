@@ -2,6 +2,7 @@
 
 pub mod daemon;
 pub mod kills;
+mod random;
 pub mod rankers;
 pub mod seeds;
 

@@ -9,6 +9,7 @@ use jobyard_kernel::{Changes, JobId, JobRow, NodeId, NodeRow, Plan, SetId};
 use jobyard_plugin::{Limits, Part, PluginHost, PolicyInstance, World, compose};
 use jobyard_sim::{Component, Estimate, Options, Simulation, Trace, simulate};
 
+use crate::random::Random;
 use crate::root;
 
 /// Queues of this many jobs, one after the other on the same instance.
@@ -180,17 +181,5 @@ fn simulated(trace: &Trace, policy: PolicyInstance) -> Result<(Simulation, Durat
     match &simulation.first_refusal {
         None => Ok((simulation, begun.elapsed())),
         Some(refusal) => Err(format!("a proposal was refused: {refusal}")),
-    }
-}
-
-/// Xorshift.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, below: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) % below
     }
 }
