@@ -89,7 +89,7 @@ fn what_keeps_a_job_waiting_is_said_in_words() {
     for part in [
         format!("job {waits} is Queued, 1 of 1 in the queue: "),
         format!(
-            "it wants {cores} cores; of its 1 nodes 0 cores are free now, and {cores} if nothing ran"
+            "it wants {cores} cores; its nodes (1) have 0 free now, and {cores} if nothing ran"
         ),
         format!("on its nodes: {holds} ({cores} cores until "),
         "backfill it starts at ".to_string(),

@@ -40,7 +40,7 @@ fn stands(text: &mut String, standing: &Standing) {
     };
     let _ = write!(
         text,
-        ", {position}: {}\nit wants {wants}; of its {} nodes {} {unit} are free now, and {} if nothing ran",
+        ", {position}: {}\nit wants {wants}; its nodes ({}) have {} free now, and {} if nothing ran",
         standing.why, standing.nodes, standing.free, standing.at_most
     );
     if let Some(at) = standing.promised_us {
