@@ -4,6 +4,7 @@ use std::thread;
 use std::time::Instant as Clock;
 
 use jobyard_kernel::{Changes, Instant, Seat, Span};
+use jobyard_plugin::PolicyInstance;
 use jobyard_plugin::recovery::{PassOutcome, PolicyChoice, PolicySlot, SwapError};
 use tokio::sync::mpsc;
 
@@ -93,12 +94,20 @@ fn answer(seat: Seat, slot: &mut PolicySlot, ask: Ask) -> Answer {
             choice,
             parameters,
         } => {
-            let (sent, began) = (half_of(&everything), Clock::now());
             if let Some(parameters) = parameters {
                 // What the old policy makes of them matters no more.
                 drop(slot.follow(parameters, now));
             }
-            (number, sent, began, swap(slot, *choice, now, everything))
+            // Everything is megabytes; jobs wait for both.
+            let (sent, made) = thread::scope(|both| {
+                let sent = both.spawn(|| half_of(&everything));
+                let made = slot.made(&choice);
+                // It does not panic.
+                (sent.join().unwrap_or_default(), made)
+            });
+            let began = Clock::now();
+            let swapped = swap(slot, *choice, made, now, everything);
+            (number, sent, began, swapped)
         }
     };
     let took = Span(began.elapsed().as_micros() as u64);
@@ -130,10 +139,11 @@ fn answer(seat: Seat, slot: &mut PolicySlot, ask: Ask) -> Answer {
 fn swap(
     slot: &mut PolicySlot,
     choice: PolicyChoice,
+    made: Result<PolicyInstance, SwapError>,
     now: Instant,
     everything: Changes,
 ) -> (PassOutcome, Option<Result<(), SwapError>>) {
-    match slot.swap(choice, now, everything) {
+    match slot.swap_for(choice, made, now, everything) {
         Ok(outcome) => (outcome, Some(Ok(()))),
         // The old policy still decides, in a new instance that is to be told everything.
         Err(error) => {

@@ -16,6 +16,47 @@ pub fn half_of(bytes: &[u8]) -> Half {
     half
 }
 
+/// Takes bytes one after the other, for [`half_of`] of all of them: what is compared may be megabytes, which are not to be in one place for it.
+#[derive(Clone)]
+pub struct HalfOf {
+    digest: Sha256,
+    bytes: [u8; 1 << 10],
+    count: usize,
+}
+
+impl Default for HalfOf {
+    fn default() -> Self {
+        HalfOf {
+            digest: Sha256::new(),
+            bytes: [0; 1 << 10],
+            count: 0,
+        }
+    }
+}
+
+impl Extend<u8> for HalfOf {
+    fn extend<T: IntoIterator<Item = u8>>(&mut self, bytes: T) {
+        for byte in bytes {
+            if self.count == self.bytes.len() {
+                self.digest.update(self.bytes);
+                self.count = 0;
+            }
+            self.bytes[self.count] = byte;
+            self.count += 1;
+        }
+    }
+}
+
+impl HalfOf {
+    /// Of all that it took.
+    pub fn finish(mut self) -> Half {
+        self.digest.update(&self.bytes[..self.count]);
+        let mut half = [0; 16];
+        half.copy_from_slice(&self.digest.finalize()[..16]);
+        half
+    }
+}
+
 /// Lower-case hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -29,5 +70,17 @@ mod tests {
     fn a_known_digest() {
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(hex(&sha256(b"abc")), expected);
+    }
+
+    #[test]
+    fn bytes_one_after_the_other_are_as_all_at_once() {
+        let bytes: Vec<u8> = (0..5_000_u32).map(|n| ((n * n) >> 3) as u8).collect();
+        for count in [0, 1, 1_023, 1_024, 1_025, 4_096, 5_000] {
+            let mut taken = HalfOf::default();
+            for part in bytes[..count].chunks(7) {
+                taken.extend(part.iter().copied());
+            }
+            assert_eq!(taken.finish(), half_of(&bytes[..count]), "{count}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use jobyard_kernel::{
     Timestamp, carry_out_of,
 };
 use jobyard_plugin::recovery::PassOutcome;
-use jobyard_plugin::{Fault, Half};
+use jobyard_plugin::{Fault, Half, HalfOf};
 
 use super::{Core, Effect, HOST};
 use crate::Notice;
@@ -46,9 +46,9 @@ pub struct Decided {
 
 /// The first half of the digest of what a policy is sent, or answers: what passes are compared by.
 pub fn half_of(said: &impl serde::Serialize) -> Half {
-    let bytes = jobyard_journal::format::encode(said, Vec::new());
+    let taken = jobyard_journal::format::encode(said, HalfOf::default());
     // Plain data can always be written down.
-    jobyard_plugin::half_of(&bytes.unwrap_or_default())
+    taken.unwrap_or_default().finish()
 }
 
 /// A policy's *now* is when it was asked: what it expects for a moment that went by meanwhile is expected now.

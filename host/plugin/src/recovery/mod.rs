@@ -297,7 +297,31 @@ impl PolicySlot {
         now: Instant,
         everything: Changes,
     ) -> Result<PassOutcome, SwapError> {
-        let (instance, plan) = match first_pass(&choice, &self.parameters, now, everything) {
+        let made = self.made(&choice);
+        self.swap_for(choice, made, now, everything)
+    }
+
+    /// An instance of another policy that took its settings: what [`PolicySlot::swap_for`] may put in place.
+    ///
+    /// # Errors
+    /// It does not take them.
+    pub fn made(&self, choice: &PolicyChoice) -> Result<PolicyInstance, SwapError> {
+        let made = choice.instance(&self.parameters);
+        made.map_err(|error| could_not(choice, error))
+    }
+
+    /// As [`PolicySlot::swap`], with an instance that is there already and has had no pass.
+    ///
+    /// # Errors
+    /// As [`PolicySlot::swap`].
+    pub fn swap_for(
+        &mut self,
+        choice: PolicyChoice,
+        made: Result<PolicyInstance, SwapError>,
+        now: Instant,
+        everything: Changes,
+    ) -> Result<PassOutcome, SwapError> {
+        let (instance, plan) = match first_pass(made, now, everything) {
             Ok(passed) => passed,
             Err(error) => {
                 // Should this fail, the next call does it again and takes note.
@@ -394,14 +418,11 @@ impl PolicySlot {
 
 /// An instance that took its settings and has answered once.
 fn first_pass(
-    choice: &PolicyChoice,
-    parameters: &[(String, String)],
+    made: Result<PolicyInstance, SwapError>,
     now: Instant,
     everything: Changes,
 ) -> Result<(PolicyInstance, Plan), SwapError> {
-    let mut instance = choice
-        .instance(parameters)
-        .map_err(|error| could_not(choice, error))?;
+    let mut instance = made?;
     let plan = instance
         .schedule(now, everything)
         .map_err(SwapError::FirstPass)?;
