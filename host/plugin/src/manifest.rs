@@ -353,7 +353,6 @@ impl Manifest {
 
     /// What holds for a component that has none: the default limits, no columns, and settings of any name.
     pub fn bare(name: &str, world: World) -> Manifest {
-        let open = json!({ "type": "object", "additionalProperties": true });
         Manifest {
             name: name.into(),
             version: "0".into(),
@@ -364,7 +363,7 @@ impl Manifest {
             claims: Vec::new(),
             programs: Vec::new(),
             folders: Vec::new(),
-            settings: Schema::new(open).unwrap_or_default(),
+            settings: Schema::open(),
             limits: RawLimits::default(),
         }
     }

@@ -129,6 +129,16 @@ pub(crate) fn document(properties: Map<String, Value>) -> Value {
 }
 
 impl Schema {
+    /// The schema of a plugin that says nothing of its settings: any may be given.
+    pub(crate) fn open() -> Self {
+        let mut schema = Self {
+            open: true,
+            ..Self::default()
+        };
+        schema.document["additionalProperties"] = json!(true);
+        schema
+    }
+
     /// Reads a document.
     ///
     /// # Errors

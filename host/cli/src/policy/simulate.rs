@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use jobyard::plugin::PluginHost;
+use jobyard::plugin::recovery::PolicyChoice;
 use jobyard_sim::compare::{page, rows};
 use jobyard_sim::{
     Basis, Comparison, Component, Options, Run, Trace, Window, Workload, compare, rerun, simulate,
@@ -143,9 +144,19 @@ fn run(
 ) -> Result<Run, Failure> {
     let Candidate { chosen, settings } = candidate;
     let plugin = super::load(host, chosen)?;
-    let limits = plugin.limits();
-    let mut instance = plugin.policy(limits, settings).map_err(Failure::input)?;
-    let half_life = super::half_life(settings)?;
+    let choice = PolicyChoice {
+        limits: plugin.limits(),
+        plugin,
+        settings: settings.clone(),
+        number: 0,
+    };
+    // A trace has no cluster whose parameters could be followed.
+    let parameters = match jobs {
+        Jobs::Recorded(workload) => workload.parameters(),
+        Jobs::Trace(_) => Vec::new(),
+    };
+    let instance = choice.instance(&parameters).map_err(Failure::input)?;
+    let mut component = Component::new(instance).half_life(super::half_life(settings)?);
     let words = settings
         .iter()
         .map(|(name, value)| format!("{name}={value}"));
@@ -156,17 +167,8 @@ fn run(
     };
     let failed = |error| Failure::Work(format!("{}: {error}", words.join(" ")));
     match jobs {
-        Jobs::Recorded(workload) => {
-            let followed = instance.followed(&workload.parameters());
-            if !followed.is_empty() {
-                let all: Vec<_> = settings.iter().cloned().chain(followed).collect();
-                instance.configure(&all).map_err(Failure::input)?;
-            }
-            let mut component = Component::new(instance).half_life(half_life);
-            rerun(workload, &options, &mut component).map_err(failed)
-        }
+        Jobs::Recorded(workload) => rerun(workload, &options, &mut component).map_err(failed),
         Jobs::Trace(trace) => {
-            let mut component = Component::new(instance).half_life(half_life);
             let simulation = simulate(trace, &options, &mut component);
             simulation.map(Run::from).map_err(failed)
         }

@@ -41,16 +41,16 @@ impl Engine {
     /// There is no such job, or the policy failed in the simulation.
     pub async fn explain(&self, job: JobId) -> Result<Explanation, EngineError> {
         let view = self.job(job).await?;
-        let now = Clock::default().now();
         let copy = move |state: &State, _: &_| {
             let setup = state.policies().active().map(|active| active.setup.clone());
-            state
-                .job(job)
-                .is_some()
-                .then(|| (Box::new(state.clone()), setup))
+            let is_live = state.job(job).is_some();
+            is_live.then(|| (Box::new(state.clone()), setup))
         };
         let _turn = self.turn_to_explain().await?;
-        let Some((state, setup)) = self.look(copy).await? else {
+        let copy = self.look(copy).await?;
+        // Not before anything that happened to the copy.
+        let now = Clock::default().now();
+        let Some((state, setup)) = copy else {
             return Ok(Explanation {
                 job: job.0,
                 state: view.state,
