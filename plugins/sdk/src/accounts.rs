@@ -9,6 +9,7 @@ use std::f64::consts::{LN_2, LOG2_E};
 #[cfg(feature = "deciding")]
 use crate::policy::{Changes, Column, ColumnValues};
 use crate::settings::refusal;
+use crate::time::span;
 
 /// Whole microseconds since 1970-01-01T00:00:00Z.
 type Instant = f64;
@@ -136,29 +137,6 @@ pub fn half_life(value: &str) -> Result<Span, String> {
             "a time of a second or more, like `7d` or `12h`",
         )
     })
-}
-
-/// Numbers with units, the larger unit first.
-fn span(text: &str) -> Option<Span> {
-    let (mut rest, mut us, mut last) = (text, 0.0, f64::INFINITY);
-    while !rest.is_empty() {
-        let at = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let number: f64 = rest[..at].parse().ok()?;
-        let end = rest[at..].find(|c: char| !c.is_ascii_alphabetic());
-        let end = end.map_or(rest.len(), |end| at + end);
-        let unit = match &rest[at..end] {
-            "d" => 86_400e6,
-            "h" => 3_600e6,
-            "m" => 60e6,
-            "s" => 1e6,
-            _ => return None,
-        };
-        if unit >= last {
-            return None;
-        }
-        (us, last, rest) = (us + number * unit, unit, &rest[end..]);
-    }
-    (us < 9e15).then_some(us)
 }
 
 #[cfg(feature = "deciding")]

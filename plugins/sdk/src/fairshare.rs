@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
+pub use crate::accounts::{HALF_LIFE, HALF_LIFE_DEFAULT};
 use crate::{
+    accounts::Account,
     ranker::{Column, Instant, Span, numbers, texts},
     settings::refusal,
 };
@@ -21,12 +23,6 @@ pub const COLUMNS: &[&str] = &[
     "account.at",
     "account.cores",
 ];
-
-/// The cluster parameter that says how long usage takes to count half.
-pub const HALF_LIFE: &str = "FairShareHalfLife";
-
-/// Half-life where nobody says: a week.
-pub const HALF_LIFE_DEFAULT: Span = 7.0 * 86_400e6;
 
 /// What projects, and owners within projects, are entitled to.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -105,8 +101,12 @@ impl<'a> Standing<'a> {
         );
         for (index, account) in accounts(columns, "account").enumerate() {
             let entry = |column: &[f64]| column.get(index).copied().unwrap_or_default();
-            let decayed = decayed(entry(used), entry(cores), now - entry(at), half_life);
-            *usage.entry(account).or_default() += decayed;
+            let had = Account {
+                used: entry(used),
+                at: entry(at),
+                cores: entry(cores),
+            };
+            *usage.entry(account).or_default() += had.used_at(now, half_life);
         }
 
         let mut by_project: BTreeMap<&str, f64> = BTreeMap::new();
@@ -148,13 +148,6 @@ impl<'a> Standing<'a> {
     pub fn last(&self) -> u32 {
         self.last
     }
-}
-
-/// Core-seconds that count now of what was used some time ago, and of what cores have been doing since then.
-fn decayed(used: f64, cores: f64, since: Span, half_life: Span) -> f64 {
-    let since = since.max(0.0);
-    let left = libm::exp2(-since / half_life);
-    used * left + cores * (half_life / 1e6) / core::f64::consts::LN_2 * (1.0 - left)
 }
 
 /// Project and owner, row by row.
@@ -242,12 +235,20 @@ mod tests {
 
     #[test]
     fn usage_decays_and_cores_that_are_held_count() {
-        assert_eq!(decayed(100.0, 0.0, DAY, DAY), 50.0);
-        assert_eq!(decayed(100.0, 0.0, 3.0 * DAY, DAY), 12.5);
+        let decayed = |used, cores, since| {
+            Account {
+                used,
+                at: 0.0,
+                cores,
+            }
+            .used_at(since, DAY)
+        };
+        assert_eq!(decayed(100.0, 0.0, DAY), 50.0);
+        assert_eq!(decayed(100.0, 0.0, 3.0 * DAY), 12.5);
         // For a short time a core used is what it used; over all times it comes to half-life / ln 2.
-        let second = decayed(0.0, 2.0, 1e6, DAY);
+        let second = decayed(0.0, 2.0, 1e6);
         assert!((second - 2.0).abs() < 1e-4, "{second}");
-        let ever = decayed(0.0, 1.0, 1000.0 * DAY, DAY);
+        let ever = decayed(0.0, 1.0, 1000.0 * DAY);
         assert!(
             (ever - 86_400.0 / core::f64::consts::LN_2).abs() < 1e-6,
             "{ever}"

@@ -78,7 +78,6 @@ pub mod run;
 pub mod settings;
 #[cfg(feature = "deciding")]
 pub mod shadow;
-#[cfg(feature = "job-ranker")]
 pub mod time;
 #[cfg(feature = "deciding")]
 mod timeline;

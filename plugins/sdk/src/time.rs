@@ -1,9 +1,12 @@
 //! Points and lengths of time as people write them in settings and properties of jobs.
 
-use crate::{
-    ranker::{Instant, Span},
-    settings::refusal,
-};
+use crate::settings::refusal;
+
+/// Whole microseconds since 1970-01-01T00:00:00Z.
+#[cfg(feature = "job-ranker")]
+type Instant = f64;
+/// Whole microseconds.
+type Span = f64;
 
 /// From the largest, in microseconds.
 const UNITS: [(&str, f64); 5] = [
@@ -18,6 +21,7 @@ const UNITS: [(&str, f64); 5] = [
 const END: f64 = 9_007_199_254_740_992.0;
 
 /// A point in time: RFC 3339 with a time zone, or whole microseconds since 1970.
+#[cfg(feature = "job-ranker")]
 pub fn instant(text: &str) -> Option<Instant> {
     let text = text.trim();
     let us = match text.parse::<u64>() {
@@ -50,6 +54,7 @@ pub fn span(text: &str) -> Option<Span> {
 ///
 /// # Errors
 /// A sentence for the admin that names the setting, the value and what would be right.
+#[cfg(feature = "job-ranker")]
 pub fn instant_setting(name: &str, value: &str) -> Result<Instant, String> {
     let right = "a point in time (2026-01-31T12:00:00Z, or microseconds since 1970)";
     instant(value).ok_or_else(|| refusal(name, value, right))
@@ -64,7 +69,7 @@ pub fn span_setting(name: &str, value: &str) -> Result<Span, String> {
     span.ok_or_else(|| refusal(name, value, "a length of time (90s, 2h30m, 7d)"))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "job-ranker"))]
 mod tests {
     use super::*;
 
