@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::f64::consts::{LN_2, LOG2_E};
 
 #[cfg(feature = "deciding")]
-use crate::policy::{Changes, Column, ColumnValues};
+use crate::columns::{numbers, texts};
+#[cfg(feature = "deciding")]
+use crate::policy::Changes;
 use crate::settings::refusal;
 use crate::time::span;
 
@@ -139,22 +141,6 @@ pub fn half_life(value: &str) -> Result<Span, String> {
     })
 }
 
-#[cfg(feature = "deciding")]
-fn texts<'a>(columns: &'a [Column], name: &str) -> Option<&'a [String]> {
-    match &columns.iter().find(|column| column.name == name)?.values {
-        ColumnValues::Texts(texts) => Some(texts),
-        ColumnValues::Numbers(_) => None,
-    }
-}
-
-#[cfg(feature = "deciding")]
-fn numbers<'a>(columns: &'a [Column], name: &str) -> Option<&'a [f64]> {
-    match &columns.iter().find(|column| column.name == name)?.values {
-        ColumnValues::Numbers(numbers) => Some(numbers),
-        ColumnValues::Texts(_) => None,
-    }
-}
-
 /// 2^-x, and 1 − 2^-x, for an `x` that is not negative: the kernel's function (`host/kernel/src/decay.rs`), to the last bit.
 fn decay(x: f64) -> (f64, f64) {
     if x >= 1_000.0 {
@@ -182,6 +168,7 @@ fn decay(x: f64) -> (f64, f64) {
 #[cfg(all(test, feature = "deciding"))]
 mod tests {
     use super::*;
+    use crate::policy::{Column, ColumnValues};
 
     fn told(rows: &[(&str, &str, f64, f64, f64)]) -> Changes {
         let texts = |of: fn(&(&str, &str, f64, f64, f64)) -> String| {

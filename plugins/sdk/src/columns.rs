@@ -9,6 +9,24 @@ use crate::{
     policy::{Changes, Column, ColumnValues, NODE_GONE},
 };
 
+/// A column of texts, if it was sent.
+pub(crate) fn texts<'a>(columns: &'a [Column], name: &str) -> Option<&'a [String]> {
+    let column = columns.iter().find(|column| column.name == name)?;
+    match &column.values {
+        ColumnValues::Texts(texts) => Some(texts),
+        ColumnValues::Numbers(_) => None,
+    }
+}
+
+/// A column of numbers, if it was sent.
+pub(crate) fn numbers<'a>(columns: &'a [Column], name: &str) -> Option<&'a [f64]> {
+    let column = columns.iter().find(|column| column.name == name)?;
+    match &column.values {
+        ColumnValues::Numbers(numbers) => Some(numbers),
+        ColumnValues::Texts(_) => None,
+    }
+}
+
 /// What a policy says of itself to be told these columns.
 pub fn asked(names: &[&str]) -> (String, String) {
     ("columns".to_owned(), names.join(","))
