@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jobyard_kernel::{
-    Actor, Command, GroupOp, JobId, JobSpec, JobState, NodeSpec, Span, Timestamp, Unit,
+    Actor, Command, GroupOp, JobId, JobSpec, JobState, NodeSpec, Part, PolicySetup, Span,
+    StoredPolicy, Timestamp, Unit,
 };
 use jobyard_sim::forecast::{Expected, Limit, Limits, Place, forecast, sooner, standing};
 use jobyard_sim::{Estimate, Options, Window, Workload, compare, rerun};
@@ -472,4 +473,60 @@ fn holds_parents_and_what_is_overdue_are_in_a_forecast() {
     assert_eq!(stands.why, "waits for job 1");
     assert_eq!(standing(yard.state(), held).unwrap().why, "held");
     assert_eq!(standing(yard.state(), parent), None);
+}
+
+#[test]
+fn a_canary_is_left_out_of_a_forecast() {
+    let folder = tempfile::tempdir().unwrap();
+    let nodes = [node("n1", 4, &[]), node("n2", 4, &["trial"])];
+    let mut yard = Yard::new(folder.path(), &nodes);
+    let job = || JobSpec {
+        min: Some(4),
+        max: Some(4),
+        runtime: Some(Span::from_secs(3_600)),
+        ..JobSpec::default()
+    };
+    let by = || Actor::administrator("root");
+    let digest = "ab".repeat(32);
+    let policy_there = StoredPolicy {
+        digest: digest.clone(),
+        name: "trial".into(),
+        bytes: 1,
+        manifest: None,
+        at: BEGIN,
+        by: String::new(),
+    };
+    yard.command(&Command::StorePolicy {
+        by: by(),
+        policy: policy_there.into(),
+    });
+    let settings = Vec::new();
+    yard.command(&Command::CanaryPolicy {
+        by: by(),
+        trial: Some((
+            PolicySetup { digest, settings },
+            Part::Groups(vec!["trial".into()]),
+        )),
+        why: String::new(),
+    });
+    yard.turn();
+    // The canary decides nothing here, so its node stays idle.
+    let first = yard.submit(job(), Span::from_secs(3_600));
+    let second = yard.submit(job(), Span::from_secs(3_600));
+    let state = |id| yard.state().job(id).unwrap().state().to_string();
+    assert_eq!(
+        (state(first), state(second)),
+        ("Running".into(), "Queued".into())
+    );
+    let said = forecast(
+        yard.state(),
+        yard.now,
+        &mut policy,
+        second,
+        Limits::default(),
+    );
+    let Expected::Starts { at_us, nodes } = said.unwrap().expected else {
+        panic!("it starts");
+    };
+    assert_eq!((at_us, nodes[0].node.as_str()), (BEGIN.0, "n2"));
 }
