@@ -23,6 +23,7 @@ use crate::pass::Decider;
 use crate::policies::{self, Started, Wanted};
 use crate::run::{Loop, NODE_MESSAGES_MAX, Outbox};
 use crate::shadow::ShadowLog;
+use crate::swap::Swaps;
 use crate::waiters::{Waiters, Waking};
 use crate::{BuildError, Engine, builtin};
 
@@ -338,8 +339,7 @@ impl Builder {
             notices,
             failure,
             waiters: Waking(waiters),
-            swaps: VecDeque::new(),
-            swapping: None,
+            swaps: Swaps::new(),
             told: BTreeMap::new(),
         };
         // The loop holds a sender itself, so that it does not end where there is no node.

@@ -114,6 +114,8 @@ pub struct Core<A> {
     state: State,
     /// Who is asked; the policy in force always is.
     seats: BTreeMap<Seat, Taken>,
+    /// Who is to be the policy in force, and has its first pass.
+    next: Option<Taken>,
     /// The number of the last pass.
     last_pass: u64,
     /// Passes of which nothing came and that are not noted yet.
@@ -145,6 +147,7 @@ impl<A> Core<A> {
         let mut core = Core {
             state,
             seats: BTreeMap::from([(Seat::Active, Taken::new(Seat::Active))]),
+            next: None,
             last_pass,
             idle_passes: Vec::new(),
             note_idle_at: None,
@@ -494,7 +497,7 @@ impl<A> Core<A> {
 
     fn note(&mut self, from: usize) {
         for event in &self.events[from..] {
-            for taken in self.seats.values_mut() {
+            for taken in self.seats.values_mut().chain(&mut self.next) {
                 taken.mirror().note(&self.state, event);
             }
             self.archive.note(&self.state, event);

@@ -65,6 +65,7 @@ pub mod policies;
 mod run;
 mod seat;
 pub mod shadow;
+mod swap;
 mod view;
 mod waiters;
 

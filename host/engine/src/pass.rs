@@ -4,30 +4,38 @@ use std::thread;
 use std::time::Instant as Clock;
 
 use jobyard_kernel::{Changes, Instant, Seat, Span};
-use jobyard_plugin::PolicyInstance;
-use jobyard_plugin::recovery::{PassOutcome, PolicyChoice, PolicySlot, SwapError};
+use jobyard_plugin::recovery::{PassOutcome, PolicySlot};
 use tokio::sync::mpsc;
 
 use crate::BuildError;
-use crate::core::{Decided, half_of};
+use crate::core::{Decided, PolicyQuestion, half_of};
 
 /// What the loop asks of a policy.
 pub(crate) enum Ask {
-    /// One pass, with the cluster's parameters by name where they are others than before.
-    Pass {
-        number: u64,
-        now: Instant,
-        changes: Changes,
-        parameters: Option<Vec<(String, String)>>,
-    },
-    /// Another policy, or other settings; the pass that comes with it counts.
-    Swap {
-        number: u64,
-        now: Instant,
-        everything: Changes,
-        choice: Box<PolicyChoice>,
-        parameters: Option<Vec<(String, String)>>,
-    },
+    /// One pass.
+    Pass(Pass),
+    /// Another policy takes its place, which has had its first pass. No answer.
+    Succeed(Box<PolicySlot>),
+}
+
+/// What a policy is asked.
+pub(crate) struct Pass {
+    pub(crate) number: u64,
+    pub(crate) now: Instant,
+    pub(crate) changes: Changes,
+    /// The cluster's parameters by name, where they are others than before.
+    pub(crate) parameters: Option<Vec<(String, String)>>,
+}
+
+impl Pass {
+    pub(crate) fn of(question: PolicyQuestion, parameters: Option<Vec<(String, String)>>) -> Self {
+        Pass {
+            number: question.number,
+            now: question.now.as_instant(),
+            changes: question.changes,
+            parameters,
+        }
+    }
 }
 
 /// What a policy answered.
@@ -38,14 +46,12 @@ pub(crate) struct Answer {
     pub(crate) decided: Box<Decided>,
     /// What the instance holds of memory, in bytes.
     pub(crate) memory_bytes: usize,
-    /// For a swap: whether it was made.
-    pub(crate) swap: Option<Result<(), SwapError>>,
 }
 
 /// The loop's end of one policy. Its answers come where those of all others do.
 #[derive(Debug)]
 pub(crate) struct Decider {
-    asks: mpsc::Sender<Ask>,
+    asks: mpsc::UnboundedSender<Ask>,
 }
 
 impl Decider {
@@ -54,11 +60,16 @@ impl Decider {
         mut slot: PolicySlot,
         answers: mpsc::Sender<Answer>,
     ) -> Result<Self, BuildError> {
-        let (asks, mut inbox) = mpsc::channel(1);
+        let (asks, mut inbox) = mpsc::unbounded_channel();
         let work = move || {
             while let Some(ask) = inbox.blocking_recv() {
-                if answers.blocking_send(answer(seat, &mut slot, ask)).is_err() {
-                    return;
+                match ask {
+                    Ask::Succeed(newcomer) => slot.succeed(*newcomer),
+                    Ask::Pass(pass) => {
+                        if answers.blocking_send(answer(seat, &mut slot, pass)).is_err() {
+                            return;
+                        }
+                    }
                 }
             }
         };
@@ -69,56 +80,29 @@ impl Decider {
         Ok(Decider { asks })
     }
 
-    /// Asks: there is room for one, and none is in flight. If its thread has ended, the answers say so.
+    /// Asks; no more than one pass is in flight. If its thread has ended, the answers say so.
     pub(crate) fn ask(&self, ask: Ask) {
-        let _ = self.asks.try_send(ask);
+        let _ = self.asks.send(ask);
     }
 }
 
-fn answer(seat: Seat, slot: &mut PolicySlot, ask: Ask) -> Answer {
-    let (number, sent, began, (outcome, swap)) = match ask {
-        Ask::Pass {
-            number,
-            now,
-            changes,
-            parameters,
-        } => {
-            let (sent, began) = (half_of(&changes), Clock::now());
-            let told = parameters.map(|parameters| slot.follow(parameters, now));
-            (number, sent, began, (pass(slot, told, now, changes), None))
-        }
-        Ask::Swap {
-            number,
-            now,
-            everything,
-            choice,
-            parameters,
-        } => {
-            if let Some(parameters) = parameters {
-                // What the old policy makes of them matters no more.
-                drop(slot.follow(parameters, now));
-            }
-            // Everything is megabytes; jobs wait for both.
-            let (sent, made) = thread::scope(|both| {
-                let sent = both.spawn(|| half_of(&everything));
-                let made = slot.made(&choice);
-                // It does not panic.
-                (sent.join().unwrap_or_default(), made)
-            });
-            let began = Clock::now();
-            let swapped = swap(slot, *choice, made, now, everything);
-            (number, sent, began, swapped)
-        }
-    };
+pub(crate) fn answer(seat: Seat, slot: &mut PolicySlot, pass: Pass) -> Answer {
+    let Pass {
+        number,
+        now,
+        changes,
+        parameters,
+    } = pass;
+    let (sent, began) = (half_of(&changes), Clock::now());
+    let told = parameters.map(|parameters| slot.follow(parameters, now));
+    let outcome = told_pass(slot, told, now, changes);
     let took = Span(began.elapsed().as_micros() as u64);
     let fitting = |(name, value): &(String, String)| name == "arrivals" && value == "fitting";
     let active = slot.active();
-    let failed = outcome.needs_snapshot;
     Answer {
         seat,
         number,
         memory_bytes: slot.memory_bytes(),
-        swap,
         decided: Box::new(Decided {
             columns: slot.columns(),
             only_fitting_arrivals: slot.traits().iter().any(fitting),
@@ -126,7 +110,7 @@ fn answer(seat: Seat, slot: &mut PolicySlot, ask: Ask) -> Answer {
             activation: active.number,
             component: active.plugin.digest_half(),
             sent,
-            answered: match failed {
+            answered: match outcome.needs_snapshot {
                 true => [0; 16],
                 false => half_of(&outcome.plan),
             },
@@ -136,28 +120,8 @@ fn answer(seat: Seat, slot: &mut PolicySlot, ask: Ask) -> Answer {
     }
 }
 
-fn swap(
-    slot: &mut PolicySlot,
-    choice: PolicyChoice,
-    made: Result<PolicyInstance, SwapError>,
-    now: Instant,
-    everything: Changes,
-) -> (PassOutcome, Option<Result<(), SwapError>>) {
-    match slot.swap_for(choice, made, now, everything) {
-        Ok(outcome) => (outcome, Some(Ok(()))),
-        // The old policy still decides, in a new instance that is to be told everything.
-        Err(error) => {
-            let outcome = PassOutcome {
-                needs_snapshot: true,
-                ..PassOutcome::default()
-            };
-            (outcome, Some(Err(error)))
-        }
-    }
-}
-
 /// A pass of a policy that was told the cluster's parameters before, or not.
-fn pass(
+fn told_pass(
     slot: &mut PolicySlot,
     told: Option<PassOutcome>,
     now: Instant,

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use jobyard_journal::{JournalError, Record};
 use jobyard_kernel::{
-    Columns, Command, Event, JobId, NodeId, Parameter, Parameters, Rejection, Seat, State, ToNode,
+    Command, Event, JobId, NodeId, Parameter, Parameters, Rejection, Seat, State, ToNode,
 };
 use jobyard_node::{LinkEvent, NodeLink};
 use jobyard_plugin::Answered;
-use jobyard_plugin::recovery::{PolicyChoice, PolicySlot};
+use jobyard_plugin::recovery::PolicySlot;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::{Instant as Alarm, sleep_until};
 
@@ -20,8 +20,9 @@ use crate::commit::{Committer, Durable, Gone};
 use crate::core::{Core, Effect, PolicyQuestion};
 use crate::filters::{Filters, Said};
 use crate::notice::Notification;
-use crate::pass::{Answer, Ask, Decider};
+use crate::pass::{Answer, Ask, Decider, Pass};
 use crate::shadow::ShadowLog;
+use crate::swap::{Newcomer, Swap, Swaps};
 use crate::waiters::Waking;
 use crate::{EngineError, Notice, Stats};
 
@@ -51,21 +52,11 @@ pub(crate) enum Request {
     /// Make a job of history live; the answer is false when the record is out of date.
     Recall(Record, oneshot::Sender<Result<bool, EngineError>>),
     /// Put another policy in force.
-    Swap(Swap),
+    Swap(Box<Swap>),
     /// Try a policy, or no more: the command says so, and the slot is where it answers.
     Trial(Seat, Option<Box<PolicySlot>>, Command, Reply<()>),
     /// Stop.
     Shutdown(Duration, oneshot::Sender<()>),
-}
-
-/// A policy that is to come into force; the answer is the number of its activation.
-pub(crate) struct Swap {
-    pub(crate) choice: Box<PolicyChoice>,
-    /// What it wants to be told beside the rows.
-    pub(crate) columns: Columns,
-    /// `ActivatePolicy`.
-    pub(crate) command: Command,
-    pub(crate) reply: Reply<u32>,
 }
 
 /// What is on its way to one node.
@@ -98,9 +89,7 @@ pub(crate) struct Loop {
     pub(crate) failure: Arc<OnceLock<String>>,
     /// Who waits for the end of a job.
     pub(crate) waiters: Waking,
-    /// As many as callers that wait.
-    pub(crate) swaps: VecDeque<Swap>,
-    pub(crate) swapping: Option<(Command, Reply<u32>)>,
+    pub(crate) swaps: Swaps,
     /// The cluster's parameters as each policy knows them, if it does.
     pub(crate) told: BTreeMap<Seat, Parameters>,
 }
@@ -112,6 +101,7 @@ enum Woken {
     Report(Option<(NodeId, LinkEvent)>),
     Durable(Option<Durable>),
     Policy(Option<Answer>),
+    Newcomer(Option<Newcomer>),
     Filter(Option<Said>),
     Room(NodeId, mpsc::OwnedPermit<ToNode>),
     Time,
@@ -133,6 +123,9 @@ impl Loop {
                 Woken::Durable(Some(Err(error))) => return self.journal_failed(&error).await,
                 Woken::Durable(None) | Woken::Policy(None) => return,
                 Woken::Policy(Some(answer)) => self.policy_answered(answer),
+                Woken::Newcomer(newcomer) => {
+                    (newcomer.into_iter()).for_each(|newcomer| self.swaps.has_passed(newcomer));
+                }
                 Woken::Filter(said) => said.into_iter().for_each(|said| self.filter_answered(said)),
                 Woken::Room(node, permit) => self.send_next(node, permit),
                 Woken::Time => {}
@@ -173,6 +166,7 @@ impl Loop {
             biased;
             durable = self.committer.durable() => Woken::Durable(durable),
             answer = self.answers.1.recv() => Woken::Policy(answer),
+            newcomer = self.swaps.passed() => Woken::Newcomer(newcomer),
             said = self.filters.replies.recv() => Woken::Filter(said),
             (id, permit) = room => Woken::Room(id, permit),
             report = self.reports.recv() => Woken::Report(report),
@@ -239,7 +233,7 @@ impl Loop {
                 self.core.answer(answering);
             }
             Request::Swap(swap) => match self.core.may(&swap.command, self.clock.now()) {
-                Ok(()) => self.swaps.push_back(swap),
+                Ok(()) => self.swaps.push(*swap),
                 Err(rejection) => self.answer(Err(rejection), swap.reply),
             },
             Request::Trial(seat, slot, command, reply) => {
@@ -321,8 +315,11 @@ impl Loop {
     }
 
     fn ask_policies(&mut self) {
+        self.swap();
         let now = self.clock.now();
-        if let Some(number) = self.ask_the_active() {
+        if let Some(question) = self.core.pass(Seat::Active, now) {
+            let number = question.number;
+            self.ask(question);
             match self.core.beside(number, now) {
                 Some(question) => {
                     self.shadow.asked(number, now);
@@ -339,42 +336,54 @@ impl Loop {
         }
     }
 
-    /// Asks the policy in force, or one that is to be; the number of the pass.
-    fn ask_the_active(&mut self) -> Option<u64> {
-        let now = self.clock.now();
-        if self.core.may_ask(Seat::Active, now)
-            && let Some(mut swap) = self.swaps.pop_front()
+    /// A policy takes its place that has had its first pass, and the next that is to come into force has its own.
+    fn swap(&mut self) {
+        if self.core.is_between_passes()
+            && let Some(newcomer) = self.swaps.take()
         {
-            let active = self.core.state().policies().active();
-            swap.choice.number = active.map_or(0, |active| active.number) + 1;
-            let question = self.core.everything(swap.columns, now)?;
-            self.swapping = Some((swap.command, swap.reply));
-            let number = question.number;
-            let ask = Ask::Swap {
-                number,
-                now: now.as_instant(),
-                everything: question.changes,
-                choice: swap.choice,
-                parameters: self.parameters(Seat::Active),
-            };
-            self.deciders.get(&Seat::Active)?.ask(ask);
-            return Some(number);
+            self.take_over(newcomer);
         }
-        let question = self.core.pass(Seat::Active, now)?;
-        let number = question.number;
-        self.ask(question);
-        Some(number)
+        if let Some(mut swap) = self.swaps.next() {
+            let state = self.core.state();
+            let (active, told) = (state.policies().active(), state.parameters().clone());
+            swap.slot.number(active.map_or(0, |active| active.number) + 1);
+            let question = self.core.invite(swap.slot.columns(), self.clock.now());
+            self.swaps.ask(swap, question, told);
+        }
+    }
+
+    fn take_over(&mut self, newcomer: Newcomer) {
+        let now = self.clock.now();
+        let failed = newcomer.failed().map_or(Ok(()), Err);
+        let Newcomer { swap, answer, told } = newcomer;
+        // It is in force before its first plan is carried out.
+        let taken = failed.and_then(|()| {
+            let activated = self.core.activate(&swap.command, now);
+            activated.map_err(EngineError::Rejected)
+        });
+        match &taken {
+            Ok(()) => {
+                self.told.insert(Seat::Active, told);
+                if let Some(decider) = self.deciders.get(&Seat::Active) {
+                    decider.ask(Ask::Succeed(Box::new(swap.slot)));
+                }
+                (self.core).decided(answer.seat, answer.number, *answer.decided, now);
+            }
+            Err(_) => self.core.dismiss(),
+        }
+        let active = self.core.state().policies().active();
+        let result = taken.map(|()| active.map_or(0, |active| active.number));
+        let reply = swap.reply;
+        self.core.answer(Box::new(move |kept| {
+            drop(reply.send(kept.map_err(EngineError::clone).and(result)));
+        }));
     }
 
     fn ask(&mut self, question: PolicyQuestion) {
-        let ask = Ask::Pass {
-            number: question.number,
-            now: question.now.as_instant(),
-            changes: question.changes,
-            parameters: self.parameters(question.seat),
-        };
-        if let Some(decider) = self.deciders.get(&question.seat) {
-            decider.ask(ask);
+        let seat = question.seat;
+        let pass = Pass::of(question, self.parameters(seat));
+        if let Some(decider) = self.deciders.get(&seat) {
+            decider.ask(Ask::Pass(pass));
         }
     }
 
@@ -397,29 +406,8 @@ impl Loop {
                 Seat::Canary => {}
             }
         }
-        let swapped = answer
-            .swap
-            .and_then(|made| Some((made, self.swapping.take()?)));
-        let Some((made, (command, reply))) = swapped else {
-            self.core
-                .decided(answer.seat, answer.number, *answer.decided, now);
-            return;
-        };
-        // It is in force before its first plan is carried out.
-        let taken = match made {
-            Ok(()) => self
-                .core
-                .activate(&command, now)
-                .map_err(EngineError::Rejected),
-            Err(error) => Err(EngineError::Swap(error.to_string())),
-        };
         self.core
             .decided(answer.seat, answer.number, *answer.decided, now);
-        let active = self.core.state().policies().active();
-        let result = taken.map(|()| active.map_or(0, |active| active.number));
-        self.core.answer(Box::new(move |kept| {
-            drop(reply.send(kept.map_err(EngineError::clone).and(result)));
-        }));
     }
 
     // ---- filters ----

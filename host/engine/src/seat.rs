@@ -63,6 +63,11 @@ impl Taken {
         &mut self.mirror
     }
 
+    /// Whether an answer of it is waited for.
+    pub(crate) fn is_at_it(&self) -> bool {
+        self.asked.is_some()
+    }
+
     /// Whether it may be asked now: it is not at it, and has not been sent to rest.
     pub(crate) fn may_be_asked(&self, now: Timestamp) -> bool {
         self.asked.is_none() && self.not_before.is_none_or(|earliest| now >= earliest)

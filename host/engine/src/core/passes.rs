@@ -83,13 +83,6 @@ impl<A> Core<A> {
         }
     }
 
-    /// Whether a policy may be asked now: it is not at it, and has not been sent to rest.
-    pub fn may_ask(&self, seat: Seat, now: Timestamp) -> bool {
-        self.seats
-            .get(&seat)
-            .is_some_and(|taken| taken.may_be_asked(now))
-    }
-
     /// What to ask a policy, if there is a reason to. A shadow has one of its own only when it asked to be woken: see
     /// [`Core::beside`].
     pub fn pass(&mut self, seat: Seat, now: Timestamp) -> Option<PolicyQuestion> {
@@ -113,11 +106,27 @@ impl<A> Core<A> {
         may.then(|| taken.ask(&self.state, number, after, now))
     }
 
-    /// The same with everything, for another policy that is to be asked first and wants these columns.
-    pub fn everything(&mut self, columns: Columns, now: Timestamp) -> Option<PolicyQuestion> {
-        self.seats.get_mut(&Seat::Active)?.renew();
-        self.wants(Seat::Active, columns);
-        self.ask(Seat::Active, now)
+    /// What to ask a policy that is to come into force, and wants these columns: everything. The one in force goes on deciding, until
+    /// [`Core::activate`]; from now on both are told what changes.
+    pub fn invite(&mut self, columns: Columns, now: Timestamp) -> PolicyQuestion {
+        let after = self.happened();
+        let mut next = Taken::new(Seat::Active);
+        next.mirror().wants(columns);
+        self.last_pass += 1;
+        self.stats.passes += 1;
+        let question = next.ask(&self.state, self.last_pass, after, now);
+        self.next = Some(next);
+        question
+    }
+
+    /// The policy that was invited does not come into force.
+    pub fn dismiss(&mut self) {
+        self.next = None;
+    }
+
+    /// Whether the policy in force is not at it: another may take its place now.
+    pub fn is_between_passes(&self) -> bool {
+        self.seats.get(&Seat::Active).is_none_or(|t| !t.is_at_it())
     }
 
     fn ask(&mut self, seat: Seat, now: Timestamp) -> Option<PolicyQuestion> {
@@ -133,12 +142,16 @@ impl<A> Core<A> {
         self.sequence + self.events.len() as Sequence
     }
 
-    /// Another policy answers from now on: its activation is an event, and the guard of the one before has nothing more to say.
+    /// Another policy answers from now on, the one that was invited if one was: its activation is an event, and the guard of the one
+    /// before has nothing more to say. Next comes its answer to the first question.
     ///
     /// # Errors
     /// A refusal, with which nothing has changed.
     pub fn activate(&mut self, command: &Command, now: Timestamp) -> Result<(), Rejection> {
         self.command(command, now)?;
+        if let Some(next) = self.next.take() {
+            self.seats.insert(Seat::Active, next);
+        }
         self.guard_at = Some(now + GUARD_EVERY);
         Ok(())
     }

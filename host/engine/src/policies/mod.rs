@@ -1,8 +1,8 @@
 //! The life of a policy on a running engine: load, put in force, go back, shadow, try on some of the nodes; and the proof of what it
 //! decided.
 //!
-//! All that is slow happens beside the loop: a component is compiled, takes its settings and gets through a first pass on a copy of the
-//! state before the loop hears of it. That it then takes its seat, by whom and why, is an event of the kernel.
+//! All that is slow happens beside the loop: a component is compiled, takes its settings and gets through a first pass before it takes
+//! its seat. That it does, by whom and why, is an event of the kernel.
 
 mod at_rest;
 mod explain;
@@ -22,8 +22,9 @@ use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::core::HOST;
-use crate::run::{Request, Swap};
+use crate::run::Request;
 use crate::shadow::ShadowReport;
+use crate::swap::Swap;
 use crate::{Engine, EngineError, builtin};
 
 pub use at_rest::AtRest;
@@ -106,8 +107,9 @@ impl Engine {
         self.look(|state, _| PolicyList::of(state.policies())).await
     }
 
-    /// Puts a policy in force, between two passes, after it has shown beside the live path that it takes its settings and gets
-    /// through a first pass on everything; the number of the activation. `policy` is a digest, its beginning, or a name. With a guard
+    /// Puts a policy in force, between two passes, after it has taken its settings and got through a first pass on everything beside
+    /// the live path, where the one before decides meanwhile; the number of the activation. That pass counts: what it proposed and
+    /// has become impossible since is refused, and not held against it. `policy` is a digest, its beginning, or a name. With a guard
     /// the one before is put back by itself when it does not keep its bounds.
     ///
     /// # Errors
@@ -162,7 +164,10 @@ impl Engine {
         guard: Option<Guard>,
     ) -> Result<u32, EngineError> {
         let choice = self.choice(&setup).await?;
-        let columns = self.dry_run(choice.clone(), Seat::Active).await?.columns();
+        let parameters = |state: &State, _: &_| Parameter::all(state.parameters());
+        let parameters = self.look(parameters).await?;
+        let made = self.beside(move || PolicySlot::alone(choice, parameters));
+        let slot = made.await?.map_err(swap)?;
         let command = Command::ActivatePolicy {
             by: by.clone(),
             setup,
@@ -171,14 +176,12 @@ impl Engine {
             guard,
         };
         let (reply, answer) = oneshot::channel();
-        let choice = Box::new(choice);
         let swap = Swap {
-            choice,
-            columns,
+            slot,
             command,
             reply,
         };
-        self.request(Request::Swap(swap)).await?;
+        self.request(Request::Swap(Box::new(swap))).await?;
         answer.await.map_err(|_| EngineError::Stopped)?
     }
 

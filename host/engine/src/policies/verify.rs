@@ -2,8 +2,8 @@
 //! compared: what it was sent, what it answered, and what came of that.
 //!
 //! A pass is reproduced by replaying the events up to the moment at which the policy was asked, and telling an instance what the
-//! kernel's mirror tells then. So a run begins at the first question to an instance. A pass that failed is not run again: a
-//! deadline depends on the machine.
+//! kernel's mirror tells then. So a run begins at the first question to an instance; two are asked in turns while one is about to come
+//! into force. A pass that failed is not run again: a deadline depends on the machine.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
@@ -120,11 +120,9 @@ pub fn verify_passes(
     let mut report = VerifyReport::default();
     let mut any = false;
     for seat in [Seat::Active, Seat::Canary] {
-        let own: Vec<&Noted> = passes
-            .all
-            .iter()
-            .filter(|n| n.record.seat == seat)
-            .collect();
+        let own = passes.all.iter().filter(|n| n.record.seat == seat);
+        let mut own: Vec<&Noted> = own.collect();
+        own.sort_by_key(|noted| noted.record.number);
         let wanted = |noted: &&&Noted| {
             let from = from.is_none_or(|bound| !noted.is_before(bound));
             from && to.is_none_or(|bound| !noted.is_after(bound))
@@ -163,6 +161,15 @@ struct Noted {
 }
 
 impl Noted {
+    fn has_failed(&self) -> bool {
+        self.record.answered == [0; 16]
+    }
+
+    /// The number of the first event that came of it: they are before its own.
+    fn begins(&self) -> Sequence {
+        self.event - Sequence::from(self.record.events)
+    }
+
     fn is_before(&self, bound: Bound) -> bool {
         match bound {
             Bound::Pass(number) => self.record.number < number,
@@ -226,43 +233,74 @@ struct Run<'a> {
     loaded: BTreeMap<String, PolicyChoice>,
 }
 
-/// An instance that is asked again.
+/// An instance by the number of the first pass that it was asked for.
+type Life = u64;
+
+/// An instance that is asked again, and what it has been told.
 struct Again {
-    slot: PolicySlot,
+    mirror: Mirror,
+    /// None: it could not be made again, or has failed.
+    slot: Option<PolicySlot>,
     told: Parameters,
+    /// Passes that it is still to be asked for.
+    left: usize,
+}
+
+/// The instance that was asked for each of these passes, in their order; none where its first question is gone, or it failed.
+fn lives(own: &[&Noted]) -> Vec<Option<Life>> {
+    let mut of_activation: BTreeMap<u32, Life> = BTreeMap::new();
+    let life = |noted: &&Noted| {
+        let record = &noted.record;
+        // Such a one is of the activation that takes its place, and was the last of its instance.
+        if noted.has_failed() {
+            return None;
+        }
+        if record.fresh {
+            of_activation.insert(record.activation, record.number);
+        }
+        of_activation.get(&record.activation).copied()
+    };
+    own.iter().map(life).collect()
 }
 
 impl Run<'_> {
     fn go(&mut self, seat: Seat) -> Result<(), VerifyError> {
-        let wanted = |noted: &&&Noted| noted.record.number <= self.first && noted.record.fresh;
-        let start = self.own.iter().rfind(wanted);
-        let later = |noted: &&&Noted| noted.record.fresh;
-        let Some(start) = start.or_else(|| self.own.iter().find(later)) else {
-            self.skip(
-                self.first,
-                self.last,
-                "no first question of their instance is kept",
-            );
+        let lives = lives(self.own);
+        let mut left: BTreeMap<Life, usize> = BTreeMap::new();
+        for (noted, life) in self.own.iter().zip(&lives) {
+            let number = noted.record.number;
+            match life {
+                _ if !(self.first..=self.last).contains(&number) => {}
+                Some(life) => *left.entry(*life).or_default() = 0,
+                None if noted.has_failed() => self.skip(number, number, "the pass failed"),
+                None => self.skip(
+                    number,
+                    number,
+                    "the first question of their instance is gone",
+                ),
+            }
+        }
+        let mut asked = VecDeque::new();
+        for (noted, life) in self.own.iter().zip(lives) {
+            if noted.record.number <= self.last
+                && let Some(life) = life
+                && let Some(passes) = left.get_mut(&life)
+            {
+                *passes += 1;
+                asked.push_back((*noted, life));
+            }
+        }
+        let Some((start, _)) = asked.front() else {
             return Ok(());
         };
-        let (start, begins) = (start.record.number, start.record.asked_after);
-        if start > self.first {
-            self.skip(
-                self.first,
-                start - 1,
-                "the first question of their instance is gone",
-            );
-        }
-        let asked = self.own.iter().copied();
-        let asked = asked.filter(|n| (start..=self.last).contains(&n.record.number));
-        let (at, state) = self.past.state_before(begins + 1)?;
+        let (at, state) = self.past.state_before(start.record.asked_after + 1)?;
         let mut replay = Replay {
             seat,
             state,
-            mirror: Mirror::of(seat),
-            again: None,
-            asked: asked.collect(),
-            plans: VecDeque::new(),
+            left,
+            instances: BTreeMap::new(),
+            asked,
+            plans: BTreeMap::new(),
             expected: VecDeque::new(),
         };
         let differs = self.replay(at, &mut replay)?;
@@ -313,16 +351,22 @@ impl Run<'_> {
         at: Sequence,
         replay: &mut Replay<'a>,
     ) -> Result<Option<(&'a Noted, String)>, VerifyError> {
-        let due = |noted: &mut &Noted| noted.record.asked_after == at;
-        while let Some(noted) = replay.asked.pop_front_if(due) {
-            let Replay {
-                state,
-                mirror,
-                again,
-                ..
-            } = replay;
-            match self.ask(noted, state, mirror, again)? {
-                Ok(Some(plan)) => replay.plans.push_back((noted, plan)),
+        let due = |(noted, _): &mut (&Noted, Life)| noted.record.asked_after == at;
+        while let Some((noted, life)) = replay.asked.pop_front_if(due) {
+            if noted.record.fresh {
+                let again = self.again(replay, noted);
+                replay.instances.insert(life, again);
+            }
+            let Some(again) = replay.instances.get_mut(&life) else {
+                continue;
+            };
+            let answer = self.ask(noted, &replay.state, again);
+            again.left -= 1;
+            if again.left == 0 {
+                replay.instances.remove(&life);
+            }
+            match answer {
+                Ok(Some(plan)) => drop(replay.plans.insert(noted.begins(), (noted, plan))),
                 Ok(None) => {}
                 Err(what) => return Ok(Some((noted, what))),
             }
@@ -330,35 +374,40 @@ impl Run<'_> {
         Ok(None)
     }
 
+    /// The instance that was asked for this pass first.
+    fn again(&mut self, replay: &Replay<'_>, noted: &Noted) -> Again {
+        let record = &noted.record;
+        let made = self.instance(&replay.state, record);
+        let mut mirror = Mirror::of(replay.seat);
+        let slot = match made {
+            Ok(slot) => {
+                mirror.wants(slot.columns());
+                Some(slot)
+            }
+            Err(why) => {
+                self.skip(record.number, record.number, &why);
+                None
+            }
+        };
+        let passes = replay.left.get(&record.number);
+        Again {
+            mirror,
+            slot,
+            told: replay.state.parameters().clone(),
+            left: passes.copied().unwrap_or_default(),
+        }
+    }
+
     /// Asks again what was asked then: a plan, nothing where the pass cannot be run again, or what differs.
     fn ask(
         &mut self,
         noted: &Noted,
         state: &State,
-        mirror: &mut Mirror,
-        again: &mut Option<Again>,
-    ) -> Result<Result<Option<Plan>, String>, VerifyError> {
+        again: &mut Again,
+    ) -> Result<Option<Plan>, String> {
         let record = &noted.record;
-        if record.fresh {
-            mirror.forget();
-            *again = None;
-        }
-        if record.fresh {
-            match self.instance(state, record) {
-                Ok(made) => {
-                    mirror.wants(made.slot.columns());
-                    *again = Some(made);
-                }
-                Err(why) => self.skip(record.number, record.number, &why),
-            }
-        }
-        let changes = mirror.take(state);
-        if record.answered == [0; 16] {
-            *again = None;
-            self.skip(record.number, record.number, "the pass failed");
-            return Ok(Ok(None));
-        }
-        let Some(instance) = again else {
+        let changes = again.mirror.take(state);
+        let Some(slot) = &mut again.slot else {
             if !record.fresh {
                 self.skip(
                     record.number,
@@ -366,33 +415,30 @@ impl Run<'_> {
                     "its instance could not be run again",
                 );
             }
-            return Ok(Ok(None));
+            return Ok(None);
         };
         let sent = half_of(&changes);
         if sent != record.sent {
             let (ours, theirs) = (hex(&sent), hex(&record.sent));
-            return Ok(Err(format!(
-                "it was sent {theirs}, by the events it is {ours}"
-            )));
+            return Err(format!("it was sent {theirs}, by the events it is {ours}"));
         }
         let now = record.asked_at.as_instant();
-        if instance.told != *state.parameters() {
-            instance.told = state.parameters().clone();
-            let parameters = Parameter::all(&instance.told);
-            drop(instance.slot.follow(parameters, now));
+        if again.told != *state.parameters() {
+            again.told = state.parameters().clone();
+            drop(slot.follow(Parameter::all(&again.told), now));
         }
-        let outcome = instance.slot.schedule(now, changes);
-        mirror.wants(instance.slot.columns());
+        let outcome = slot.schedule(now, changes);
+        again.mirror.wants(slot.columns());
         if let Some(fault) = outcome.faults.first() {
-            return Ok(Err(format!("it answered then, and fails now: {fault}")));
+            return Err(format!("it answered then, and fails now: {fault}"));
         }
         let answered = half_of(&outcome.plan);
         if answered != record.answered {
             let (ours, theirs) = (hex(&answered), hex(&record.answered));
             let (now, then) = (outcome.plan.decisions.len(), record.proposals);
-            return Ok(Err(format!(
+            return Err(format!(
                 "it answered {theirs} with {then} proposals, and now answers {ours} with {now}"
-            )));
+            ));
         }
         if record.number < self.first {
             self.report.before += 1;
@@ -402,20 +448,18 @@ impl Run<'_> {
             let range = (first.min(record.number), last.max(record.number));
             self.report.range = Some(range);
         }
-        Ok(Ok(Some(outcome.plan)))
+        Ok(Some(outcome.plan))
     }
 
-    fn instance(&mut self, state: &State, record: &PassRecord) -> Result<Again, String> {
+    fn instance(&mut self, state: &State, record: &PassRecord) -> Result<PolicySlot, String> {
         let setup = self.setup(state, record)?;
         let mut choice = match self.loaded.get(&setup.digest) {
             Some(loaded) => loaded.clone(),
             None => self.load(state, &setup.digest)?,
         };
         choice.settings = setup.settings;
-        let told = state.parameters().clone();
-        let slot = PolicySlot::alone(choice, Parameter::all(&told));
-        let slot = slot.map_err(|error| error.to_string())?;
-        Ok(Again { slot, told })
+        let slot = PolicySlot::alone(choice, Parameter::all(state.parameters()));
+        slot.map_err(|error| error.to_string())
     }
 
     fn load(&mut self, state: &State, digest: &str) -> Result<PolicyChoice, String> {
@@ -480,12 +524,13 @@ impl Run<'_> {
 struct Replay<'a> {
     seat: Seat,
     state: State,
-    mirror: Mirror,
-    again: Option<Again>,
-    /// Passes that are still to be asked.
-    asked: VecDeque<&'a Noted>,
-    /// Plans of which the events are still to come.
-    plans: VecDeque<(&'a Noted, Plan)>,
+    /// How many passes of each instance are run again.
+    left: BTreeMap<Life, usize>,
+    instances: BTreeMap<Life, Again>,
+    /// Passes that are still to be asked, in the order of their numbers.
+    asked: VecDeque<(&'a Noted, Life)>,
+    /// Plans of which the events are still to come, by the number of the first.
+    plans: BTreeMap<Sequence, (&'a Noted, Plan)>,
     /// What must come next, by the plan of this pass.
     expected: VecDeque<(&'a Noted, Event)>,
 }
@@ -497,11 +542,7 @@ impl<'a> Replay<'a> {
 
     /// Takes the next event; where it is not what a plan gives, the pass and the difference.
     fn take(&mut self, at: Sequence, event: &Event) -> Option<(&'a Noted, String)> {
-        // What comes of a plan are the events before its own.
-        let begins = |(noted, _): &mut (&Noted, Plan)| {
-            noted.event - Sequence::from(noted.record.events) == at
-        };
-        if let Some((noted, plan)) = self.plans.pop_front_if(begins) {
+        if let Some((noted, plan)) = self.plans.remove(&at) {
             let events = outcome(&self.state, self.seat, noted, plan, event.at);
             if events.len() as u32 != noted.record.events {
                 let (now, then) = (events.len(), noted.record.events);
@@ -522,7 +563,9 @@ impl<'a> Replay<'a> {
             ));
         }
         self.state.apply(event);
-        self.mirror.note(&self.state, event);
+        for again in self.instances.values_mut() {
+            again.mirror.note(&self.state, event);
+        }
         None
     }
 }

@@ -3,10 +3,23 @@
 use std::time::Duration;
 
 use jobyard::journal::{SqliteJournal, replay};
-use jobyard::kernel::Command;
+use jobyard::kernel::{Command, State};
 use jobyard::{Actor, BuildError, Engine, EngineError, JobId, Notice, Parameters};
 
 use crate::{ends, named, node, task};
+
+/// The state when passes of which nothing came are noted too, which can take a second.
+async fn settled(engine: &Engine) -> State {
+    let mut before = engine.look(|state, _| state.clone()).await.unwrap();
+    loop {
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        let now = engine.look(|state, _| state.clone()).await.unwrap();
+        if now == before {
+            return now;
+        }
+        before = now;
+    }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_is_there_again() {
@@ -28,7 +41,7 @@ async fn all_is_there_again() {
     engine.command(set).await.unwrap();
     let added = engine.add_job(&ann, named("added"), vec![task("true")]);
     let added = added.await.unwrap();
-    let before = engine.look(|state, _| state.clone()).await.unwrap();
+    let before = settled(&engine).await;
 
     let error = Engine::builder().data(&data).build().await.unwrap_err();
     assert!(matches!(error, BuildError::Journal(_)), "{error:?}");

@@ -299,6 +299,75 @@ fn forged(data: &Path, to: &Path, mut change: impl FnMut(&mut Event)) {
     forged.append(&events).unwrap();
 }
 
+/// Its first pass takes a good second, and it never proposes anything.
+fn slow_at_first() -> Vec<u8> {
+    let slow = Policy {
+        extra: "(global $was_asked (mut i32) (i32.const 0))".into(),
+        schedule: "(local $turns i64)
+                   (if (i32.eqz (global.get $was_asked)) (then
+                     (loop $turn
+                       (local.set $turns (i64.add (local.get $turns) (i64.const 1)))
+                       (br_if $turn (i64.lt_u (local.get $turns) (i64.const 1500000000))))))
+                   (global.set $was_asked (i32.const 1))
+                   i32.const 0"
+            .into(),
+        ..Policy::default()
+    };
+    slow.build()
+}
+
+/// The policy in force goes on deciding while another has its first pass, and the passes of both are proved.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_start_while_a_policy_comes_into_force() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine(folder.path()).await;
+    let manifest = "name = \"slow\"\nversion = \"1.0.0\"\nworld = \"scheduling-policy\"\n\
+                    description = \"slow\"\n[limits]\ndeadline_ms = 60000\n";
+    let loaded = engine.load_policy(&ROOT, "slow", slow_at_first(), Some(manifest.into()));
+    loaded.await.unwrap();
+    let activation = {
+        let engine = engine.clone();
+        let activate = async move {
+            let activated = engine.activate_policy(&ROOT, "slow", Vec::new(), "", None);
+            activated.await.unwrap()
+        };
+        tokio::spawn(activate)
+    };
+    // By the number of a pass it shows that the newcomer has been asked.
+    let passes = |engine: &Engine| {
+        let engine = engine.clone();
+        async move { engine.stats().await.unwrap().passes }
+    };
+    let before = passes(&engine).await;
+    while passes(&engine).await == before {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let mut meanwhile = 0;
+    while !activation.is_finished() {
+        let job = engine.submit(&ANN, named("a"), vec![task("true")]).await;
+        let job = job.unwrap();
+        tokio::select! {
+            _ = ends(&engine, job, "Finished") => meanwhile += 1,
+            () = until(&engine, "in force", |list| list.active.as_ref().unwrap().number == 2) => {}
+        }
+    }
+    assert_eq!(activation.await.unwrap(), 2);
+    assert!(meanwhile > 3, "{meanwhile} jobs");
+    // It decides now: nothing starts any more, until the one before is back.
+    let job = engine.submit(&ANN, named("b"), vec![task("true")]).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let job = job.unwrap();
+    assert_eq!(engine.job(job).await.unwrap().state, "Queued");
+    engine.roll_back_policy(&ROOT, None, "").await.unwrap();
+    ends(&engine, job, "Finished").await;
+    engine.shutdown(Duration::from_secs(5)).await;
+
+    let report = verify(&folder.path().join("data"), None);
+    assert!(report.skipped.is_empty(), "{report:?}");
+    assert_eq!(report.mismatches, [], "{report:?}");
+    assert!(report.same > 3, "{report:?}");
+}
+
 /// What decided what can be proved from the journal, across swaps and restarts; and a forged decision is found out.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn decisions_are_proved_and_one_byte_is_found_out() {

@@ -32,9 +32,11 @@ impl State {
         let counts = record.seat == Seat::Active && [0, active].contains(&record.activation);
         if counts {
             let watch = &mut policies.watch;
+            // Its first pass was made while the one before still decided: what that took is not held against it.
+            let first = watch.passes == 0 && record.fresh;
             watch.passes += 1;
             watch.faults += u64::from(record.faults);
-            watch.refused += u64::from(record.refused);
+            watch.refused += u64::from(if first { 0 } else { record.refused });
             watch.slowest = watch.slowest.max(record.took);
         }
     }

@@ -100,7 +100,7 @@ pub struct PassOutcome {
     pub log: Vec<LogLine>,
 }
 
-/// A swap that did not happen; the policy that decided still does.
+/// Why a policy does not come to decide; the one that did still does.
 #[derive(Debug, thiserror::Error)]
 pub enum SwapError {
     /// It could not be made, or does not take the settings.
@@ -204,6 +204,11 @@ impl PolicySlot {
         outcome
     }
 
+    /// What the caller knows the chosen policy by from now on.
+    pub fn number(&mut self, number: u32) {
+        self.chosen.number = number;
+    }
+
     /// The policy that decides now.
     pub fn active(&self) -> &PolicyChoice {
         match self.ladder.rung() {
@@ -285,63 +290,18 @@ impl PolicySlot {
         all
     }
 
-    /// Puts another policy, or the same with other settings, in place of the chosen one, if it takes its
-    /// settings and gets through a first pass on `everything`. That pass is the outcome: its plan counts.
-    ///
-    /// On an error the policy that decided still does, as a new instance: whoever reads everything out of a mirror has
-    /// nothing left of what the old instance was not told yet. So the next call must carry everything, either way
-    /// of failing.
-    pub fn swap(
-        &mut self,
-        choice: PolicyChoice,
-        now: Instant,
-        everything: Changes,
-    ) -> Result<PassOutcome, SwapError> {
-        let made = self.made(&choice);
-        self.swap_for(choice, made, now, everything)
-    }
-
-    /// An instance of another policy that took its settings: what [`PolicySlot::swap_for`] may put in place.
-    ///
-    /// # Errors
-    /// It does not take them.
-    pub fn made(&self, choice: &PolicyChoice) -> Result<PolicyInstance, SwapError> {
-        let made = choice.instance(&self.parameters);
-        made.map_err(|error| could_not(choice, error))
-    }
-
-    /// As [`PolicySlot::swap`], with an instance that is there already and has had no pass.
-    ///
-    /// # Errors
-    /// As [`PolicySlot::swap`].
-    pub fn swap_for(
-        &mut self,
-        choice: PolicyChoice,
-        made: Result<PolicyInstance, SwapError>,
-        now: Instant,
-        everything: Changes,
-    ) -> Result<PassOutcome, SwapError> {
-        let (instance, plan) = match first_pass(made, now, everything) {
-            Ok(passed) => passed,
-            Err(error) => {
-                // Should this fail, the next call does it again and takes note.
-                self.instance = self.active().instance(&self.parameters).ok();
-                return Err(error);
-            }
-        };
+    /// Puts the policy of a slot in place of the chosen one: its instance, which has had its first pass beside this one and goes on from
+    /// there. The one that was chosen before is what is fallen back to, if it ever had a good pass.
+    pub fn succeed(&mut self, newcomer: PolicySlot) {
         if self.ladder.is_proven() {
             self.last_good = Some(self.active().clone());
         }
-        self.chosen = choice;
+        self.chosen = newcomer.chosen;
+        self.instance = newcomer.instance;
+        self.parameters = newcomer.parameters;
         self.ladder = Ladder::new();
         self.ladder.good();
-        let instance = self.instance.insert(instance);
-        let log = instance.take_log();
-        Ok(PassOutcome {
-            plan,
-            log,
-            ..PassOutcome::default()
-        })
+        self.late = false;
     }
 
     /// Takes a fault down the ladder to a new instance, or to the end of it.
@@ -414,19 +374,6 @@ impl PolicySlot {
             }
         }
     }
-}
-
-/// An instance that took its settings and has answered once.
-fn first_pass(
-    made: Result<PolicyInstance, SwapError>,
-    now: Instant,
-    everything: Changes,
-) -> Result<(PolicyInstance, Plan), SwapError> {
-    let mut instance = made?;
-    let plan = instance
-        .schedule(now, everything)
-        .map_err(SwapError::FirstPass)?;
-    Ok((instance, plan))
 }
 
 fn could_not(choice: &PolicyChoice, error: ConfigureError) -> SwapError {

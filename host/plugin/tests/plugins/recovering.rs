@@ -100,10 +100,10 @@ fn a_chosen_policy_that_turns_bad_gives_way_to_the_last_good_one() {
         schedule: format!("(if (local.get 2) (then unreachable)) i32.const {DATA}"),
         ..marked(2)
     };
-    let swapped = slot
-        .swap(choice("newer", &touchy), 1e15, Changes::default())
-        .unwrap();
-    assert_eq!((mark(&swapped.plan), slot.rung()), (2, Rung::Chosen));
+    let mut newer = PolicySlot::alone(choice("newer", &touchy), Vec::new()).unwrap();
+    assert_eq!(mark(&pass(&mut newer).plan), 2);
+    slot.succeed(newer);
+    assert_eq!((mark(&pass(&mut slot).plan), slot.rung()), (2, Rung::Chosen));
 
     let poison = || Changes {
         removed_jobs: vec![JobId(7)],
@@ -147,14 +147,19 @@ fn when_all_fail_the_built_in_policy_is_tried_again_later() {
 }
 
 #[test]
-fn a_swap_that_fails_leaves_the_policy_and_renews_its_instance() {
-    let mut slot = slot(&failing_after(1, 1));
-    assert_eq!(mark(&pass(&mut slot).plan), 1);
-    let bad = choice("bad", &failing_after(2, 0));
-    match slot.swap(bad, 1e15, Changes::default()) {
-        Err(SwapError::FirstPass(fault)) => assert_eq!(fault.kind, FaultKind::Trap),
-        other => panic!("{other:?}"),
-    }
+fn a_policy_that_comes_to_decide_brings_its_instance_along() {
+    let mut chosen = slot(&marked(1));
+    let mut newcomer = PolicySlot::alone(choice("newer", &failing_after(2, 2)), Vec::new()).unwrap();
+    assert_eq!(mark(&pass(&mut newcomer).plan), 2);
+    chosen.succeed(newcomer);
+    assert_eq!(mark(&pass(&mut chosen).plan), 2);
+    // Its third pass, of which this slot has seen one.
+    assert_eq!(pass(&mut chosen).faults.len(), 1);
+    assert_eq!(chosen.active().plugin.name(), "newer");
+}
+
+#[test]
+fn settings_that_are_refused_are_an_error() {
     let refusing = Policy {
         configure: format!("i32.const {DATA}"),
         data: Bytes::default()
@@ -165,13 +170,8 @@ fn a_swap_that_fails_leaves_the_policy_and_renews_its_instance() {
             .text("no"),
         ..Policy::default()
     };
-    let error = slot
-        .swap(choice("picky", &refusing), 1e15, Changes::default())
-        .unwrap_err();
+    let error = PolicySlot::alone(choice("picky", &refusing), Vec::new()).unwrap_err();
     assert_eq!(error.to_string(), "picky: settings refused: no");
-    // A second pass of the same instance would fail: this is a new one, which is told everything.
-    assert_eq!(mark(&pass(&mut slot).plan), 1);
-    assert_eq!(slot.active().plugin.name(), "chosen");
 }
 
 #[test]
