@@ -66,7 +66,10 @@ impl Decider {
                 match ask {
                     Ask::Succeed(newcomer) => slot.succeed(*newcomer),
                     Ask::Pass(pass) => {
-                        if answers.blocking_send(answer(seat, &mut slot, pass)).is_err() {
+                        if answers
+                            .blocking_send(answer(seat, &mut slot, pass))
+                            .is_err()
+                        {
                             return;
                         }
                     }

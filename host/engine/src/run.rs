@@ -346,7 +346,8 @@ impl Loop {
         if let Some(mut swap) = self.swaps.next() {
             let state = self.core.state();
             let (active, told) = (state.policies().active(), state.parameters().clone());
-            swap.slot.number(active.map_or(0, |active| active.number) + 1);
+            swap.slot
+                .number(active.map_or(0, |active| active.number) + 1);
             let question = self.core.invite(swap.slot.columns(), self.clock.now());
             self.swaps.ask(swap, question, told);
         }

@@ -23,7 +23,7 @@ pub fn follow(state: &State, job: JobId, facts: &mut Vec<Fact>) {
         // Nothing before a filter has answered.
         Phase::Configuring | Phase::External(_) => {}
         Phase::Submitted | Phase::Validating => {
-            let filters = match job.phase == Phase::Submitted {
+            let filters = match matches!(job.phase, Phase::Submitted) {
                 true => state.submission_filters(&job.spec),
                 false => Vec::new(),
             };
@@ -249,7 +249,7 @@ fn node_steps(
     release: bool,
     facts: &mut Vec<Fact>,
 ) {
-    let stays = job.phase == Phase::Running;
+    let stays = matches!(job.phase, Phase::Running);
     let mut freed = Vec::new();
     let mut works = Vec::new();
     let (mut prepared, mut released) = (0, 0);

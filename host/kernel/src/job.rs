@@ -559,7 +559,7 @@ impl Job {
 
     /// Runs, and is to go back into the queue when its running tasks have ended (`HoldUntil` on a running job).
     pub fn is_draining(&self) -> bool {
-        self.phase == Phase::Running && self.is_held()
+        matches!(self.phase, Phase::Running) && self.is_held()
     }
 
     /// Units that its unfinished tasks could use at once, within its minimum and maximum, and no more than it aims at.

@@ -1,7 +1,7 @@
 //! The jobs of a state, by id. A copy of all of them costs a pointer for each page of them; what is changed afterwards is copied then,
 //! once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Index;
 use std::sync::Arc;
 
@@ -12,11 +12,13 @@ use crate::{Job, JobId};
 
 /// Shared with copies of the state until they change: a snapshot is written from a copy while the state goes on.
 ///
-/// Ids count up, so those that are alive are close together: a page holds the jobs of [`PAGE`] ids in a row, and looking one up
-/// is a search among few pages. No page is empty.
+/// Ids count up, so those that are alive are close together: a page holds the jobs of [`PAGE`] ids in a row, and looking one up is two
+/// steps. A page without jobs is a null pointer, and there is none before the first job and behind the last.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Jobs {
-    pages: BTreeMap<u32, Arc<Page>>,
+    pages: VecDeque<Option<Arc<Page>>>,
+    /// The number of the first page.
+    first: u32,
     len: usize,
 }
 
@@ -49,22 +51,38 @@ impl Jobs {
 
     fn pointer(&self, id: JobId) -> Option<&Arc<Job>> {
         let (page, place) = place(id);
-        self.pages.get(&page)?.jobs[place].as_ref()
+        let page = self.pages.get(page.wrapping_sub(self.first) as usize)?;
+        page.as_ref()?.jobs[place].as_ref()
     }
 
     pub(crate) fn get(&self, id: &JobId) -> Option<&Job> {
         self.pointer(*id).map(Arc::as_ref)
     }
 
+    fn page_mut(&mut self, page: u32) -> Option<&mut Page> {
+        let page = self.pages.get_mut(page.wrapping_sub(self.first) as usize)?;
+        page.as_mut().map(Arc::make_mut)
+    }
+
     pub(crate) fn get_mut(&mut self, id: &JobId) -> Option<&mut Job> {
         let (page, place) = place(*id);
-        let page = Arc::make_mut(self.pages.get_mut(&page)?);
-        page.jobs[place].as_mut().map(Arc::make_mut)
+        self.page_mut(page)?.jobs[place].as_mut().map(Arc::make_mut)
     }
 
     pub(crate) fn insert(&mut self, id: JobId, job: impl Into<Arc<Job>>) {
         let (page, place) = place(id);
-        let page = Arc::make_mut(self.pages.entry(page).or_default());
+        if self.pages.is_empty() {
+            self.first = page;
+        }
+        while page < self.first {
+            self.pages.push_front(None);
+            self.first -= 1;
+        }
+        let at = (page - self.first) as usize;
+        if at >= self.pages.len() {
+            self.pages.resize(at + 1, None);
+        }
+        let page = Arc::make_mut(self.pages[at].get_or_insert_default());
         if page.jobs[place].replace(job.into()).is_none() {
             page.len += 1;
             self.len += 1;
@@ -73,33 +91,43 @@ impl Jobs {
 
     pub(crate) fn remove(&mut self, id: &JobId) -> Option<Arc<Job>> {
         let (number, place) = place(*id);
-        let page = Arc::make_mut(self.pages.get_mut(&number)?);
+        let page = self.page_mut(number)?;
         let job = page.jobs[place].take()?;
         page.len -= 1;
+        let is_empty = page.len == 0;
         self.len -= 1;
-        if page.len == 0 {
-            self.pages.remove(&number);
+        if is_empty {
+            self.pages[(number - self.first) as usize] = None;
+            while self.pages.pop_front_if(|page| page.is_none()).is_some() {
+                self.first += 1;
+            }
+            while self.pages.pop_back_if(|page| page.is_none()).is_some() {}
+        }
+        if self.len == 0 {
+            self.first = 0;
         }
         Some(job)
     }
 
     /// By id.
     pub(crate) fn values(&self) -> impl Iterator<Item = &Job> {
-        let pages = self.pages.values();
+        let pages = self.pages.iter().flatten();
         pages.flat_map(|page| page.jobs.iter().flatten().map(Arc::as_ref))
     }
 
     /// Those with an id above this one, by id.
     pub(crate) fn after(&self, id: JobId) -> impl Iterator<Item = &Job> {
-        let pages = self.pages.range(place(id).0..);
-        let jobs = pages.flat_map(|(_, page)| page.jobs.iter().flatten().map(Arc::as_ref));
+        let from = place(id).0.saturating_sub(self.first) as usize;
+        let pages = self.pages.iter().skip(from).flatten();
+        let jobs = pages.flat_map(|page| page.jobs.iter().flatten().map(Arc::as_ref));
         jobs.skip_while(move |job| job.id <= id)
     }
 
     /// Those with an id below this one, the highest first.
     pub(crate) fn before(&self, id: JobId) -> impl Iterator<Item = &Job> {
-        let pages = self.pages.range(..=place(id).0).rev();
-        let jobs = pages.flat_map(|(_, page)| page.jobs.iter().rev().flatten().map(Arc::as_ref));
+        let pages = (place(id).0 + 1).saturating_sub(self.first) as usize;
+        let pages = self.pages.iter().take(pages).rev().flatten();
+        let jobs = pages.flat_map(|page| page.jobs.iter().rev().flatten().map(Arc::as_ref));
         jobs.skip_while(move |job| job.id >= id)
     }
 

@@ -253,6 +253,11 @@ impl Mirror {
             || !self.nodes.is_empty()
     }
 
+    /// How many changes of jobs were noted since the last `take`.
+    pub fn untold_jobs(&self) -> usize {
+        self.jobs.len()
+    }
+
     /// Whether all that is new are jobs that do not fit into the cores that are free, nor have a higher priority than a running
     /// job: then a policy with the trait `arrivals` = `fitting` need not be asked.
     pub fn only_arrivals_that_do_not_fit(&self, state: &State) -> bool {
@@ -358,14 +363,14 @@ impl Mirror {
                 self.tell_set(state, id, set, changes);
             }
         }
-        if changed == Changed::All || job.phase == Phase::Queued {
+        if changed == Changed::All || matches!(job.phase, Phase::Queued) {
             if job.spec.unit == Unit::Socket && self.sockets == Sockets::Untold {
                 self.sockets = Sockets::Due;
             }
             push_job(changes, job);
         }
         let withheld = withheld(job);
-        if job.phase != Phase::Queued || !withheld.is_empty() {
+        if !matches!(job.phase, Phase::Queued) || !withheld.is_empty() {
             let lowest = self.lowest_running.unwrap_or(u32::MAX);
             self.lowest_running = Some(lowest.min(job.spec.priority));
             push_allocation(changes, job);
@@ -566,7 +571,7 @@ fn push_allocation(changes: &mut Changes, job: &Job) {
     let started = job.times.started.or(activation.map(|a| a.since));
     changes.allocations.push(AllocationRow {
         job: job.id,
-        state: if job.phase == Phase::Running && !job.is_held() {
+        state: if matches!(job.phase, Phase::Running) && !job.is_held() {
             ALLOCATION_RUNNING
         } else {
             ALLOCATION_ENDING

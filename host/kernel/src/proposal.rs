@@ -431,13 +431,13 @@ fn grants(state: &State, job: &Job, shares: &[Share]) -> Result<Vec<Grant>, Refu
         return Err(Refusal::NotUniform { job: id, nodes });
     }
     // A running job may have lost a node that a task needs.
-    if job.phase == Phase::Queued
+    if matches!(job.phase, Phase::Queued)
         && let Some(need) = state.unmet(job, |node| state.units_granted(job, node, &grants))
     {
         return Err(lacks(job, need));
     }
     // A running job may be below its minimum when it lost a node: then any growth is welcome.
-    if units < u64::from(job.min) && job.phase == Phase::Queued {
+    if units < u64::from(job.min) && matches!(job.phase, Phase::Queued) {
         return Err(Refusal::BelowMinimum {
             job: id,
             unit,

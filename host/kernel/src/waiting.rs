@@ -40,7 +40,9 @@ impl State {
     /// Why a job waits; none for a job that is not queued. The policy's words where it said something, otherwise what
     /// the kernel sees by itself.
     pub fn why_waiting(&self, id: JobId) -> Option<Waiting> {
-        let job = self.job(id).filter(|job| job.phase == Phase::Queued)?;
+        let job = self
+            .job(id)
+            .filter(|job| matches!(job.phase, Phase::Queued))?;
         let said = |reason, text: String| Some(Waiting { reason, text });
         if job.is_held() {
             return match job.held_by {

@@ -173,7 +173,7 @@ impl State {
 
     pub(super) fn tasks_added(&mut self, id: JobId, tasks: &[Arc<TaskSpec>]) {
         let job = self.job_mut(id);
-        let draft = job.phase != Phase::Configuring;
+        let draft = !matches!(job.phase, Phase::Configuring);
         for spec in tasks {
             let index = job.tasks.len() as u32;
             match spec.kind {
@@ -318,15 +318,15 @@ impl State {
             self.leave_filters(id, &phase);
             job = self.jobs.get_mut(&id).expect("the event's job is there");
         }
-        if phase != Phase::Queued {
+        if !matches!(phase, Phase::Queued) {
             for parent in std::mem::take(&mut job.open_parents) {
                 forget_child(&mut self.children, parent, id);
             }
         }
-        if phase != Phase::Running {
+        if !matches!(phase, Phase::Running) {
             job.giving_back = None;
         }
-        if job.phase == Phase::Queued {
+        if matches!(job.phase, Phase::Queued) {
             let key = QueueKey::of(job);
             self.queue.remove(&key);
             self.blockers.remove(&key);
@@ -339,7 +339,7 @@ impl State {
         }
         job.phase = phase;
         change(job);
-        if job.phase == Phase::Queued {
+        if matches!(job.phase, Phase::Queued) {
             let key = QueueKey::of(job);
             self.queue.insert(key);
             if job.reservation.is_some() {

@@ -82,7 +82,7 @@ impl State {
             .nodes
             .get_mut(&node)
             .expect("a freed share's node is there");
-        if job.phase == Phase::Running {
+        if matches!(job.phase, Phase::Running) {
             job.node_trouble.get_or_insert_with(|| {
                 let node = node.spec.name.clone();
                 Box::new(JobError::NodesLost { node })

@@ -173,7 +173,7 @@ impl State {
                     SharePhase::Closing
                 };
                 index_share(job, node);
-                if !ok && job.phase == Phase::Running {
+                if !ok && matches!(job.phase, Phase::Running) {
                     let text = error.map_or_else(|| outcome.to_string(), str::to_string);
                     let node = self.nodes[&node].spec.name.clone();
                     job.node_trouble = Some(JobError::NodePrepareFailed { node, text }.into());

@@ -103,7 +103,10 @@ fn a_chosen_policy_that_turns_bad_gives_way_to_the_last_good_one() {
     let mut newer = PolicySlot::alone(choice("newer", &touchy), Vec::new()).unwrap();
     assert_eq!(mark(&pass(&mut newer).plan), 2);
     slot.succeed(newer);
-    assert_eq!((mark(&pass(&mut slot).plan), slot.rung()), (2, Rung::Chosen));
+    assert_eq!(
+        (mark(&pass(&mut slot).plan), slot.rung()),
+        (2, Rung::Chosen)
+    );
 
     let poison = || Changes {
         removed_jobs: vec![JobId(7)],
@@ -149,7 +152,8 @@ fn when_all_fail_the_built_in_policy_is_tried_again_later() {
 #[test]
 fn a_policy_that_comes_to_decide_brings_its_instance_along() {
     let mut chosen = slot(&marked(1));
-    let mut newcomer = PolicySlot::alone(choice("newer", &failing_after(2, 2)), Vec::new()).unwrap();
+    let mut newcomer =
+        PolicySlot::alone(choice("newer", &failing_after(2, 2)), Vec::new()).unwrap();
     assert_eq!(mark(&pass(&mut newcomer).plan), 2);
     chosen.succeed(newcomer);
     assert_eq!(mark(&pass(&mut chosen).plan), 2);

@@ -27,11 +27,12 @@ pub(super) struct JobLine {
 pub(super) fn job_line(line: &[u8]) -> Result<JobLine, BadReason> {
     let mut values = [-1.0_f64; FIELDS_READ];
     let mut found = 0;
-    let mut tokens = Tokens(line);
-    for (index, value) in values.iter_mut().enumerate() {
-        let Some(token) = tokens.next() else { break };
-        *value = number(token).ok_or_else(|| BadReason::NotANumber {
-            field: index + 1,
+    let mut rest = line;
+    while found < FIELDS_READ
+        && let Some(value) = next_number(&mut rest)
+    {
+        values[found] = value.map_err(|token| BadReason::NotANumber {
+            field: found + 1,
             text: shown(token),
         })?;
         found += 1;
@@ -40,9 +41,7 @@ pub(super) fn job_line(line: &[u8]) -> Result<JobLine, BadReason> {
         return Err(BadReason::TooFewFields { found });
     }
     let user = whole(&values, 12)?;
-    let group = tokens
-        .next()
-        .and_then(|token| str::from_utf8(token).ok()?.parse().ok());
+    let group = next_word(&mut rest).and_then(|token| str::from_utf8(token).ok()?.parse().ok());
     Ok(JobLine {
         submit_us: microseconds(&values, 2)?,
         run_us: microseconds(&values, 4)?,
@@ -64,40 +63,47 @@ pub(super) fn shown(bytes: &[u8]) -> String {
     text
 }
 
-/// Words between blanks.
-struct Tokens<'a>(&'a [u8]);
-
-impl<'a> Iterator for Tokens<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        let start = self.0.iter().position(|byte| !byte.is_ascii_whitespace())?;
-        let rest = &self.0[start..];
-        let end = rest
-            .iter()
-            .position(u8::is_ascii_whitespace)
-            .unwrap_or(rest.len());
-        let (token, after) = rest.split_at(end);
-        self.0 = after;
-        Some(token)
+/// The next word between blanks, if there is one.
+fn next_word<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let line = rest.trim_ascii_start();
+    if line.is_empty() {
+        return None;
     }
+    let end = line.iter().position(u8::is_ascii_whitespace);
+    let (word, after) = line.split_at(end.unwrap_or(line.len()));
+    *rest = after;
+    Some(word)
 }
 
-/// A decimal number; nearly all are short whole ones, which take the short way.
-fn number(token: &[u8]) -> Option<f64> {
-    let (negative, digits) = match token {
+/// The next word as a number, or as it is where it is none. Nearly all are short whole numbers, which are read as they are found.
+fn next_number<'a>(rest: &mut &'a [u8]) -> Option<Result<f64, &'a [u8]>> {
+    let line = rest.trim_ascii_start();
+    let (negative, digits) = match line {
         [b'-', digits @ ..] => (true, digits),
         digits => (false, digits),
     };
-    if (1..=15).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit) {
-        let value = digits
-            .iter()
-            .fold(0_u64, |value, digit| value * 10 + u64::from(digit - b'0'));
-        // At most 15 digits: exact.
-        let value = value as f64;
-        return Some(if negative { -value } else { value });
+    let mut value = 0_u64;
+    let mut count = 0;
+    // Up to 15 digits are exact.
+    while let Some(digit) = digits.get(count).map(|byte| byte.wrapping_sub(b'0'))
+        && digit < 10
+        && count < 15
+    {
+        value = value * 10 + u64::from(digit);
+        count += 1;
     }
-    let value: f64 = std::str::from_utf8(token).ok()?.parse().ok()?;
+    if count > 0 && digits.get(count).is_none_or(u8::is_ascii_whitespace) {
+        *rest = &digits[count..];
+        let value = value as f64;
+        return Some(Ok(if negative { -value } else { value }));
+    }
+    let word = next_word(rest)?;
+    Some(number(word).ok_or(word))
+}
+
+/// Any decimal number.
+fn number(word: &[u8]) -> Option<f64> {
+    let value: f64 = str::from_utf8(word).ok()?.parse().ok()?;
     value.is_finite().then_some(value)
 }
 
@@ -144,7 +150,9 @@ mod tests {
             ("1,5", None),
         ];
         for (text, expected) in table {
-            assert_eq!(number(text.as_bytes()), *expected, "{text:?}");
+            let read = next_number(&mut text.as_bytes());
+            let read = read.and_then(Result::ok);
+            assert_eq!(read, *expected, "{text:?}");
         }
     }
 
