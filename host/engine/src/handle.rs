@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot};
 
 use crate::archive::{PURGE_AT_ONCE, SharedHistory};
 use crate::commit::Store;
+use crate::many::described;
 use crate::run::{Answering, Request};
 use crate::shadow::ShadowLog;
 use crate::waiters::{Waiter, Waiters};
@@ -282,14 +283,8 @@ impl Engine {
         spec: JobSpec,
         tasks: Vec<TaskSpec>,
     ) -> Result<JobId, EngineError> {
-        let tasks = tasks.into_iter().map(Arc::new).collect();
-        let events = self
-            .command(Command::AddJob {
-                by: by.clone(),
-                spec: Arc::new(spec),
-                tasks,
-            })
-            .await?;
+        let (by, (spec, tasks)) = (by.clone(), described(by, (spec, tasks)));
+        let events = self.command(Command::AddJob { by, spec, tasks }).await?;
         let added = events.iter().find_map(|event| event.fact.job());
         added.ok_or(EngineError::Stopped)
     }
@@ -317,11 +312,8 @@ impl Engine {
         spec: JobSpec,
         tasks: Vec<TaskSpec>,
     ) -> Result<JobId, EngineError> {
-        let queue = Box::new(Command::QueueJob {
-            by: by.clone(),
-            spec: Arc::new(spec),
-            tasks: tasks.into_iter().map(Arc::new).collect(),
-        });
+        let (by, (spec, tasks)) = (by.clone(), described(by, (spec, tasks)));
+        let queue = Box::new(Command::QueueJob { by, spec, tasks });
         let (reply, answer) = oneshot::channel();
         let sent = self.requests.send(Request::Submit(queue, reply)).await;
         sent.map_err(|_| self.stopped())?;

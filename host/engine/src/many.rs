@@ -27,6 +27,18 @@ pub struct JobFilter {
     pub limit: Option<usize>,
 }
 
+/// A job as its command takes it. Whose it is, is said here: for the kernel to say it would take a copy of all the rest.
+pub(crate) fn described(
+    by: &Actor,
+    (mut spec, tasks): NewJob,
+) -> (Arc<JobSpec>, Vec<Arc<TaskSpec>>) {
+    if spec.owner.is_empty() {
+        spec.owner.clone_from(&by.name);
+    }
+    let tasks = tasks.into_iter().map(Arc::new).collect();
+    (Arc::new(spec), tasks)
+}
+
 impl Engine {
     /// AddJobs: adds jobs, which are being configured until they are submitted.
     pub async fn add_jobs(
@@ -34,10 +46,13 @@ impl Engine {
         by: &Actor,
         jobs: impl IntoIterator<Item = NewJob>,
     ) -> Vec<Result<JobId, EngineError>> {
-        let add = |(spec, tasks): NewJob| Command::AddJob {
-            by: by.clone(),
-            spec: Arc::new(spec),
-            tasks: tasks.into_iter().map(Arc::new).collect(),
+        let add = |new: NewJob| {
+            let (spec, tasks) = described(by, new);
+            Command::AddJob {
+                by: by.clone(),
+                spec,
+                tasks,
+            }
         };
         self.ids(jobs.into_iter().map(add).collect()).await
     }
@@ -48,10 +63,13 @@ impl Engine {
         by: &Actor,
         jobs: impl IntoIterator<Item = NewJob>,
     ) -> Vec<Result<JobId, EngineError>> {
-        let queue = |(spec, tasks): NewJob| Command::QueueJob {
-            by: by.clone(),
-            spec: Arc::new(spec),
-            tasks: tasks.into_iter().map(Arc::new).collect(),
+        let queue = |new: NewJob| {
+            let (spec, tasks) = described(by, new);
+            Command::QueueJob {
+                by: by.clone(),
+                spec,
+                tasks,
+            }
         };
         self.ids(jobs.into_iter().map(queue).collect()).await
     }

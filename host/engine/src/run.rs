@@ -28,6 +28,8 @@ use crate::{EngineError, Notice, Stats};
 
 /// Requests and reports that are handled before the batch goes to the journal.
 const BATCH_MAX: usize = 1_024;
+/// When nothing has come in for so long, a crowd has gone.
+const QUIET: Duration = Duration::from_millis(20);
 /// Messages that wait for one node.
 pub(crate) const NODE_MESSAGES_MAX: usize = 1_024;
 
@@ -54,7 +56,7 @@ pub(crate) enum Request {
     /// Put another policy in force.
     Swap(Box<Swap>),
     /// Try a policy, or no more: the command says so, and the slot is where it answers.
-    Trial(Seat, Option<Box<PolicySlot>>, Command, Reply<()>),
+    Trial(Seat, Option<Box<PolicySlot>>, Box<Command>, Reply<()>),
     /// Stop.
     Shutdown(Duration, oneshot::Sender<()>),
 }
@@ -101,7 +103,7 @@ enum Woken {
     Report(Option<(NodeId, LinkEvent)>),
     Durable(Option<Durable>),
     Policy(Option<Answer>),
-    Newcomer(Option<Newcomer>),
+    Newcomer(Option<Box<Newcomer>>),
     Filter(Option<Said>),
     Room(NodeId, mpsc::OwnedPermit<ToNode>),
     Time,
@@ -128,7 +130,7 @@ impl Loop {
                 }
                 Woken::Filter(said) => said.into_iter().for_each(|said| self.filter_answered(said)),
                 Woken::Room(node, permit) => self.send_next(node, permit),
-                Woken::Time => {}
+                Woken::Time => self.crowded = false,
             }
             self.core.tick(self.clock.now());
             self.ask_filters();
@@ -144,7 +146,11 @@ impl Loop {
                 return;
             }
             self.ask_policies();
-            let alarm = Alarm::now() + self.clock.until(self.core.alarm());
+            let mut rest = self.clock.until(self.core.alarm());
+            if self.crowded {
+                rest = rest.min(QUIET);
+            }
+            let alarm = Alarm::now() + rest;
             woken = self.wait(alarm).await;
         }
     }
@@ -317,7 +323,11 @@ impl Loop {
     fn ask_policies(&mut self) {
         self.swap();
         let now = self.clock.now();
-        if let Some(question) = self.core.pass(Seat::Active, now) {
+        let mut question = self.core.pass(Seat::Active, now);
+        if question.is_none() && !self.crowded {
+            question = self.core.pass_for_news(now);
+        }
+        if let Some(question) = question {
             let number = question.number;
             self.ask(question);
             match self.core.beside(number, now) {
@@ -353,10 +363,10 @@ impl Loop {
         }
     }
 
-    fn take_over(&mut self, newcomer: Newcomer) {
+    fn take_over(&mut self, newcomer: Box<Newcomer>) {
         let now = self.clock.now();
         let failed = newcomer.failed().map_or(Ok(()), Err);
-        let Newcomer { swap, answer, told } = newcomer;
+        let Newcomer { swap, answer, told } = *newcomer;
         // It is in force before its first plan is carried out.
         let taken = failed.and_then(|()| {
             let activated = self.core.activate(&swap.command, now);

@@ -6,7 +6,7 @@ use jobyard_kernel::{Changes, Mirror, Seat, Span, State, Timestamp};
 
 /// A `wake_at` is not heeded sooner after a pass than this: a policy cannot make the host spin.
 const WAKE_AFTER_MIN: Span = Span::from_millis(10);
-/// So many jobs that do not fit are told though the policy need not be asked for them: the next pass is to be short.
+/// So many jobs that do not fit are told in quiet times, though the policy need not be asked for them: the next pass is to be short.
 const UNTOLD_MAX: usize = 1_000;
 /// After every policy was given up, the wait before the next try.
 const EXHAUSTED_WAIT: Span = Span::from_secs(1);
@@ -83,10 +83,13 @@ impl Taken {
     /// Whether there is a reason to ask it.
     pub(crate) fn has_reason(&self, state: &State, now: Timestamp) -> bool {
         let nothing = !self.mirror.has_changes()
-            || (self.only_fitting_arrivals
-                && self.mirror.untold_jobs() < UNTOLD_MAX
-                && self.mirror.only_arrivals_that_do_not_fit(state));
+            || (self.only_fitting_arrivals && self.mirror.only_arrivals_that_do_not_fit(state));
         self.is_woken(now) || !nothing
+    }
+
+    /// Whether there is much that it has not been told, reason or not.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.mirror.untold_jobs() > UNTOLD_MAX
     }
 
     /// Whether it asked to be called by now.

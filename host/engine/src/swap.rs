@@ -45,8 +45,8 @@ pub(crate) struct Swaps {
     waiting: VecDeque<Swap>,
     /// One has its first pass, or has had it and has not taken its place.
     is_at_it: bool,
-    ready: Option<Newcomer>,
-    passed: (mpsc::Sender<Newcomer>, mpsc::Receiver<Newcomer>),
+    ready: Option<Box<Newcomer>>,
+    passed: (mpsc::Sender<Box<Newcomer>>, mpsc::Receiver<Box<Newcomer>>),
 }
 
 impl Swaps {
@@ -79,7 +79,7 @@ impl Swaps {
             let pass = Pass::of(question, Some(parameters));
             let answer = answer(seat, &mut swap.slot, pass);
             // An error means that the engine has stopped.
-            let _ = passed.blocking_send(Newcomer { swap, answer, told });
+            let _ = passed.blocking_send(Box::new(Newcomer { swap, answer, told }));
         };
         let started = thread::Builder::new().name("jobyard-newcomer".into());
         // Without a thread its caller learns that nothing came of it.
@@ -87,17 +87,17 @@ impl Swaps {
     }
 
     /// Waits for one to have had its first pass.
-    pub(crate) async fn passed(&mut self) -> Option<Newcomer> {
+    pub(crate) async fn passed(&mut self) -> Option<Box<Newcomer>> {
         self.passed.1.recv().await
     }
 
     /// It has: it takes its place when the policy in force has answered.
-    pub(crate) fn has_passed(&mut self, newcomer: Newcomer) {
+    pub(crate) fn has_passed(&mut self, newcomer: Box<Newcomer>) {
         self.ready = Some(newcomer);
     }
 
     /// One that has had its first pass, to take its place now.
-    pub(crate) fn take(&mut self) -> Option<Newcomer> {
+    pub(crate) fn take(&mut self) -> Option<Box<Newcomer>> {
         let newcomer = self.ready.take()?;
         self.is_at_it = false;
         Some(newcomer)

@@ -97,6 +97,13 @@ impl<A> Core<A> {
         reason.then(|| self.ask(seat, now)).flatten()
     }
 
+    /// What to ask the policy in force though there is no reason to, where it has been told little of what there is: for quiet times.
+    pub fn pass_for_news(&mut self, now: Timestamp) -> Option<PolicyQuestion> {
+        let taken = self.seats.get(&Seat::Active)?;
+        let behind = taken.may_be_asked(now) && taken.is_behind();
+        behind.then(|| self.ask(Seat::Active, now)).flatten()
+    }
+
     /// What to ask the shadow, whenever the policy in force is asked; none while it is at it: what changed meanwhile is in its next
     /// question.
     pub fn beside(&mut self, number: u64, now: Timestamp) -> Option<PolicyQuestion> {

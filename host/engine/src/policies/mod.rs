@@ -272,7 +272,7 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let (reply, answer) = oneshot::channel();
         let slot = slot.map(Box::new);
-        self.request(Request::Trial(seat, slot, command, reply))
+        self.request(Request::Trial(seat, slot, Box::new(command), reply))
             .await?;
         answer.await.map_err(|_| EngineError::Stopped)?
     }
