@@ -1,5 +1,7 @@
 //! SHA-256, by which components and compiled code are known.
 
+use std::io;
+
 use sha2::{Digest, Sha256};
 
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
@@ -17,42 +19,25 @@ pub fn half_of(bytes: &[u8]) -> Half {
 }
 
 /// Takes bytes one after the other, for [`half_of`] of all of them: what is compared may be megabytes, which are not to be in one place for it.
-#[derive(Clone)]
-pub struct HalfOf {
-    digest: Sha256,
-    bytes: [u8; 1 << 10],
-    count: usize,
-}
+#[derive(Clone, Default)]
+pub struct HalfOf(Sha256);
 
-impl Default for HalfOf {
-    fn default() -> Self {
-        HalfOf {
-            digest: Sha256::new(),
-            bytes: [0; 1 << 10],
-            count: 0,
-        }
+impl io::Write for HalfOf {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
     }
-}
 
-impl Extend<u8> for HalfOf {
-    fn extend<T: IntoIterator<Item = u8>>(&mut self, bytes: T) {
-        for byte in bytes {
-            if self.count == self.bytes.len() {
-                self.digest.update(self.bytes);
-                self.count = 0;
-            }
-            self.bytes[self.count] = byte;
-            self.count += 1;
-        }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
 impl HalfOf {
     /// Of all that it took.
-    pub fn finish(mut self) -> Half {
-        self.digest.update(&self.bytes[..self.count]);
+    pub fn finish(self) -> Half {
         let mut half = [0; 16];
-        half.copy_from_slice(&self.digest.finalize()[..16]);
+        half.copy_from_slice(&self.0.finalize()[..16]);
         half
     }
 }
@@ -64,6 +49,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     #[test]
@@ -78,7 +65,7 @@ mod tests {
         for count in [0, 1, 1_023, 1_024, 1_025, 4_096, 5_000] {
             let mut taken = HalfOf::default();
             for part in bytes[..count].chunks(7) {
-                taken.extend(part.iter().copied());
+                taken.write_all(part).unwrap();
             }
             assert_eq!(taken.finish(), half_of(&bytes[..count]), "{count}");
         }

@@ -14,6 +14,9 @@ mod shape;
 mod trace;
 mod wire;
 
+use std::io::Write;
+
+use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -44,9 +47,68 @@ pub enum FormatError {
 /// Adds the bytes of a value, without its shape, to what is given.
 ///
 /// # Errors
-/// The type cannot be expressed, such as a sequence of unknown length.
-pub fn encode<T: Serialize + ?Sized, W: Extend<u8>>(value: &T, to: W) -> Result<W, FormatError> {
-    postcard::to_extend(value, to).map_err(|error| FormatError::Untraceable(error.to_string()))
+/// The type cannot be expressed, such as a sequence of unknown length; or what is given does not take the bytes.
+pub fn encode<T: Serialize + ?Sized, W: Write>(value: &T, to: W) -> Result<W, FormatError> {
+    let taken = postcard::serialize_with_flavor(value, Buffered::new(to));
+    taken.map_err(|error| FormatError::Untraceable(error.to_string()))
+}
+
+/// Hands bytes on many at a time: nearly all values are a byte or two.
+struct Buffered<W> {
+    to: W,
+    bytes: [u8; BUFFERED],
+    count: usize,
+}
+
+const BUFFERED: usize = 1 << 10;
+
+impl<W: Write> Buffered<W> {
+    fn new(to: W) -> Self {
+        Buffered {
+            to,
+            bytes: [0; BUFFERED],
+            count: 0,
+        }
+    }
+
+    fn hand_on(&mut self) -> postcard::Result<()> {
+        let bytes = &self.bytes[..self.count];
+        self.count = 0;
+        let taken = self.to.write_all(bytes);
+        taken.map_err(|_| postcard::Error::SerializeBufferFull)
+    }
+}
+
+impl<W: Write> Flavor for Buffered<W> {
+    type Output = W;
+
+    #[inline]
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        if self.count == BUFFERED {
+            self.hand_on()?;
+        }
+        self.bytes[self.count] = byte;
+        self.count += 1;
+        Ok(())
+    }
+
+    fn try_extend(&mut self, mut bytes: &[u8]) -> postcard::Result<()> {
+        while bytes.len() > BUFFERED - self.count {
+            let (now, later) = bytes.split_at(BUFFERED - self.count);
+            self.bytes[self.count..].copy_from_slice(now);
+            self.count = BUFFERED;
+            self.hand_on()?;
+            bytes = later;
+        }
+        self.bytes[self.count..][..bytes.len()].copy_from_slice(bytes);
+        self.count += bytes.len();
+        Ok(())
+    }
+
+    fn finalize(mut self) -> postcard::Result<W> {
+        self.hand_on()?;
+        Ok(self.to)
+    }
 }
 
 /// A value written by this very version.

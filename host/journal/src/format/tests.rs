@@ -76,6 +76,39 @@ fn facts() -> Vec<v1::Fact> {
     ]
 }
 
+/// Takes a few bytes at a time, then no more.
+struct Narrow {
+    taken: Vec<u8>,
+    room: usize,
+}
+
+impl Write for Narrow {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let some = bytes.len().min(100).min(self.room);
+        self.taken.extend_from_slice(&bytes[..some]);
+        self.room -= some;
+        Ok(some)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn bytes_are_handed_on_in_order_and_to_the_last() {
+    for length in [0, 1, 1_021, 1_022, 1_023, 1_024, 1_025, 3_000, 10_000] {
+        let value = ("x".repeat(length), 7_u8, vec![1_u32; length / 3]);
+        let expected = postcard::to_allocvec(&value).unwrap();
+        assert_eq!(encode(&value, Vec::new()).unwrap(), expected, "{length}");
+        let (taken, room) = (Vec::new(), expected.len());
+        let narrow = encode(&value, Narrow { taken, room }).unwrap();
+        assert_eq!(narrow.taken, expected, "{length}");
+        let (taken, room) = (Vec::new(), expected.len() - 1);
+        assert!(encode(&value, Narrow { taken, room }).is_err(), "{length}");
+    }
+}
+
 #[test]
 fn fields_and_variants_are_found_by_name() {
     let shapes = trace::<Vec<v1::Fact>>().unwrap();

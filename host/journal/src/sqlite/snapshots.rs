@@ -3,6 +3,7 @@
 //! A snapshot counts from the moment that its row in `snapshots` is there, which is written after its parts. The one
 //! before it is kept, in case the newest turns out to be damaged.
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -220,7 +221,7 @@ fn write(
         encode(&state, parts).map_err(|error| JournalError::Storage(error.to_string()))?;
     // It may be most of the memory there is.
     drop(state);
-    parts.flush();
+    parts.write_part();
     if let Some(error) = parts.failed {
         return Err(error.at(path));
     }
@@ -279,17 +280,23 @@ struct Parts<'c> {
     failed: Option<rusqlite::Error>,
 }
 
-impl Extend<u8> for Parts<'_> {
-    fn extend<T: IntoIterator<Item = u8>>(&mut self, more: T) {
-        self.buffer.extend(more);
+/// Takes everything; whether it could be written is in `failed`.
+impl Write for Parts<'_> {
+    fn write(&mut self, more: &[u8]) -> io::Result<usize> {
+        self.buffer.extend_from_slice(more);
         if self.buffer.len() >= PART_BYTES {
-            self.flush();
+            self.write_part();
         }
+        Ok(more.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
 impl Parts<'_> {
-    fn flush(&mut self) {
+    fn write_part(&mut self) {
         if self.failed.is_none() && !self.buffer.is_empty() {
             self.sum.update(&self.buffer);
             self.bytes += self.buffer.len() as u64;

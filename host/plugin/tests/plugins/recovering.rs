@@ -3,9 +3,7 @@
 use std::time::{Duration, Instant};
 
 use jobyard_kernel::{Changes, Decision, JobId, Plan};
-use jobyard_plugin::recovery::{
-    FAULTS_MAX, PassOutcome, PolicyChoice, PolicySlot, Rung, SwapError,
-};
+use jobyard_plugin::recovery::{FAULTS_MAX, PassOutcome, PolicyChoice, PolicySlot, Rung};
 use jobyard_plugin::{FaultKind, Limits, World};
 
 use crate::load;
