@@ -24,7 +24,7 @@ use crate::{Notice, Stats};
 pub use passes::{Decided, catch_up, half_of};
 
 /// Events between two snapshots, at least.
-const SNAPSHOT_EVERY: Sequence = 100_000;
+const SNAPSHOT_EVERY: Sequence = 250_000;
 /// Who does what the engine does by itself.
 pub(crate) const HOST: &str = "jobyard";
 /// How often messages that nodes have not answered are sent again.

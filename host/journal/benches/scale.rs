@@ -17,7 +17,7 @@ const EVENTS: u64 = 1_000_000;
 const JOBS: u32 = 1_000_000;
 /// Commands whose events are appended together.
 const BATCH: u32 = 500;
-const SNAPSHOT_EVERY: u64 = 100_000;
+const SNAPSHOT_EVERY: u64 = 250_000;
 
 struct Yard {
     state: State,
