@@ -13,7 +13,8 @@ use jobyard::builtin;
 use jobyard::core::Core;
 use jobyard_kernel::filter::FilterAnswer;
 use jobyard_kernel::{
-    Ending, Execution, FromNode, JobState, Mirror, NodeId, Seat, Span, State, Timestamp, ToNode,
+    Command, Ending, Execution, FromNode, JobState, Mirror, NodeId, Seat, Span, State, Timestamp,
+    ToNode,
 };
 use jobyard_plugin::recovery::{PassOutcome, PolicySlot};
 use jobyard_plugin::{Plugin, PluginHost};
@@ -91,6 +92,8 @@ enum Coming {
     /// The oldest write of that life of the host is done, or has failed.
     Written(u32),
     Decided(u32, Seat, u64, Box<PassOutcome>),
+    /// The policy that is to come into force has had its first pass.
+    TakesOver(u32, Box<Newcomer>),
     WorkEnds(NodeId, Execution, Ending),
     Caller,
     HostBack,
@@ -110,6 +113,17 @@ struct Host {
     core: Core<Answer>,
     /// The policy in force, and one that is tried on some of the nodes.
     slots: BTreeMap<Seat, PolicySlot>,
+    /// One has its first pass before it comes into force.
+    invited: bool,
+}
+
+/// A policy that is to come into force.
+#[derive(Debug)]
+struct Newcomer {
+    slot: PolicySlot,
+    number: u64,
+    outcome: PassOutcome,
+    command: Command,
 }
 
 pub(super) struct World {
@@ -235,10 +249,14 @@ impl World {
             Coming::Decided(life, seat, number, outcome) if life == self.life => {
                 self.decided(seat, number, *outcome);
             }
+            Coming::TakesOver(life, newcomer) if life == self.life => self.takes_over(newcomer),
             Coming::FilterAnswers(life, filter, question, answer) if life == self.life => {
                 self.filter_answers(&filter, question, answer)?;
             }
-            Coming::Written(_) | Coming::Decided(..) | Coming::FilterAnswers(..) => {}
+            Coming::Written(_)
+            | Coming::Decided(..)
+            | Coming::TakesOver(..)
+            | Coming::FilterAnswers(..) => {}
             Coming::WorkEnds(node, execution, ending) => {
                 self.oracle_ends(node, execution);
                 let node_of = self.nodes.entry(node).or_default();

@@ -40,7 +40,11 @@ impl World {
         if self.bug == Some(Bug::NothingIsSentAgain) {
             core.effects();
         }
-        self.host = Some(Host { core, slots });
+        self.host = Some(Host {
+            core,
+            slots,
+            invited: false,
+        });
         let nodes: Vec<NodeId> = self.nodes.keys().copied().collect();
         nodes.into_iter().for_each(|node| self.connects(node));
         self.effects()

@@ -79,6 +79,7 @@ impl World {
                 Coming::ToNode(node, _) | Coming::FromNode(node, _) => *node != id,
                 Coming::Written(_)
                 | Coming::Decided(..)
+                | Coming::TakesOver(..)
                 | Coming::WorkEnds(..)
                 | Coming::Caller
                 | Coming::HostBack

@@ -5,7 +5,7 @@ use jobyard_kernel::{ActivationCause, Actor, Command, Plan, Seat, Span, State, T
 use jobyard_plugin::recovery::{PassOutcome, PolicyChoice, PolicySlot};
 use jobyard_plugin::{Fault, FaultKind, FaultReport};
 
-use super::{Coming, POLICY, World};
+use super::{Coming, Newcomer, POLICY, World};
 use crate::seeds::numbers::Numbers;
 use crate::seeds::{Bug, proposals};
 
@@ -54,13 +54,15 @@ impl World {
         host.core.decided(seat, number, decided, self.now);
     }
 
-    /// A guard wants the policy before back.
+    /// A guard wants the policy before back: it has its first pass while the one in force goes on deciding.
     pub(super) fn go_back(&mut self, why: String) {
-        let Some(host) = &mut self.host else { return };
-        let before = host.core.state().policies().before();
-        let Some(before) = before.cloned() else {
+        let Some(host) = &self.host else { return };
+        let before = host.core.state().policies().before().cloned();
+        let (Some(before), false) = (before, host.invited) else {
             return;
         };
+        let Ok(mut slot) = self.slot() else { return };
+        let Some(host) = &mut self.host else { return };
         let command = Command::ActivatePolicy {
             by: Actor::administrator("host"),
             setup: before.setup.clone(),
@@ -68,8 +70,45 @@ impl World {
             why,
             guard: None,
         };
-        if let Err(refused) = host.core.activate(&command, self.now) {
-            self.log(|| format!("not put back: {refused}"));
+        let question = host.core.invite(slot.columns(), self.now);
+        let outcome = slot.schedule(self.now.as_instant(), question.changes);
+        host.invited = true;
+        let newcomer = Newcomer {
+            slot,
+            number: question.number,
+            outcome,
+            command,
+        };
+        let (life, after) = (self.life, self.millis(60));
+        self.later(after, Coming::TakesOver(life, Box::new(newcomer)));
+    }
+
+    /// Its first pass is over: it takes its place between two passes of the one in force, if it did not fail.
+    pub(super) fn takes_over(&mut self, newcomer: Box<Newcomer>) {
+        let Some(host) = &mut self.host else { return };
+        if !host.core.is_between_passes() {
+            let (life, after) = (self.life, self.millis(5));
+            return self.later(after, Coming::TakesOver(life, newcomer));
+        }
+        host.invited = false;
+        let Newcomer {
+            slot,
+            number,
+            outcome,
+            command,
+        } = *newcomer;
+        if self.n.once_in(10) {
+            return host.core.dismiss();
+        }
+        match host.core.activate(&command, self.now) {
+            Ok(()) => {
+                host.slots.insert(Seat::Active, slot);
+                self.decided(Seat::Active, number, outcome);
+            }
+            Err(refused) => {
+                host.core.dismiss();
+                self.log(|| format!("not put back: {refused}"));
+            }
         }
     }
 }
