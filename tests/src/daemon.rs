@@ -1,5 +1,6 @@
 //! A real daemon in a folder of its own, and what is said to it. Used by black-box tests and by the crashes.
 
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -58,15 +59,22 @@ impl Daemon {
         kill_process(pid, signal).expect("the daemon is there");
     }
 
-    /// The number of the node process, which outlives the daemon.
+    /// The number of the node process of this machine, which outlives the daemon.
     pub fn node_process(&self) -> Option<Pid> {
-        let lock = std::fs::read_to_string(self.place.path().join("data/node/lock"));
-        Pid::from_raw(lock.ok()?.trim().parse().ok()?)
+        node_process(&self.place.path().join("data"))
     }
 
-    /// Asks the node process to end its work and itself, and waits until it has.
-    fn end_node_process(&self) {
-        let Some(process) = self.node_process().and_then(|pid| {
+    /// Asks node processes to end their work and themselves, and waits until they have.
+    fn end_node_processes(&self) {
+        let data = self.place.path().join("data");
+        let nodes = std::fs::read_dir(data.join("nodes"));
+        let nodes = nodes.into_iter().flatten().flatten();
+        let folders = nodes.map(|node| node.path()).chain([data]);
+        folders.for_each(|folder| self.end_node_process(&folder));
+    }
+
+    fn end_node_process(&self, folder: &Path) {
+        let Some(process) = node_process(folder).and_then(|pid| {
             let process = pidfd_open(pid, PidfdFlags::empty()).ok()?;
             // Only if it still is the one that was meant: numbers are used again.
             let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
@@ -151,7 +159,7 @@ impl Drop for Daemon {
             let _ = child.kill();
             let _ = child.wait();
         }
-        self.end_node_process();
+        self.end_node_processes();
     }
 }
 
@@ -166,4 +174,10 @@ pub fn refused(said: &Said, words: &[&str], expected: &[&str]) {
             said.err
         );
     }
+}
+
+/// The number of the node process of a data folder.
+fn node_process(data: &Path) -> Option<Pid> {
+    let lock = std::fs::read_to_string(data.join("node/lock"));
+    Pid::from_raw(lock.ok()?.trim().parse().ok()?)
 }

@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
 }
 
 /// What all verbs take.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Common {
     /// Keep compiled components here [default: the user's cache folder]
     #[arg(long, global = true, value_name = "DIR")]
@@ -34,6 +34,8 @@ pub(crate) enum Verb {
     Simulate(Simulate),
     /// Stay up: keep jobs, run them on this machine, and answer on a socket in the data folder
     Serve(Serve),
+    /// The configuration of such a daemon: check it
+    Config(Config),
     /// Jobs of a `jobyard serve`: submit, list, view, wait for, cancel …
     Job(remote::Job),
     /// Tasks of such a job
@@ -64,7 +66,7 @@ pub(crate) struct NodeProcess {
 }
 
 /// Which policy decides.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct PolicyArgs {
     /// The policy: a built-in one by name (backfill, conservative, fifo), the file of a component, or a ranked policy and a ranker: ranked+fairshare
     /// [default: backfill; of a daemon, without --set, the one that was in force when it ended]
@@ -76,16 +78,40 @@ pub(crate) struct PolicyArgs {
 }
 
 /// Which daemon.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Data {
     /// The daemon's data folder [default: the user's state folder]
     #[arg(long, global = true, value_name = "DIR", env = "JOBYARD_DATA")]
     pub(crate) data: Option<PathBuf>,
 }
 
-/// `jobyard serve`.
+/// `jobyard config`.
 #[derive(Debug, Args)]
+pub(crate) struct Config {
+    #[command(subcommand)]
+    pub(crate) verb: ConfigVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigVerb {
+    /// Say whether a daemon could be started with a configuration; nothing is started
+    Check(ConfigCheck),
+}
+
+/// `jobyard config check`.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigCheck {
+    /// The file
+    #[arg(long, value_name = "FILE.toml", env = "JOBYARD_CONFIG")]
+    pub(crate) config: PathBuf,
+}
+
+/// `jobyard serve`.
+#[derive(Debug, Default, Args)]
 pub(crate) struct Serve {
+    /// Read the rest from this file, where options say nothing; examples/jobyard.toml explains it. SIGHUP reads it again
+    #[arg(long, value_name = "FILE.toml", env = "JOBYARD_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) data: Data,
     /// Let this group's members use the daemon; their tasks run as the daemon's user
@@ -104,7 +130,7 @@ pub(crate) struct Serve {
 }
 
 /// Which job filters look at jobs.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct FilterArgs {
     /// A job filter for all jobs: a built-in one by name (filter-licences), or the file of a component, which gives it its name; may be given again:
     /// they are asked in this order

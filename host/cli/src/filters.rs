@@ -55,7 +55,8 @@ pub(crate) fn choose(args: &FilterArgs) -> Result<Vec<Chosen>, Failure> {
     Ok(all)
 }
 
-fn name_of(file: &Path) -> String {
+/// What a filter is called: its file's name without `.wasm`, or the built-in one's.
+pub(crate) fn name_of(file: &Path) -> String {
     let stem = file.file_stem().unwrap_or_default();
     stem.to_string_lossy().into_owned()
 }

@@ -6,6 +6,7 @@
 
 mod allocator;
 mod args;
+mod config;
 mod failure;
 mod filters;
 mod folders;
@@ -24,7 +25,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use crate::args::{Arguments, Verb};
+use crate::args::{Arguments, ConfigVerb, Verb};
 use crate::failure::Failure;
 use crate::policy::args::PolicyVerb;
 
@@ -55,7 +56,10 @@ fn main() -> ExitCode {
             }
             PolicyVerb::Compose(compose) => policy::compose::main(&compose),
         },
-        Verb::Serve(serve) => serve::main(serve, &arguments.common),
+        Verb::Serve(serve) => serve::main(serve, arguments.common),
+        Verb::Config(config) => match config.verb {
+            ConfigVerb::Check(check) => config::check::main(check, arguments.common),
+        },
         Verb::Job(job) => remote::main(&job.data, remote::job::run(job.verb)),
         Verb::Task(task) => remote::main(&task.data, remote::task::run(task.verb)),
         Verb::Node(node) => remote::main(&node.data, remote::node::run(node.verb)),

@@ -5,27 +5,33 @@ use std::io::{self, Write};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use jobyard::node::NodeProcess;
-use jobyard::{Engine, LocalNode, Notice, Notices};
+use jobyard::{Engine, Notice, Notices};
 use jobyard_server::{DataFolder, Service};
 use tokio::task::JoinHandle;
 
 use crate::args::{Common, Serve};
+use crate::config::{Config, Wanted, differing, regroup, wanted};
 use crate::failure::Failure;
-use crate::signals::Signals;
+use crate::signals::{Hangups, Signals};
 use crate::{filters, folders, policy};
 
-pub(crate) fn main(args: Serve, common: &Common) -> Result<ExitCode, Failure> {
+pub(crate) fn main(args: Serve, common: Common) -> Result<ExitCode, Failure> {
+    let file = args.config.clone();
+    let config = file.as_deref().map(Config::read).transpose()?;
+    let config = config.unwrap_or_default();
+    let (args, common) = config.under(args, common);
     let path = folders::data(args.data.data.as_deref()).ok_or_else(|| {
         Failure::Input("there is no home folder to keep jobs in: name a folder with --data".into())
     })?;
     let folder = DataFolder::claim(&path, args.group.as_deref()).map_err(Failure::input)?;
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::work)?;
-    let (folder, failure) = runtime.block_on(serve(args, common, folder))?;
-    // What runs goes on in the node process, and the next daemon hears of it. The lock goes when all else has gone.
+    let served = serve(&args, &common, folder, (file, config));
+    let (folder, failure) = runtime.block_on(served)?;
+    // What runs goes on in the node processes, and the next daemon hears of it. The lock goes when all else has gone.
     drop(runtime);
     drop(folder);
     match failure {
@@ -36,16 +42,22 @@ pub(crate) fn main(args: Serve, common: &Common) -> Result<ExitCode, Failure> {
 
 /// Returns when a signal came, or with the reason when the engine stopped by itself.
 async fn serve(
-    args: Serve,
+    args: &Serve,
     common: &Common,
     folder: DataFolder,
+    (file, config): (Option<PathBuf>, Config),
 ) -> Result<(DataFolder, Option<String>), Failure> {
-    // From here on a signal is a request to stop cleanly.
+    // From here on a signal is a request to stop cleanly, or to read the configuration again.
     let mut signals = Signals::listen()?;
-    let (engine, node) = open_engine(&args, common, &folder).await?;
+    let mut hangups = Hangups::listen()?;
+    let nodes = wanted(&config, args.cores, &folder)?;
+    let names = nodes.iter().map(|node| node.spec.name.clone()).collect();
+    let engine = open_engine(args, common, &folder, &nodes).await?;
+    regroup(&engine, &config).await?;
+    let differ = differing(&engine, &nodes).await?;
+    differ.iter().for_each(line);
     let mut failed = watch(engine.notices());
-    let mut service =
-        Service::listen(folder, engine.clone(), vec![node]).map_err(Failure::input)?;
+    let mut service = Service::listen(folder, engine.clone(), names).map_err(Failure::input)?;
     if let Some(group) = &args.operators {
         service = service.operators(group).map_err(Failure::input)?;
     }
@@ -53,37 +65,62 @@ async fn serve(
 
     let mut failure = None;
     let stop = async {
-        tokio::select! {
-            _ = signals.next() => {}
-            said = &mut failed => failure = Some(said.unwrap_or_else(|e| e.to_string())),
+        loop {
+            tokio::select! {
+                _ = signals.next() => return,
+                said = &mut failed => {
+                    failure = Some(said.unwrap_or_else(|e| e.to_string()));
+                    return;
+                }
+                () = hangups.next() => reload(&engine, file.as_deref(), &config).await,
+            }
         }
     };
     let folder = service.run(stop).await;
     Ok((folder, failure))
 }
 
-/// The engine on its journal, with this machine as its node, in a process that outlives this one; and the node's name.
+/// Reads the configuration again and does what can be done while everything goes on: nodes are put into other groups. What is wrong
+/// with it is said, and everything stays as it was.
+async fn reload(engine: &Engine, file: Option<&Path>, old: &Config) {
+    let Some(file) = file else {
+        return line("there is no configuration to be read again: --config names none");
+    };
+    let settled = match Config::read(file) {
+        Ok(new) => regroup(engine, &new).await.map(|()| new),
+        Err(failure) => Err(failure),
+    };
+    match settled {
+        Ok(new) => {
+            line(format_args!("{} was read again", file.display()));
+            for key in new.differs_from(old) {
+                line(format_args!(
+                    "{key} is not as it was at the start; that counts from the next start on"
+                ));
+            }
+        }
+        Err(failure) => line(format_args!("everything stays as it was: {failure}")),
+    }
+}
+
+/// The engine on its journal, with its nodes, each in a process that outlives this one.
 async fn open_engine(
     args: &Serve,
     common: &Common,
     folder: &DataFolder,
-) -> Result<(Engine, String), Failure> {
-    let mut node = LocalNode::this_machine(folder.path());
-    node.config.output_folder = folder.private("output").map_err(Failure::input)?;
-    node.config.scratch_root = folder.private("scratch").map_err(Failure::input)?;
-    if let Some(cores) = args.cores {
-        node.spec.cores = cores;
-    }
-    let name = node.spec.name.clone();
-    let mut process = NodeProcess::new(folder.path(), node.config).map_err(Failure::input)?;
-    if let Some(cache) = &common.cache {
-        let cache = std::path::absolute(cache).map_err(Failure::input)?;
-        process.arguments.extend(["--cache".into(), cache.into()]);
-    }
+    nodes: &[Wanted],
+) -> Result<Engine, Failure> {
     let mut builder = Engine::builder()
         .plugin_host(policy::host(common)?)
-        .data(folder.path())
-        .node_process(node.spec, process);
+        .data(folder.path());
+    for node in nodes {
+        let mut process = node.process.clone();
+        if let Some(cache) = &common.cache {
+            let cache = std::path::absolute(cache).map_err(Failure::input)?;
+            process.arguments.extend(["--cache".into(), cache.into()]);
+        }
+        builder = builder.node_process(node.spec.clone(), process);
+    }
     // Without a word the policy that was in force is in force again.
     if args.policy.policy.is_some() {
         let chosen = policy::choose(&args.policy)?;
@@ -98,8 +135,7 @@ async fn open_engine(
     for filter in filters::choose(&args.filters)? {
         builder = builder.filter(filter.name, filter.bytes, filter.settings);
     }
-    let engine = builder.build().await.map_err(Failure::input)?;
-    Ok((engine, name))
+    builder.build().await.map_err(Failure::input)
 }
 
 /// Says what an administrator should know, and ends with the reason when the engine has stopped by itself.

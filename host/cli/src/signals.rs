@@ -1,4 +1,4 @@
-//! The two signals that mean stop: Ctrl-C and SIGTERM.
+//! The signals that mean stop, Ctrl-C and SIGTERM, and for a daemon the one that means: read your configuration again.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -24,6 +24,25 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => SignalKind::interrupt(),
             _ = self.terminate.recv() => SignalKind::terminate(),
+        }
+    }
+}
+
+/// SIGHUP, from the moment it is made.
+pub(crate) struct Hangups(Signal);
+
+impl Hangups {
+    /// Within a tokio runtime.
+    pub(crate) fn listen() -> Result<Hangups, Failure> {
+        let hangup = signal(SignalKind::hangup()).map_err(Failure::work)?;
+        Ok(Hangups(hangup))
+    }
+
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) {
+        // There are no others after none.
+        if self.0.recv().await.is_none() {
+            std::future::pending::<()>().await;
         }
     }
 }

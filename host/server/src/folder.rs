@@ -127,6 +127,14 @@ impl DataFolder {
     }
 }
 
+/// Whether there is a group of this name on this machine.
+///
+/// # Errors
+/// There is none, or the system does not say.
+pub fn check_group(name: &str) -> Result<(), FolderError> {
+    find_group(name).map(drop)
+}
+
 pub(crate) fn find_group(name: &str) -> Result<u32, FolderError> {
     match Group::from_name(name) {
         Ok(Some(group)) => Ok(group.gid.as_raw()),

@@ -31,6 +31,6 @@ mod serve;
 pub mod tasks;
 pub mod templates;
 
-pub use folder::{DataFolder, FolderError, SOCKET};
+pub use folder::{DataFolder, FolderError, SOCKET, check_group};
 pub use problem::Problem;
 pub use serve::{ServeError, Service};

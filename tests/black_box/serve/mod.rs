@@ -1,5 +1,6 @@
 //! `jobyard serve` and the verbs that talk to it: real daemons, real sockets.
 
+mod config;
 mod daemon;
 mod filters;
 mod http;
