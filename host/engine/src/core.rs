@@ -154,6 +154,7 @@ impl<A> Core<A> {
             guard_at: Some(now),
             stats: Stats {
                 policy,
+                durable_events: sequence,
                 ..Stats::default()
             },
             sequence,
@@ -435,6 +436,7 @@ impl<A> Core<A> {
 
     /// The journal has everything up to this event.
     pub fn durable(&mut self, last: Sequence) {
+        self.stats.durable_events = last;
         while let Some(batch) = self.pending.pop_front_if(|batch| batch.last <= last) {
             for event in batch.events.iter() {
                 if let Fact::Dispatched { works, .. } = &event.fact {
@@ -501,6 +503,7 @@ impl<A> Core<A> {
                 taken.mirror().note(&self.state, event);
             }
             self.archive.note(&self.state, event);
+            self.stats.note(&self.state, event);
         }
     }
 }

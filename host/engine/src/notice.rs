@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use jobyard_kernel::{Event, Execution, Fact, JobId, JobState, Refusal, State};
+use jobyard_kernel::{Event, Execution, Fact, JobId, JobState, Refusal, Span, State, Then};
 use jobyard_plugin::recovery::Switched;
 use jobyard_plugin::{Fault, LogLine};
 use tokio::sync::broadcast;
@@ -140,6 +140,49 @@ pub struct Stats {
     pub stale_answers: u64,
     /// Calls of filters that failed.
     pub filter_faults: u64,
+    /// How long the passes of the policy in force took.
+    pub pass_time: Span,
+    /// The number of the last event that is durable: of those that ever happened.
+    pub durable_events: u64,
+    /// Jobs that were submitted.
+    pub jobs_submitted: u64,
+    /// Starts of jobs.
+    pub jobs_started: u64,
+    /// Jobs that have finished.
+    pub jobs_finished: u64,
+    /// Jobs that have failed, those that were not valid too.
+    pub jobs_failed: u64,
+    /// Jobs that were canceled.
+    pub jobs_canceled: u64,
+    /// Attempts that were sent to a node.
+    pub attempts_dispatched: u64,
+    /// Attempts that have ended.
+    pub attempts_ended: u64,
+}
+
+impl Stats {
+    /// Counts an event that has been applied to `state`.
+    pub(crate) fn note(&mut self, state: &State, event: &Event) {
+        let fact = &event.fact;
+        let count = |is: bool| u64::from(is);
+        self.jobs_submitted += count(matches!(fact, Fact::JobSubmitted { .. }));
+        self.jobs_started += count(matches!(fact, Fact::JobStarted { .. }));
+        self.attempts_ended += count(matches!(fact, Fact::WorkEnded { .. }));
+        let invalid = matches!(fact, Fact::JobInvalid { .. } | Fact::JobRejected { .. });
+        self.jobs_failed += count(invalid);
+        if let Fact::Dispatched { works, .. } = fact {
+            self.attempts_dispatched += works.len() as u64;
+        }
+        if let Fact::JobEnded { job } = fact {
+            match state.ended_as(*job) {
+                Some(Then::Finished) => self.jobs_finished += 1,
+                Some(Then::Failed) => self.jobs_failed += 1,
+                Some(Then::Canceled) => self.jobs_canceled += 1,
+                // It is in the queue again.
+                Some(Then::Queued) | None => {}
+            }
+        }
+    }
 }
 
 /// Receives notices from the moment it was made.

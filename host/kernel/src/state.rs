@@ -248,6 +248,11 @@ impl State {
         self.queue.iter().filter_map(|key| self.jobs.get(&key.job))
     }
 
+    /// How many jobs are in the queue.
+    pub fn queue_length(&self) -> usize {
+        self.queue.len()
+    }
+
     /// A node by id.
     pub fn node(&self, id: NodeId) -> Option<&Node> {
         self.nodes.get(&id)

@@ -9,7 +9,7 @@ use jobyard::kernel::{Job, State};
 use jobyard::{Engine, JobId};
 use tokio::sync::watch;
 
-use crate::{Problem, environment, jobs, nodes, parameters, policies, tasks, templates};
+use crate::{Problem, environment, health, jobs, nodes, parameters, policies, tasks, templates};
 
 /// What all requests share.
 #[derive(Debug, Clone)]
@@ -70,6 +70,7 @@ pub(crate) fn routes(app: App) -> Router {
         .nest("/environment", environment::routes());
     Router::new()
         .nest("/api/v1", v1)
+        .merge(health::routes())
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
         .with_state(app)

@@ -9,6 +9,8 @@
 //! its six-value `status` beside its fine `state`. A request that cannot be carried out is answered with a [`Problem`]
 //! (`application/problem+json`) whose `code` programs may rely on. Unknown keys, in a query or a body, are refused.
 //!
+//! Beside it `/livez`, `/readyz` and `/metrics`, for those who watch over a daemon (`health.rs`).
+//!
 //! # Who is asking
 //! The socket says which user the peer runs as: root and the user of the daemon are administrators, everybody
 //! else is a user of that name; members of a group that the site names are operators too. Tasks run as the user of the daemon, whoever their owner is. So the socket
@@ -21,6 +23,7 @@ pub mod environment;
 mod folder;
 #[cfg(test)]
 mod fuzz;
+mod health;
 pub mod jobs;
 pub mod nodes;
 mod output;

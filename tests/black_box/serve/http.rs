@@ -54,6 +54,12 @@ fn ask(daemon: &Daemon, first_line: &str, head: &str, body: &[u8]) -> Answer {
     }
 }
 
+/// The status and the body of what is at a path.
+pub(super) fn get(daemon: &Daemon, path: &str) -> (u16, String) {
+    let answer = ask(daemon, &format!("GET {path}"), "", b"");
+    (answer.status, answer.body)
+}
+
 const JSON: &str = "content-type: application/json\r\n";
 const TOML: &str = "content-type: application/toml\r\n";
 

@@ -3,6 +3,7 @@
 mod config;
 mod daemon;
 mod filters;
+mod health;
 mod http;
 mod jobs;
 mod policies;

@@ -183,6 +183,7 @@ impl<A> Core<A> {
         let faults = outcome.faults.len() as u32;
         if seat == Seat::Active {
             self.stats.policy = decided.policy;
+            self.stats.pass_time = Span(self.stats.pass_time.0 + decided.took.0);
             self.stats.policy_faults += u64::from(faults);
         }
         for fault in outcome.faults {

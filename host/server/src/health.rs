@@ -1,0 +1,207 @@
+//! Whether a daemon lives and is ready, and what it counts: `/livez`, `/readyz` and `/metrics`, for those who watch over it.
+//!
+//! | path | what |
+//! |---|---|
+//! | `GET /livez` | 200 as long as requests are answered at all |
+//! | `GET /readyz` | 200 when the engine answers within two seconds and the daemon is not about to stop, else 503 `NotReady` |
+//! | `GET /metrics` | numbers in the OpenMetrics text format, which Prometheus reads |
+//!
+//! Everybody who can connect may look: there are numbers and the name of the policy, and nothing of any job. A number costs no walk over
+//! the jobs, so it may be asked for often.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header::CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use jobyard::Stats;
+use jobyard::kernel::{self, NodeState};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::Problem;
+use crate::app::App;
+
+/// How long a ready engine may take to answer.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
+
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/livez", get(async || "alive\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+}
+
+async fn ready(State(app): State<App>) -> Result<&'static str, Problem> {
+    let not = |detail: &str| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NotReady", detail);
+    if *app.stopping.borrow() {
+        return Err(not("the daemon is about to stop"));
+    }
+    let answered = tokio::time::timeout(ANSWER_TIME_MAX, app.engine.stats()).await;
+    match answered {
+        Ok(Ok(_)) => Ok("ready\n"),
+        Ok(Err(error)) => Err(not(&error.to_string())),
+        Err(_) => Err(not("the engine has not answered within 2 s")),
+    }
+}
+
+async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
+    let look = |state: &kernel::State, stats: &Stats| registry(state, stats);
+    let registry = app.engine.look(look).await?;
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = encode(&mut text, &registry);
+    Ok(([(CONTENT_TYPE, OPEN_METRICS)], text).into_response())
+}
+
+/// What there is to tell.
+fn registry(state: &kernel::State, stats: &Stats) -> Registry {
+    let mut all = Registry::with_prefix("jobyard");
+    let version = env!("CARGO_PKG_VERSION").to_string();
+    let info = [("version", version), ("policy", stats.policy.clone())];
+    all.register(
+        "build",
+        "The version, and the policy in force",
+        Info::new(info),
+    );
+    jobs(&mut all, state, stats);
+    nodes(&mut all, state);
+    policy(&mut all, stats);
+    let mut count = |name: &str, help: &str, value: u64| {
+        all.register(name, help, ConstCounter::new(value));
+    };
+    count(
+        "events",
+        "Events that are durable, since the journal began",
+        stats.durable_events,
+    );
+    count(
+        "filter_faults",
+        "Calls of job filters that failed",
+        stats.filter_faults,
+    );
+    count(
+        "stale_reports",
+        "Reports of nodes on attempts that are not current",
+        stats.stale_reports,
+    );
+    if let Some(bytes) = resident() {
+        let help = "Memory that this process has of the machine's";
+        all.register_with_unit("memory", help, Unit::Bytes, ConstGauge::new(bytes));
+    }
+    all
+}
+
+fn jobs(all: &mut Registry, state: &kernel::State, stats: &Stats) {
+    let mut gauge = |name: &str, help: &str, value: usize| {
+        all.register(name, help, ConstGauge::new(value as i64));
+    };
+    gauge(
+        "jobs_live",
+        "Jobs in memory, the latest that have ended among them",
+        state.job_count(),
+    );
+    gauge(
+        "jobs_queued",
+        "Jobs in the queue, held ones too",
+        state.queue_length(),
+    );
+    let mut count = |name: &str, help: &str, value: u64| {
+        all.register(name, help, ConstCounter::new(value));
+    };
+    count(
+        "jobs_submitted",
+        "Jobs that were submitted",
+        stats.jobs_submitted,
+    );
+    count(
+        "jobs_started",
+        "Starts of jobs; one that is queued again starts again",
+        stats.jobs_started,
+    );
+    count(
+        "attempts_dispatched",
+        "Attempts of tasks that were sent to a node",
+        stats.attempts_dispatched,
+    );
+    count(
+        "attempts_ended",
+        "Attempts that have ended",
+        stats.attempts_ended,
+    );
+    let ended = Family::<[(&str, &str); 1], Counter>::default();
+    let states = [
+        ("Finished", stats.jobs_finished),
+        ("Failed", stats.jobs_failed),
+        ("Canceled", stats.jobs_canceled),
+    ];
+    for (state, jobs) in states {
+        ended.get_or_create(&[("state", state)]).inc_by(jobs);
+    }
+    all.register("jobs_ended", "Jobs that have ended, by how", ended);
+}
+
+fn nodes(all: &mut Registry, state: &kernel::State) {
+    let nodes = Family::<[(&str, &str); 1], Gauge>::default();
+    for state in ["Online", "Draining", "Offline", "Unreachable"] {
+        nodes.get_or_create(&[("state", state)]).set(0);
+    }
+    let (mut cores, mut free) = (0, 0);
+    for node in state.nodes() {
+        let is = match node.state {
+            _ if node.unreachable => "Unreachable",
+            NodeState::Online => "Online",
+            NodeState::Draining => "Draining",
+            NodeState::Offline => "Offline",
+        };
+        nodes.get_or_create(&[("state", is)]).inc();
+        cores += i64::from(node.spec.cores);
+        free += i64::from(node.usable_cores());
+    }
+    all.register("nodes", "Nodes, by state", nodes);
+    all.register("cores", "Cores of all nodes", ConstGauge::new(cores));
+    all.register(
+        "cores_free",
+        "Cores that no job holds",
+        ConstGauge::new(free),
+    );
+}
+
+fn policy(all: &mut Registry, stats: &Stats) {
+    let mut count = |name: &str, help: &str, value: u64| {
+        all.register(name, help, ConstCounter::new(value));
+    };
+    count("passes", "Passes of the policy in force", stats.passes);
+    count(
+        "policy_faults",
+        "Calls of it that failed",
+        stats.policy_faults,
+    );
+    count(
+        "proposals_refused",
+        "Proposals of it that the kernel refused",
+        stats.proposals_refused,
+    );
+    let took = ConstCounter::new(stats.pass_time.as_secs_f64());
+    all.register_with_unit(
+        "passes_time",
+        "How long its passes took, in all",
+        Unit::Seconds,
+        took,
+    );
+}
+
+/// None where the system does not say.
+fn resident() -> Option<i64> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: i64 = statm.split(' ').nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size() as i64)
+}
