@@ -1,18 +1,20 @@
 //! `jobyard serve`: the engine behind a socket, from the lock on its data folder to a clean stop.
 
-use std::fmt::Display;
-use std::io::{self, Write};
+pub(crate) mod log;
+mod watch;
+
+use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
-use jobyard::{Engine, Notice, Notices};
+use jobyard::Engine;
 use jobyard_server::{DataFolder, Service};
-use tokio::task::JoinHandle;
+use tracing::{error, info, warn};
 
+use self::watch::watch;
 use crate::args::{Common, Serve};
 use crate::config::{Config, Wanted, differing, regroup, wanted};
 use crate::failure::Failure;
@@ -23,6 +25,7 @@ pub(crate) fn main(args: Serve, common: Common) -> Result<ExitCode, Failure> {
     let file = args.config.clone();
     let config = file.as_deref().map(Config::read).transpose()?;
     let config = config.unwrap_or_default();
+    log::start(config.log);
     let (args, common) = config.under(args, common);
     let path = folders::data(args.data.data.as_deref()).ok_or_else(|| {
         Failure::Input("there is no home folder to keep jobs in: name a folder with --data".into())
@@ -55,7 +58,7 @@ async fn serve(
     let engine = open_engine(args, common, &folder, &nodes).await?;
     regroup(&engine, &config).await?;
     let differ = differing(&engine, &nodes).await?;
-    differ.iter().for_each(line);
+    differ.iter().for_each(|text| warn!("{text}"));
     let mut failed = watch(engine.notices());
     let mut service = Service::listen(folder, engine.clone(), names).map_err(Failure::input)?;
     if let Some(group) = &args.operators {
@@ -84,7 +87,7 @@ async fn serve(
 /// with it is said, and everything stays as it was.
 async fn reload(engine: &Engine, file: Option<&Path>, old: &Config) {
     let Some(file) = file else {
-        return line("there is no configuration to be read again: --config names none");
+        return warn!("there is no configuration to be read again: --config names none");
     };
     let settled = match Config::read(file) {
         Ok(new) => regroup(engine, &new).await.map(|()| new),
@@ -92,14 +95,12 @@ async fn reload(engine: &Engine, file: Option<&Path>, old: &Config) {
     };
     match settled {
         Ok(new) => {
-            line(format_args!("{} was read again", file.display()));
+            info!("{} was read again", file.display());
             for key in new.differs_from(old) {
-                line(format_args!(
-                    "{key} is not as it was at the start; that counts from the next start on"
-                ));
+                warn!("{key} is not as it was at the start; that counts from the next start on");
             }
         }
-        Err(failure) => line(format_args!("everything stays as it was: {failure}")),
+        Err(failure) => error!("everything stays as it was: {failure}"),
     }
 }
 
@@ -138,90 +139,15 @@ async fn open_engine(
     builder.build().await.map_err(Failure::input)
 }
 
-/// Says what an administrator should know, and ends with the reason when the engine has stopped by itself.
-fn watch(mut notices: Notices) -> JoinHandle<String> {
-    tokio::spawn(async move {
-        let mut log = Log::default();
-        loop {
-            match notices.next().await {
-                Some(Ok(Notice::PolicyFault(fault))) => log.say(fault),
-                Some(Ok(Notice::FilterFault(fault))) => log.say(fault),
-                Some(Ok(Notice::FilterLog { filter, line })) => {
-                    log.say(format_args!("filter {filter}: {line}"));
-                }
-                Some(Ok(Notice::PolicySwitched(switched))) => log.say(switched),
-                Some(Ok(Notice::ProposalRefused(refusal))) => {
-                    log.say(format_args!(
-                        "a proposal of the policy was refused: {refusal}"
-                    ));
-                }
-                Some(Ok(Notice::PolicyGuarded(text))) => log.say(text),
-                Some(Ok(Notice::PolicyLog(line))) => log.say(format_args!("policy: {line}")),
-                Some(Ok(Notice::SnapshotFailed(error))) => log.say(format_args!(
-                    "no snapshot: {error}; nothing is lost, but the next start takes longer"
-                )),
-                Some(Ok(Notice::NodeLink { node, text })) => {
-                    log.say(format_args!("node {node}: {text}"));
-                }
-                Some(Ok(Notice::Notification(told))) => {
-                    log.say(format_args!("notification for {:?}: {told}", told.email));
-                }
-                Some(Ok(Notice::Stopped(error))) => return format!("the engine stopped: {error}"),
-                Some(Ok(Notice::Event(_) | Notice::Output { .. })) => {}
-                Some(Err(lagged)) => log.say(lagged),
-                None => return "the engine stopped".into(),
-            }
-        }
-    })
-}
-
-/// Lines in a second; what a policy makes is not to fill a disk.
-const LINES_PER_SECOND_MAX: u32 = 20;
-
-/// Lines on standard error, not too many.
-#[derive(Default)]
-struct Log {
-    second: Option<Instant>,
-    said: u32,
-    left_out: u32,
-}
-
-impl Log {
-    fn say(&mut self, text: impl Display) {
-        if self
-            .second
-            .is_none_or(|begun| begun.elapsed() >= Duration::from_secs(1))
-        {
-            if self.left_out > 0 {
-                line(format_args!("and {} lines more", self.left_out));
-            }
-            *self = Log {
-                second: Some(Instant::now()),
-                ..Log::default()
-            };
-        }
-        match self.said < LINES_PER_SECOND_MAX {
-            true => line(text),
-            false => self.left_out += 1,
-        }
-        self.said = self.said.saturating_add(1);
-    }
-}
-
-/// A line on standard error; there may be nobody to read it.
-fn line(text: impl Display) {
-    let _ = writeln!(io::stderr(), "jobyard: {text}");
-}
-
 /// Tells people, and a service manager that asked for it (`sd_notify`), that requests are taken.
 fn ready(service: &Service) {
-    line(format_args!("ready on {}", service.socket().display()));
+    let socket = service.socket();
+    let socket = socket.display();
+    info!(%socket, "ready on {socket}");
     if let Some(address) = std::env::var_os("NOTIFY_SOCKET")
         && let Err(error) = notify(&address.into_vec())
     {
-        line(format_args!(
-            "the service manager could not be told: {error}"
-        ));
+        warn!("the service manager could not be told: {error}");
     }
 }
 

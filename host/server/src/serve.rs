@@ -1,10 +1,10 @@
 //! The socket's loop: takes connections, finds out who is there, and ends without cutting anyone short.
 
 use std::convert::Infallible;
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -18,6 +18,7 @@ use jobyard::{Engine, Role};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower_service::Service as _;
+use tracing::{debug, warn};
 
 use crate::app::{App, routes};
 use crate::caller::Caller;
@@ -118,7 +119,7 @@ impl Service {
             match accepted {
                 Ok(connection) => take(connection),
                 Err(error) => {
-                    say(&format!("a connection could not be taken: {error}"));
+                    warn!("a connection could not be taken: {error}");
                     tokio::time::sleep(ACCEPT_AGAIN_AFTER).await;
                 }
             }
@@ -137,7 +138,7 @@ impl Service {
             .await
             .is_err()
         {
-            say("some requests were not answered in time");
+            warn!("some requests were not answered in time");
         }
         self.folder
     }
@@ -151,11 +152,6 @@ async fn accept(
     let permit = permit.map_err(|_| io::Error::other("the daemon stops"))?;
     let (stream, _) = listener.accept().await?;
     Ok((stream, permit))
-}
-
-/// A line for whoever keeps the daemon's log; there may be nobody.
-fn say(text: &str) {
-    let _ = writeln!(io::stderr(), "jobyard: {text}");
 }
 
 /// Somebody who connected.
@@ -187,7 +183,14 @@ async fn serve(peer: Peer, router: Router, watcher: Watcher) {
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(caller.clone());
         let mut router = router.clone();
-        async move { Ok::<_, Infallible>(answer(router.call(request.map(Body::new)).await)) }
+        let (user, began) = (caller.0.name.clone(), Instant::now());
+        let (method, path) = (request.method().clone(), request.uri().path().to_string());
+        async move {
+            let answer = answer(router.call(request.map(Body::new)).await);
+            let (status, us) = (answer.status().as_u16(), began.elapsed().as_micros() as u64);
+            debug!(%user, %method, path, status, us, "{user}: {method} {path}: {status}");
+            Ok::<_, Infallible>(answer)
+        }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())

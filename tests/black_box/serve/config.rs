@@ -35,9 +35,15 @@ fn the_example_is_good_and_says_every_key() {
     for line in lines {
         assert!(said.out.contains(line), "{line}: {}", said.out);
     }
-    let keys = ["x = 1", "[policy]\nx = 1", "[[node]]\nx = 1"].map(|text| known_keys(&place, text));
+    let keys = [
+        "x = 1",
+        "[policy]\nx = 1",
+        "[[node]]\nx = 1",
+        "[log]\nx = 1",
+    ]
+    .map(|text| known_keys(&place, text));
     let keys: Vec<&String> = keys.iter().flatten().collect();
-    assert_eq!(keys.len(), 7 + 2 + 6, "{keys:?}");
+    assert_eq!(keys.len(), 8 + 2 + 6 + 2, "{keys:?}");
     for key in keys {
         let ways = [
             format!("\n{key} = "),
@@ -76,6 +82,10 @@ fn what_is_wrong_is_said_with_the_value_and_the_way_out() {
         (
             "[[filter]]\nuse = \"filter-licences\"\n[[filter]]\nuse = \"filter-licences\"",
             &["two filters", "filter-licences"],
+        ),
+        (
+            "[log]\nlevel = \"loud\"",
+            &["jobyard.toml:2:", "loud", "debug"],
         ),
         ("[[node]]\ncores = 0", &["0 cores"]),
         ("[[node]]\nname = \"a b\"", &["a b", "white space"]),
@@ -175,4 +185,45 @@ fn several_nodes_on_one_machine_run_jobs_and_are_read_again() {
     let nodes = daemon.json(&["node", "list"]);
     assert_eq!(nodes["nodes"][1]["reachable"], false, "{nodes}");
     log(&daemon, "node n2 is not in the configuration any more");
+}
+
+#[test]
+fn what_is_said_can_be_objects_and_more_or_less_of_it() {
+    let place = Place::new();
+    place.file("json.toml", "[log]\nformat = \"json\"\nlevel = \"debug\"");
+    let mut daemon = Daemon::start_in(place, &["--config", "json.toml"]);
+    daemon.done(&["job", "submit", "--name", "secret", "--", "true"]);
+    daemon.refused(&["job", "view", "9"], &["no job 9"]);
+    daemon.signal(Signal::TERM);
+    let (code, log) = daemon.end();
+    assert_eq!(code, Some(0));
+    let lines: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+        .collect();
+    let said = |message: &str| {
+        let found = lines.iter().find(|line| {
+            let text = line["message"].as_str();
+            text.is_some_and(|text| text.contains(message))
+        });
+        found.unwrap_or_else(|| panic!("{message}: {log}"))
+    };
+    let ready = said("ready on");
+    assert_eq!(ready["level"], "INFO");
+    let socket = ready["socket"].as_str().unwrap_or_default();
+    assert!(socket.ends_with("data/jobyard.sock"), "{ready}");
+    assert!(
+        ready["timestamp"]
+            .as_str()
+            .is_some_and(|at| at.ends_with('Z'))
+    );
+    let submit = said("POST /api/v1/jobs");
+    assert_eq!(
+        (&submit["level"], &submit["status"]),
+        (&"DEBUG".into(), &201.into())
+    );
+    assert_eq!(said("/api/v1/jobs/9")["status"], 404);
+    assert!(said("connected to its process")["node"].is_string());
+    // What jobs say is theirs.
+    assert!(!log.contains("secret"), "{log}");
 }

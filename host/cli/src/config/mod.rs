@@ -17,6 +17,7 @@ pub(crate) use nodes::{Node, Wanted, differing, regroup, wanted};
 
 use crate::args::{Common, Serve};
 use crate::failure::Failure;
+use crate::serve::log::Log;
 
 /// All that a file can say.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -36,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) filter: Vec<Component>,
     /// The pool; this machine where there is none.
     pub(crate) node: Vec<Node>,
+    /// What is said while it runs.
+    pub(crate) log: Log,
 }
 
 /// A component and what it is told.
@@ -149,6 +152,7 @@ impl Config {
             ("policy", self.policy != other.policy),
             ("filter", self.filter != other.filter),
             ("node", nodes(self) != nodes(other)),
+            ("log", self.log != other.log),
         ];
         let differing = keys.into_iter().filter(|(_, differs)| *differs);
         differing.map(|(key, _)| key).collect()
