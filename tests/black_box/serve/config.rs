@@ -193,6 +193,7 @@ fn what_is_said_can_be_objects_and_more_or_less_of_it() {
     place.file("json.toml", "[log]\nformat = \"json\"\nlevel = \"debug\"");
     let mut daemon = Daemon::start_in(place, &["--config", "json.toml"]);
     daemon.done(&["job", "submit", "--name", "secret", "--", "true"]);
+    daemon.until("1", "Finished");
     daemon.refused(&["job", "view", "9"], &["no job 9"]);
     daemon.signal(Signal::TERM);
     let (code, log) = daemon.end();
