@@ -9,7 +9,9 @@ use jobyard::kernel::{Job, State};
 use jobyard::{Engine, JobId};
 use tokio::sync::watch;
 
-use crate::{Problem, environment, health, jobs, nodes, parameters, policies, tasks, templates};
+use crate::{
+    Problem, environment, events, health, jobs, nodes, parameters, policies, tasks, templates,
+};
 
 /// What all requests share.
 #[derive(Debug, Clone)]
@@ -67,7 +69,8 @@ pub(crate) fn routes(app: App) -> Router {
         .nest("/policies", policies::routes())
         .nest("/policy", policies::seat_routes())
         .nest("/templates", templates::routes())
-        .nest("/environment", environment::routes());
+        .nest("/environment", environment::routes())
+        .nest("/events", events::routes());
     Router::new()
         .nest("/api/v1", v1)
         .merge(health::routes())

@@ -40,13 +40,28 @@ impl Caller {
     }
 
     fn sees_jobs_of(&self, owner: &str) -> bool {
+        self.sees_all() || (self.0.is(Role::User) && owner == self.0.name)
+    }
+
+    fn sees_all(&self) -> bool {
         let all = [
             Role::JobOperator,
             Role::JobAdministrator,
             Role::Administrator,
         ];
         all.into_iter().any(|role| self.0.is(role))
-            || (self.0.is(Role::User) && owner == self.0.name)
+    }
+
+    /// That they may look at what is of all jobs.
+    pub(crate) fn may_look_at_all(&self, what: &str) -> Result<(), Problem> {
+        if self.sees_all() {
+            return Ok(());
+        }
+        let by = &self.0.name;
+        let detail = format!(
+            "{by} may not look at the {what} of all jobs: name one of their own with job=ID"
+        );
+        Err(denied(detail))
     }
 
     /// What they see of a job that others may own: of those not where it runs, why it waits and what it says.

@@ -5,7 +5,7 @@
 //! answers are also what `jobyard job`, `task`, `node` and `param` read.
 //!
 //! # The interface
-//! Below `/api/v1`, one module a resource: [`jobs`], [`tasks`], [`nodes`], [`parameters`], [`templates`], [`environment`], [`policies`]. Times are RFC 3339 in UTC, a job has
+//! Below `/api/v1`, one module a resource: [`jobs`], [`tasks`], [`nodes`], [`parameters`], [`templates`], [`environment`], [`policies`], [`events`]. Times are RFC 3339 in UTC, a job has
 //! its six-value `status` beside its fine `state`. A request that cannot be carried out is answered with a [`Problem`]
 //! (`application/problem+json`) whose `code` programs may rely on. Unknown keys, in a query or a body, are refused.
 //!
@@ -20,6 +20,7 @@ mod app;
 mod body;
 mod caller;
 pub mod environment;
+pub mod events;
 mod folder;
 #[cfg(test)]
 mod fuzz;

@@ -21,7 +21,7 @@ impl Answer {
     }
 }
 
-fn connect(daemon: &Daemon) -> UnixStream {
+pub(super) fn connect(daemon: &Daemon) -> UnixStream {
     let socket = daemon.place.path().join("data/jobyard.sock");
     let stream = UnixStream::connect(socket).unwrap();
     stream

@@ -2,6 +2,7 @@
 
 mod config;
 mod daemon;
+mod events;
 mod filters;
 mod health;
 mod http;
