@@ -125,8 +125,10 @@ impl Loop {
                 Woken::Durable(Some(Err(error))) => return self.journal_failed(&error).await,
                 Woken::Durable(None) | Woken::Policy(None) => return,
                 Woken::Policy(Some(answer)) => self.policy_answered(answer),
-                Woken::Newcomer(newcomer) => {
-                    (newcomer.into_iter()).for_each(|newcomer| self.swaps.has_passed(newcomer));
+                Woken::Newcomer(Some(newcomer)) => self.swaps.has_passed(newcomer),
+                Woken::Newcomer(None) => {
+                    self.swaps.has_failed();
+                    self.core.dismiss();
                 }
                 Woken::Filter(said) => said.into_iter().for_each(|said| self.filter_answered(said)),
                 Woken::Room(node, permit) => self.send_next(node, permit),
@@ -172,7 +174,7 @@ impl Loop {
             biased;
             durable = self.committer.durable() => Woken::Durable(durable),
             answer = self.answers.1.recv() => Woken::Policy(answer),
-            newcomer = self.swaps.passed() => Woken::Newcomer(newcomer),
+            newcomer = self.swaps.ended() => Woken::Newcomer(newcomer),
             said = self.filters.replies.recv() => Woken::Filter(said),
             (id, permit) = room => Woken::Room(id, permit),
             report = self.reports.recv() => Woken::Report(report),
@@ -359,7 +361,9 @@ impl Loop {
             swap.slot
                 .number(active.map_or(0, |active| active.number) + 1);
             let question = self.core.invite(swap.slot.columns(), self.clock.now());
-            self.swaps.ask(swap, question, told);
+            if !self.swaps.ask(swap, question, told) {
+                self.core.dismiss();
+            }
         }
     }
 

@@ -46,7 +46,23 @@ pub(crate) struct Swaps {
     /// One has its first pass, or has had it and has not taken its place.
     is_at_it: bool,
     ready: Option<Box<Newcomer>>,
-    passed: (mpsc::Sender<Box<Newcomer>>, mpsc::Receiver<Box<Newcomer>>),
+    ended: (mpsc::Sender<Ended>, mpsc::Receiver<Ended>),
+}
+
+/// How a first pass has ended; none: its thread panicked.
+type Ended = Option<Box<Newcomer>>;
+
+/// Says how it has ended when it is dropped, which a panic does too.
+struct Word {
+    to: mpsc::Sender<Ended>,
+    ended: Ended,
+}
+
+impl Drop for Word {
+    fn drop(&mut self) {
+        // An error means that the engine has stopped.
+        let _ = self.to.blocking_send(self.ended.take());
+    }
 }
 
 impl Swaps {
@@ -55,7 +71,7 @@ impl Swaps {
             waiting: VecDeque::new(),
             is_at_it: false,
             ready: None,
-            passed: mpsc::channel(1),
+            ended: mpsc::channel(1),
         }
     }
 
@@ -71,24 +87,34 @@ impl Swaps {
         }
     }
 
-    /// Asks it, on a thread of its own.
-    pub(crate) fn ask(&mut self, mut swap: Swap, question: PolicyQuestion, told: Parameters) {
-        let passed = self.passed.0.clone();
+    /// Asks it, on a thread of its own; false where there is none to be had, and its caller learns that nothing came of it.
+    pub(crate) fn ask(
+        &mut self,
+        mut swap: Swap,
+        question: PolicyQuestion,
+        told: Parameters,
+    ) -> bool {
+        let to = self.ended.0.clone();
         let work = move || {
+            let mut word = Word { to, ended: None };
             let (seat, parameters) = (question.seat, Parameter::all(&told));
             let pass = Pass::of(question, Some(parameters));
             let answer = answer(seat, &mut swap.slot, pass);
-            // An error means that the engine has stopped.
-            let _ = passed.blocking_send(Box::new(Newcomer { swap, answer, told }));
+            word.ended = Some(Box::new(Newcomer { swap, answer, told }));
         };
-        let started = thread::Builder::new().name("jobyard-newcomer".into());
-        // Without a thread its caller learns that nothing came of it.
-        self.is_at_it = started.spawn(work).is_ok();
+        let thread = thread::Builder::new().name("jobyard-newcomer".into());
+        self.is_at_it = thread.spawn(work).is_ok();
+        self.is_at_it
     }
 
-    /// Waits for one to have had its first pass.
-    pub(crate) async fn passed(&mut self) -> Option<Box<Newcomer>> {
-        self.passed.1.recv().await
+    /// Waits for a first pass to end.
+    pub(crate) async fn ended(&mut self) -> Ended {
+        self.ended.1.recv().await.flatten()
+    }
+
+    /// Nothing came of it.
+    pub(crate) fn has_failed(&mut self) {
+        self.is_at_it = false;
     }
 
     /// It has: it takes its place when the policy in force has answered.
@@ -101,5 +127,25 @@ impl Swaps {
         let newcomer = self.ready.take()?;
         self.is_at_it = false;
         Some(newcomer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_first_pass_that_panics_is_heard_of_and_the_next_one_may_begin() {
+        let mut swaps = Swaps::new();
+        swaps.is_at_it = true;
+        let to = swaps.ended.0.clone();
+        let thread = thread::spawn(move || {
+            let _word = Word { to, ended: None };
+            panic!("as a host function might");
+        });
+        assert!(swaps.ended().await.is_none());
+        assert!(thread.join().is_err());
+        swaps.has_failed();
+        assert!(!swaps.is_at_it && swaps.next().is_none());
     }
 }

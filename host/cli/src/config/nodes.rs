@@ -27,6 +27,7 @@ pub(crate) struct Node {
     pub(crate) groups: Option<Vec<String>>,
 }
 
+/// A node that says nothing.
 pub(super) const THIS_MACHINE: Node = Node {
     name: None,
     cores: None,
@@ -37,6 +38,7 @@ pub(super) const THIS_MACHINE: Node = Node {
 };
 
 impl Node {
+    /// The node where this is what the machine has.
     pub(super) fn over(&self, machine: NodeSpec) -> NodeSpec {
         NodeSpec {
             name: self.name.clone().unwrap_or(machine.name),
