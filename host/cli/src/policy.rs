@@ -264,7 +264,12 @@ pub(crate) fn load(host: &PluginHost, chosen: &Chosen) -> Result<Plugin, Failure
 pub(crate) fn host(common: &Common) -> Result<PluginHost, Failure> {
     let host = PluginHost::new(folders::cache(common.cache.as_deref())).map_err(Failure::work)?;
     if let Some(refusal) = host.cache_refusal() {
-        eprintln!("jobyard: compiled components are not kept: {refusal}");
+        let text = format!("compiled components are not kept: {refusal}");
+        match tracing::dispatcher::has_been_set() {
+            // A daemon has a log.
+            true => tracing::warn!("{text}"),
+            false => eprintln!("jobyard: {text}"),
+        }
     }
     Ok(host)
 }
