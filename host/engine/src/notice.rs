@@ -128,7 +128,7 @@ impl fmt::Display for Notification {
 pub struct Stats {
     /// The policy that decides.
     pub policy: String,
-    /// Calls of the policy.
+    /// Calls of the policy, and of those that were to come into force.
     pub passes: u64,
     /// Calls that failed.
     pub policy_faults: u64,

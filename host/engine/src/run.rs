@@ -134,6 +134,7 @@ impl Loop {
                 Woken::Room(node, permit) => self.send_next(node, permit),
                 Woken::Time => self.crowded = false,
             }
+            self.take_over();
             self.core.tick(self.clock.now());
             self.ask_filters();
             match self.commit().await {
@@ -323,7 +324,7 @@ impl Loop {
     }
 
     fn ask_policies(&mut self) {
-        self.swap();
+        self.invite();
         let now = self.clock.now();
         let mut question = self.core.pass(Seat::Active, now);
         if question.is_none() && !self.crowded {
@@ -348,26 +349,30 @@ impl Loop {
         }
     }
 
-    /// A policy takes its place that has had its first pass, and the next that is to come into force has its own.
-    fn swap(&mut self) {
-        if self.core.is_between_passes()
-            && let Some(newcomer) = self.swaps.take()
-        {
-            self.take_over(newcomer);
-        }
-        if let Some(mut swap) = self.swaps.next() {
-            let state = self.core.state();
-            let (active, told) = (state.policies().active(), state.parameters().clone());
-            swap.slot
-                .number(active.map_or(0, |active| active.number) + 1);
-            let question = self.core.invite(swap.slot.columns(), self.clock.now());
-            if !self.swaps.ask(swap, question, told) {
-                self.core.dismiss();
-            }
+    /// The next policy that is to come into force has its first pass, where no other is at it.
+    fn invite(&mut self) {
+        let Some(mut swap) = self.swaps.next() else {
+            return;
+        };
+        let state = self.core.state();
+        let (active, told) = (state.policies().active(), state.parameters().clone());
+        let number = active.map_or(0, |active| active.number) + 1;
+        swap.slot.number(number);
+        let question = self.core.invite(swap.slot.columns(), self.clock.now());
+        if !self.swaps.ask(swap, question, told) {
+            self.core.dismiss();
         }
     }
 
-    fn take_over(&mut self, newcomer: Box<Newcomer>) {
+    /// A policy that has had its first pass takes its place, where the one in force is between two passes. Before the batch goes to the
+    /// journal: whoever asked for it is to hear of it with that.
+    fn take_over(&mut self) {
+        if !self.core.is_between_passes() {
+            return;
+        }
+        let Some(newcomer) = self.swaps.take() else {
+            return;
+        };
         let now = self.clock.now();
         let failed = newcomer.failed().map_or(Ok(()), Err);
         let Newcomer { swap, answer, told } = *newcomer;

@@ -333,7 +333,7 @@ async fn jobs_start_while_a_policy_comes_into_force() {
         };
         tokio::spawn(activate)
     };
-    // By the number of a pass it shows that the newcomer has been asked.
+    // By the number of calls it shows that the newcomer has been asked: nothing else happens.
     let passes = |engine: &Engine| {
         let engine = engine.clone();
         async move { engine.stats().await.unwrap().passes }
@@ -366,6 +366,25 @@ async fn jobs_start_while_a_policy_comes_into_force() {
     assert!(report.skipped.is_empty(), "{report:?}");
     assert_eq!(report.mismatches, [], "{report:?}");
     assert!(report.same > 3, "{report:?}");
+}
+
+/// Nothing else happens that would wake the engine: its own alarms are far between.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_swaps_hears_at_once_what_came_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine(folder.path()).await;
+    load(&engine, "good", &Policy::default().build()).await;
+    load(&engine, "bad", &Policy::doing("unreachable").build()).await;
+    let swapped = async |policy| {
+        // Passes of which nothing came are noted by now.
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        let activated = engine.activate_policy(&ROOT, policy, Vec::new(), "", None);
+        tokio::time::timeout(Duration::from_secs(10), activated).await
+    };
+    let bad = swapped("bad").await.expect("an answer").unwrap_err();
+    assert!(bad.to_string().contains("its first pass failed"), "{bad}");
+    assert_eq!(swapped("good").await.expect("an answer").unwrap(), 2);
+    engine.shutdown(Duration::from_secs(5)).await;
 }
 
 /// What decided what can be proved from the journal, across swaps and restarts; and a forged decision is found out.
