@@ -164,3 +164,66 @@ impl<'de> Deserialize<'de> for Jobs {
         Ok(these)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Actor, Command, JobSpec, State, Timestamp, step};
+
+    fn some_job() -> Job {
+        let (mut state, by) = (State::new(), Actor::administrator("root"));
+        let (spec, tasks) = (Arc::new(JobSpec::default()), Vec::new());
+        let add = Command::AddJob { by, spec, tasks };
+        step(&mut state, &add, Timestamp(0), &mut Vec::new()).expect("a good job");
+        state.jobs[&JobId(1)].clone()
+    }
+
+    fn of(ids: &[u32]) -> Jobs {
+        let mut jobs = Jobs::default();
+        for &id in ids {
+            let job = Job {
+                id: JobId(id),
+                ..some_job()
+            };
+            jobs.insert(JobId(id), job);
+        }
+        jobs
+    }
+
+    fn ids<'a>(jobs: impl Iterator<Item = &'a Job>) -> Vec<u32> {
+        jobs.map(|job| job.id.0).collect()
+    }
+
+    #[test]
+    fn gaps_and_an_old_job_that_comes_back_are_no_matter() {
+        // Pages 0, 1, 15 and 16, and 62: the first comes last.
+        let mut jobs = of(&[70, 1_000, 1_024, 4_000, 3]);
+        assert_eq!(
+            (ids(jobs.values()), jobs.len()),
+            (vec![3, 70, 1_000, 1_024, 4_000], 5)
+        );
+        assert_eq!(ids(jobs.after(JobId(70))), [1_000, 1_024, 4_000]);
+        assert_eq!(ids(jobs.after(JobId(500))), [1_000, 1_024, 4_000]);
+        assert_eq!(ids(jobs.after(JobId(u32::MAX))), [0; 0]);
+        assert_eq!(ids(jobs.before(JobId(1_024))), [1_000, 70, 3]);
+        assert_eq!(
+            ids(jobs.before(JobId(u32::MAX))),
+            [4_000, 1_024, 1_000, 70, 3]
+        );
+        assert_eq!(ids(jobs.before(JobId(0))), [0; 0]);
+        for id in [0, 2, 64, 500, 4_001, u32::MAX] {
+            assert!(jobs.get(&JobId(id)).is_none(), "{id}");
+            assert!(jobs.get_mut(&JobId(id)).is_none(), "{id}");
+            assert!(jobs.remove(&JobId(id)).is_none(), "{id}");
+        }
+        assert!(jobs.remove(&JobId(3)).is_some() && jobs.remove(&JobId(4_000)).is_some());
+        assert_eq!(jobs, of(&[70, 1_000, 1_024]), "whatever else was there");
+        assert_eq!(jobs.pages.len(), 16, "from the first to the last");
+        assert_eq!(ids(jobs.before(JobId(70))), [0; 0]);
+        for id in [1_000, 70, 1_024] {
+            assert!(jobs.remove(&JobId(id)).is_some());
+        }
+        assert_eq!(jobs, Jobs::default());
+        assert_eq!(ids(jobs.after(JobId(0))), [0; 0]);
+    }
+}

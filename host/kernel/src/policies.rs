@@ -96,7 +96,7 @@ pub struct Guard {
     pub window: Span,
     /// Faults.
     pub faults_max: Option<u64>,
-    /// Refused proposals.
+    /// Refused proposals, but for those of its first pass.
     pub refused_max: Option<u64>,
     /// How long a pass may take.
     pub pass_max: Option<Span>,
@@ -111,7 +111,7 @@ pub struct Watch {
     pub passes: u64,
     /// Passes that failed.
     pub faults: u64,
-    /// Proposals of it that were refused.
+    /// Proposals of it that were refused, but for those of its first pass: that was made while the one before still decided.
     pub refused: u64,
     /// Its longest pass.
     pub slowest: Span,

@@ -206,3 +206,52 @@ async fn follow(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jobyard::{Actor, Engine, JobSpec, Role, Roles, TaskSpec};
+    use tokio::sync::watch;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_user_is_told_of_one_job_of_their_own_and_an_operator_of_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::builder().data(folder.path()).build().await.unwrap();
+        let (ann, task) = (Actor::user("ann"), TaskSpec::default());
+        let task = TaskSpec {
+            command_line: "true".into(),
+            ..task
+        };
+        let job = engine.submit(&ann, JobSpec::default(), vec![task]).await;
+        let job = Some(job.unwrap().0);
+        let (_stop, stopping) = watch::channel(true);
+        let app = App {
+            engine: engine.clone(),
+            folder: folder.path().into(),
+            local_nodes: [].into(),
+            stopping,
+        };
+        let operates = Roles::from(Role::User).with(Role::JobOperator);
+        let cases = [
+            (ann, [None, Some(200)]),
+            (Actor::user("bob"), [None, None]),
+            (Actor::new("olga", operates), [Some(200), Some(200)]),
+        ];
+        for (who, expected) in cases {
+            for (job, expected) in [None, job].into_iter().zip(expected) {
+                let query = EventsQuery {
+                    after: Some(0),
+                    job,
+                };
+                let (app, caller) = (State(app.clone()), Caller(who.clone()));
+                let answer = events(app, caller, HeaderMap::new(), Asked(query)).await;
+                let status = answer.map(|answer| answer.status().as_u16());
+                let denied = |problem: &Problem| problem.code == "PermissionDenied";
+                assert!(status.as_ref().err().is_none_or(denied), "{status:?}");
+                assert_eq!(status.ok(), expected, "{} asks for {job:?}", who.name);
+            }
+        }
+        engine.shutdown(Duration::ZERO).await;
+    }
+}

@@ -67,32 +67,19 @@ fn registry(state: &kernel::State, stats: &Stats) -> Registry {
     let mut all = Registry::with_prefix("jobyard");
     let version = env!("CARGO_PKG_VERSION").to_string();
     let info = [("version", version), ("policy", stats.policy.clone())];
-    all.register(
-        "build",
-        "The version, and the policy in force",
-        Info::new(info),
-    );
-    jobs(&mut all, state, stats);
-    nodes(&mut all, state);
-    policy(&mut all, stats);
-    let mut count = |name: &str, help: &str, value: u64| {
+    let help = "The version, and the policy in force";
+    all.register("build", help, Info::new(info));
+    for (name, help, value) in counters(stats) {
         all.register(name, help, ConstCounter::new(value));
-    };
-    count(
-        "events",
-        "Events that are durable, since the journal began",
-        stats.durable_events,
-    );
-    count(
-        "filter_faults",
-        "Calls of job filters that failed",
-        stats.filter_faults,
-    );
-    count(
-        "stale_reports",
-        "Reports of nodes on attempts that are not current",
-        stats.stale_reports,
-    );
+    }
+    let help = "How long the passes of the policy in force took, in all";
+    let took = ConstCounter::new(stats.pass_time.as_secs_f64());
+    all.register_with_unit("passes_time", help, Unit::Seconds, took);
+    all.register("jobs_ended", "Jobs that have ended, by how", ended(stats));
+    all.register("nodes", "Nodes, by state", nodes(state));
+    for (name, help, value) in gauges(state) {
+        all.register(name, help, ConstGauge::new(value));
+    }
     if let Some(bytes) = resident() {
         let help = "Memory that this process has of the machine's";
         all.register_with_unit("memory", help, Unit::Bytes, ConstGauge::new(bytes));
@@ -100,61 +87,60 @@ fn registry(state: &kernel::State, stats: &Stats) -> Registry {
     all
 }
 
-fn jobs(all: &mut Registry, state: &kernel::State, stats: &Stats) {
-    let mut gauge = |name: &str, help: &str, value: usize| {
-        all.register(name, help, ConstGauge::new(value as i64));
-    };
-    gauge(
-        "jobs_live",
-        "Jobs in memory, the latest that have ended among them",
-        state.job_count(),
-    );
-    gauge(
-        "jobs_queued",
-        "Jobs in the queue, held ones too",
-        state.queue_length(),
-    );
-    let mut count = |name: &str, help: &str, value: u64| {
-        all.register(name, help, ConstCounter::new(value));
-    };
-    count(
-        "jobs_submitted",
-        "Jobs that were submitted",
-        stats.jobs_submitted,
-    );
-    count(
-        "jobs_started",
-        "Starts of jobs; one that is queued again starts again",
-        stats.jobs_started,
-    );
-    count(
-        "attempts_dispatched",
-        "Attempts of tasks that were sent to a node",
-        stats.attempts_dispatched,
-    );
-    count(
-        "attempts_ended",
-        "Attempts that have ended",
-        stats.attempts_ended,
-    );
-    let ended = Family::<[(&str, &str); 1], Counter>::default();
+/// Name, help and value.
+type Number<T> = (&'static str, &'static str, T);
+
+#[rustfmt::skip]
+fn counters(stats: &Stats) -> [Number<u64>; 10] {
+    [
+        ("attempts_dispatched", "Attempts of tasks that were sent to a node", stats.attempts_dispatched),
+        ("attempts_ended", "Attempts that have ended", stats.attempts_ended),
+        ("events", "Events that are durable, since the journal began", stats.durable_events),
+        ("filter_faults", "Calls of job filters that failed", stats.filter_faults),
+        ("jobs_started", "Starts of jobs; one that is queued again starts again", stats.jobs_started),
+        ("jobs_submitted", "Jobs that were submitted", stats.jobs_submitted),
+        ("passes", "Calls of the policy in force, and of those that were to come into force", stats.passes),
+        ("policy_faults", "Calls of the policy in force that failed", stats.policy_faults),
+        ("proposals_refused", "Proposals of policies that the kernel refused", stats.proposals_refused),
+        ("stale_reports", "Reports of nodes on attempts that are not current", stats.stale_reports),
+    ]
+}
+
+fn gauges(state: &kernel::State) -> [Number<i64>; 4] {
+    let (mut cores, mut free) = (0, 0);
+    for node in state.nodes() {
+        cores += i64::from(node.spec.cores);
+        free += i64::from(node.usable_cores());
+    }
+    let (live, queued) = (state.job_count() as i64, state.queue_length() as i64);
+    let live_help = "Jobs in memory, the latest that have ended among them";
+    [
+        ("cores", "Cores of all nodes", cores),
+        ("cores_free", "Cores that no job holds", free),
+        ("jobs_live", live_help, live),
+        ("jobs_queued", "Jobs in the queue, held ones too", queued),
+    ]
+}
+
+fn ended(stats: &Stats) -> Family<[(&'static str, &'static str); 1], Counter> {
+    let ended = Family::default();
     let states = [
         ("Finished", stats.jobs_finished),
         ("Failed", stats.jobs_failed),
         ("Canceled", stats.jobs_canceled),
     ];
     for (state, jobs) in states {
-        ended.get_or_create(&[("state", state)]).inc_by(jobs);
+        let of_state: &Counter = &ended.get_or_create(&[("state", state)]);
+        of_state.inc_by(jobs);
     }
-    all.register("jobs_ended", "Jobs that have ended, by how", ended);
+    ended
 }
 
-fn nodes(all: &mut Registry, state: &kernel::State) {
-    let nodes = Family::<[(&str, &str); 1], Gauge>::default();
+fn nodes(state: &kernel::State) -> Family<[(&'static str, &'static str); 1], Gauge> {
+    let nodes = Family::<_, Gauge>::default();
     for state in ["Online", "Draining", "Offline", "Unreachable"] {
         nodes.get_or_create(&[("state", state)]).set(0);
     }
-    let (mut cores, mut free) = (0, 0);
     for node in state.nodes() {
         let is = match node.state {
             _ if node.unreachable => "Unreachable",
@@ -163,40 +149,8 @@ fn nodes(all: &mut Registry, state: &kernel::State) {
             NodeState::Offline => "Offline",
         };
         nodes.get_or_create(&[("state", is)]).inc();
-        cores += i64::from(node.spec.cores);
-        free += i64::from(node.usable_cores());
     }
-    all.register("nodes", "Nodes, by state", nodes);
-    all.register("cores", "Cores of all nodes", ConstGauge::new(cores));
-    all.register(
-        "cores_free",
-        "Cores that no job holds",
-        ConstGauge::new(free),
-    );
-}
-
-fn policy(all: &mut Registry, stats: &Stats) {
-    let mut count = |name: &str, help: &str, value: u64| {
-        all.register(name, help, ConstCounter::new(value));
-    };
-    count("passes", "Passes of the policy in force", stats.passes);
-    count(
-        "policy_faults",
-        "Calls of it that failed",
-        stats.policy_faults,
-    );
-    count(
-        "proposals_refused",
-        "Proposals of it that the kernel refused",
-        stats.proposals_refused,
-    );
-    let took = ConstCounter::new(stats.pass_time.as_secs_f64());
-    all.register_with_unit(
-        "passes_time",
-        "How long its passes took, in all",
-        Unit::Seconds,
-        took,
-    );
+    nodes
 }
 
 /// None where the system does not say.

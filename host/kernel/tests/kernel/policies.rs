@@ -76,6 +76,10 @@ impl World {
     }
 
     fn passed(&mut self, activation: u32, faults: u32, refused: u32, took: Span) {
+        self.answered(activation, faults, refused, took, false);
+    }
+
+    fn answered(&mut self, activation: u32, faults: u32, refused: u32, took: Span, fresh: bool) {
         let record = PassRecord {
             number: self.state.policies().last_pass + 1,
             seat: Seat::Active,
@@ -83,7 +87,7 @@ impl World {
             component: [0; 16],
             asked_after: 0,
             asked_at: self.now,
-            fresh: false,
+            fresh,
             sent: [0; 16],
             answered: [0; 16],
             proposals: 0,
@@ -156,6 +160,37 @@ fn the_last_activation_is_in_force_and_earlier_ones_can_be_gone_back_to() {
     assert!(policies.activation(1).is_some() && policies.activation(4).is_none());
     let unknown = world.activate(ActivationCause::RolledBack { to: 9 }, None);
     assert_eq!(unknown, Err(Rejection::UnknownActivation(9)));
+}
+
+/// A first pass is made while the one before still decides: what that took is not the newcomer's fault. All else counts.
+#[test]
+fn what_is_refused_of_a_first_pass_is_not_held_against_a_policy() {
+    let mut world = World::new();
+    let guard = Guard {
+        window: Span::from_secs(60),
+        faults_max: Some(0),
+        refused_max: Some(0),
+        ..Guard::default()
+    };
+    let mut tried = |passes: &[(u32, u32, bool)]| {
+        let cause = ActivationCause::Chosen;
+        world.activate(cause, Some(guard)).unwrap();
+        let active = world.state.policies().active().unwrap().number;
+        for &(faults, refused, fresh) in passes {
+            world.answered(active, faults, refused, Span::ZERO, fresh);
+        }
+        world.state.guard_says(world.now)
+    };
+    assert_eq!(tried(&[(0, 9, true), (0, 0, false)]), None);
+    let refused = Some("1 refused proposals, 0 are allowed".into());
+    assert_eq!(tried(&[(0, 9, true), (0, 1, false)]), refused);
+    assert_eq!(
+        tried(&[(0, 0, true), (0, 1, true)]),
+        refused,
+        "a later instance's"
+    );
+    let faults = Some("1 faults, 0 are allowed".into());
+    assert_eq!(tried(&[(1, 0, true)]), faults);
 }
 
 #[test]
