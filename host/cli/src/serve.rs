@@ -10,7 +10,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use jobyard::Engine;
+use jobyard::{Builder, Engine};
 use jobyard_server::{DataFolder, Service};
 use tracing::{error, info, warn};
 
@@ -122,7 +122,12 @@ async fn open_engine(
         }
         builder = builder.node_process(node.spec.clone(), process);
     }
-    // Without a word the policy that was in force is in force again.
+    let builder = with_components(builder, args)?;
+    builder.build().await.map_err(Failure::input)
+}
+
+/// The policy and the filters that were chosen. Without a word the policy that was in force is in force again.
+pub(crate) fn with_components(mut builder: Builder, args: &Serve) -> Result<Builder, Failure> {
     if args.policy.policy.is_some() {
         let chosen = policy::choose(&args.policy)?;
         builder = builder.policy(chosen.name, chosen.bytes);
@@ -136,7 +141,7 @@ async fn open_engine(
     for filter in filters::choose(&args.filters)? {
         builder = builder.filter(filter.name, filter.bytes, filter.settings);
     }
-    builder.build().await.map_err(Failure::input)
+    Ok(builder)
 }
 
 /// Tells people, and a service manager that asked for it (`sd_notify`), that requests are taken.

@@ -35,6 +35,11 @@ fn the_example_is_good_and_says_every_key() {
     for line in lines {
         assert!(said.out.contains(line), "{line}: {}", said.out);
     }
+    let nothing = check(&place, "").out;
+    assert!(
+        nothing.contains("policy  the one that was in force"),
+        "{nothing}"
+    );
     let keys = [
         "x = 1",
         "[policy]\nx = 1",

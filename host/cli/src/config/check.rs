@@ -12,6 +12,7 @@ use jobyard_server::check_group;
 use super::Config;
 use crate::args::{Common, ConfigCheck};
 use crate::failure::Failure;
+use crate::serve::with_components;
 use crate::{filters, folders, policy};
 
 pub(crate) fn main(args: ConfigCheck, common: Common) -> Result<ExitCode, Failure> {
@@ -33,26 +34,19 @@ async fn check(config: &Config, common: Common) -> Result<String, Failure> {
     for group in [&args.group, &args.operators].into_iter().flatten() {
         check_group(group).map_err(Failure::input)?;
     }
-    let chosen = policy::choose(&args.policy)?;
+    let builder = Engine::builder().plugin_host(policy::host(&common)?);
+    let builder = with_components(builder, &args)?;
+    let engine = builder.build().await.map_err(Failure::input)?;
     let mut text = match folders::data(args.data.data.as_deref()) {
         Some(data) => format!("data    {}\n", data.display()),
         None => String::new(),
     };
-    text += &format!("policy  {}\n", chosen.name);
-    let mut builder = Engine::builder()
-        .plugin_host(policy::host(&common)?)
-        .policy(chosen.name, chosen.bytes);
-    if let Some(manifest) = chosen.manifest {
-        builder = builder.policy_manifest(manifest);
+    let policy = args.policy.policy.as_deref();
+    let policy = policy.unwrap_or("the one that was in force, at first backfill");
+    text += &format!("policy  {policy}\n");
+    for filter in &args.filters.filters {
+        text += &format!("filter  {}\n", filters::name_of(filter));
     }
-    for (name, value) in &args.policy.settings {
-        builder = builder.setting(name, value);
-    }
-    for filter in filters::choose(&args.filters)? {
-        text += &format!("filter  {}\n", filter.name);
-        builder = builder.filter(filter.name, filter.bytes, filter.settings);
-    }
-    let engine = builder.build().await.map_err(Failure::input)?;
     for node in config.pool() {
         let spec = node.over(LocalNode::this_machine("").spec);
         text += &format!(
