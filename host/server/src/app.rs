@@ -5,12 +5,16 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
+use axum::middleware;
 use jobyard::kernel::{Job, State};
 use jobyard::{Engine, JobId};
 use tokio::sync::watch;
 
+use crate::auth::Gate;
+use crate::caller::Caller;
 use crate::{
-    Problem, environment, events, health, jobs, nodes, parameters, policies, tasks, templates,
+    Problem, environment, events, health, jobs, nodes, parameters, policies, session, tasks,
+    templates, tokens, users,
 };
 
 /// What all requests share.
@@ -23,6 +27,8 @@ pub(crate) struct App {
     pub(crate) local_nodes: Arc<[String]>,
     /// Becomes true when the daemon is to stop: who waits for something is answered with what there is.
     pub(crate) stopping: watch::Receiver<bool>,
+    /// Who is let in over the network.
+    pub(crate) gate: Arc<Gate>,
 }
 
 impl App {
@@ -70,7 +76,11 @@ pub(crate) fn routes(app: App) -> Router {
         .nest("/policy", policies::seat_routes())
         .nest("/templates", templates::routes())
         .nest("/environment", environment::routes())
-        .nest("/events", events::routes());
+        .nest("/events", events::routes())
+        .nest("/tokens", tokens::routes())
+        .nest("/users", users::routes())
+        .route_layer(middleware::from_extractor::<Caller>())
+        .nest("/session", session::routes());
     Router::new()
         .nest("/api/v1", v1)
         .merge(health::routes())

@@ -1,4 +1,4 @@
-//! Who is asking, as the socket says it, and what they may see.
+//! Who is asking, as the socket says it, and what they may see. Who asks over the network is the matter of `auth`.
 
 use std::ffi::CString;
 
@@ -11,6 +11,7 @@ use nix::unistd::{Gid, Uid, User, getgrouplist};
 use tokio::net::unix::UCred;
 
 use crate::Problem;
+use crate::auth::not_authenticated;
 
 /// Who is asking; stands in the request's extensions.
 #[derive(Debug, Clone)]
@@ -50,6 +51,17 @@ impl Caller {
             Role::Administrator,
         ];
         all.into_iter().any(|role| self.0.is(role))
+    }
+
+    /// That they are an administrator.
+    pub(crate) fn administers(&self, what: &str) -> Result<(), Problem> {
+        match self.0.is(Role::Administrator) {
+            true => Ok(()),
+            false => Err(denied(format!(
+                "{what} are for administrators, and {} is none",
+                self.0.name
+            ))),
+        }
     }
 
     /// That they may look at what is of all jobs.
@@ -106,7 +118,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Caller, Problem> {
         let caller = parts.extensions.get::<Caller>().cloned();
-        // Each connection has one; without it nothing is allowed.
-        caller.ok_or_else(|| denied("it is not known who is asking".into()))
+        caller.ok_or_else(|| {
+            not_authenticated("it is not known who is asking: show a token or a password")
+        })
     }
 }

@@ -231,6 +231,7 @@ mod tests {
             folder: folder.path().into(),
             local_nodes: [].into(),
             stopping,
+            gate: crate::auth::gate_of_nobody(),
         };
         let operates = Roles::from(Role::User).with(Role::JobOperator);
         let cases = [

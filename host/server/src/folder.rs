@@ -79,6 +79,15 @@ impl DataFolder {
         })
     }
 
+    /// Makes the folder if it is not there, for this user only, and leaves it to whoever wants it. Returns its absolute path.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn make(path: &Path) -> Result<PathBuf, FolderError> {
+        let path = std::path::absolute(path).map_err(at(path))?;
+        make(&path, None).map_err(at(&path)).map(|()| path)
+    }
+
     /// The folder, absolute.
     pub fn path(&self) -> &Path {
         &self.path

@@ -27,11 +27,13 @@ fn server() -> &'static (Runtime, Router) {
         let runtime = Runtime::new().expect("a runtime");
         let engine = runtime.block_on(Engine::builder().build());
         let (_, stopping) = watch::channel(true);
+
         let app = App {
             engine: engine.expect("an engine"),
             folder: std::path::Path::new("nowhere").into(),
             local_nodes: ["n1".to_string()].into(),
             stopping,
+            gate: crate::auth::gate_of_nobody(),
         };
         (runtime, routes(app))
     })

@@ -6,8 +6,8 @@
 //! | `GET /readyz` | 200 when the engine answers within two seconds and the daemon is not about to stop, else 503 `NotReady` |
 //! | `GET /metrics` | numbers in the OpenMetrics text format, which Prometheus reads |
 //!
-//! Everybody who can connect may look: there are numbers and the name of the policy, and nothing of any job. A number costs no walk over
-//! the jobs, so it may be asked for often.
+//! The first two are for everybody who can connect, the numbers for everybody who is known: there is the name of the policy in them, and
+//! nothing of any job. A number costs no walk over the jobs, so it may be asked for often.
 
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::Problem;
 use crate::app::App;
+use crate::caller::Caller;
 
 /// How long a ready engine may take to answer.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
@@ -53,7 +54,7 @@ async fn ready(State(app): State<App>) -> Result<&'static str, Problem> {
     }
 }
 
-async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
+async fn metrics(State(app): State<App>, _: Caller) -> Result<Response, Problem> {
     let look = |state: &kernel::State, stats: &Stats| registry(state, stats);
     let registry = app.engine.look(look).await?;
     let mut text = String::new();

@@ -17,8 +17,10 @@
 //! is open to that user and root only (mode 0600), unless the site names a group whose members it trusts with that (0660).
 
 mod app;
+mod auth;
 mod body;
 mod caller;
+mod connection;
 pub mod environment;
 pub mod events;
 mod folder;
@@ -32,9 +34,14 @@ pub mod parameters;
 pub mod policies;
 mod problem;
 mod serve;
+pub mod session;
 pub mod tasks;
 pub mod templates;
+mod tls;
+pub mod tokens;
+pub mod users;
 
 pub use folder::{DataFolder, FolderError, SOCKET, check_group};
 pub use problem::Problem;
-pub use serve::{ServeError, Service};
+pub use serve::{REQUESTS_PER_SECOND, ServeError, Service};
+pub use tls::{OWN_CERTIFICATE, TlsError, tls_of_its_own, tls_of_site};

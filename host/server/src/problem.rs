@@ -19,6 +19,9 @@ pub struct Problem {
     pub code: String,
     /// What went wrong, for people: one line.
     pub detail: String,
+    /// Seconds to wait before another try; the answer's `retry-after`.
+    #[serde(skip)]
+    pub retry_after: Option<u32>,
 }
 
 impl Problem {
@@ -28,7 +31,13 @@ impl Problem {
             status: status.as_u16(),
             code: code.into(),
             detail: detail.into(),
+            retry_after: None,
         }
+    }
+
+    pub(crate) fn retry_after(mut self, seconds: u32) -> Problem {
+        self.retry_after = Some(seconds);
+        self
     }
 
     pub(crate) fn unknown_job(job: JobId) -> Problem {
@@ -47,6 +56,11 @@ impl Problem {
     /// Something of this machine failed.
     pub(crate) fn failed(detail: impl Into<String>) -> Problem {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "Failed", detail)
+    }
+
+    /// The same, in the words of an error.
+    pub(crate) fn failed_by(error: impl std::fmt::Display) -> Problem {
+        Problem::failed(error.to_string())
     }
 }
 
@@ -129,6 +143,11 @@ impl IntoResponse for Problem {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let json = HeaderValue::from_static("application/problem+json");
         let body = serde_json::to_vec(&self).unwrap_or_default();
-        (status, [(header::CONTENT_TYPE, json)], body).into_response()
+        let mut answer = (status, [(header::CONTENT_TYPE, json)], body).into_response();
+        if let Some(seconds) = self.retry_after {
+            let headers = answer.headers_mut();
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        answer
     }
 }
