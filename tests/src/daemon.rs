@@ -7,6 +7,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 use serde_json::Value;
 
+use crate::https::Https;
 use crate::{Place, Said, run, wait_for};
 
 /// A daemon in a folder of its own; killed when the test ends.
@@ -34,6 +35,13 @@ impl Daemon {
         let log = std::fs::File::create(self.place.path().join("log")).expect("a file to log to");
         let mut command = self.place.jobyard("serve");
         command.args(["--data", "data"]).args(arguments);
+        // One port is for one daemon, and tests have many.
+        if !["--listen", "--config"]
+            .iter()
+            .any(|said| arguments.contains(said))
+        {
+            command.args(["--listen", "off"]);
+        }
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -46,6 +54,15 @@ impl Daemon {
             log.contains("ready on").then_some(())
         });
         self.child = Some(child);
+    }
+
+    /// The way to it over the network, where it listens there.
+    pub fn https(&self) -> Https {
+        let log = self.place.read("log");
+        let (_, at) = log.split_once("https://").expect("it listens");
+        let at = at.split_whitespace().next().unwrap_or_default();
+        let at = at.parse().expect("an address");
+        Https::new(at, &self.place.path().join("data"))
     }
 
     /// Its process; 0 when it does not run.

@@ -1,6 +1,7 @@
 //! What black-box tests share: the real binary, folders of their own, and waiting for a condition.
 
 pub mod daemon;
+pub mod https;
 pub mod kills;
 mod random;
 pub mod rankers;

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::policy::args::Policy;
 use crate::remote::args as remote;
+use crate::user::args::User;
 
 /// A job scheduler whose brains are WebAssembly plugins.
 #[derive(Debug, Parser)]
@@ -48,6 +49,8 @@ pub(crate) enum Verb {
     Env(remote::Env),
     /// Its cluster parameters
     Param(remote::Param),
+    /// Who may use it over the network: add, list, change and remove users, and make tokens for them
+    User(User),
     /// Policies: look at them, compose, check and simulate them; load, put in force, shadow and try them on a daemon
     Policy(Policy),
     /// The journal in a data folder: show its events, check it, make it small
@@ -120,6 +123,9 @@ pub(crate) struct Serve {
     /// Let this group's members see, cancel, finish and requeue anybody's jobs (JobOperator)
     #[arg(long, value_name = "NAME")]
     pub(crate) operators: Option<String>,
+    /// Listen for HTTPS there too; `off`: on the socket only [default: 127.0.0.1:8443]
+    #[arg(long, value_name = "HOST:PORT", value_parser = crate::config::http::address)]
+    pub(crate) listen: Option<String>,
     /// Cores to use [default: all that this process may use]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub(crate) cores: Option<u32>,

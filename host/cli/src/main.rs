@@ -19,6 +19,7 @@ mod serve;
 mod signals;
 mod simulate;
 mod table;
+mod user;
 
 use std::process::ExitCode;
 
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
         Verb::Env(env) => remote::main(&env.data, remote::env::run(env.verb)),
         Verb::Journal(journal) => journal::main(&journal),
         Verb::NodeProcess(node) => node_process::main(&node, &arguments.common),
+        Verb::User(user) => user::main(user),
         Verb::Param(param) => remote::main(&param.data, remote::param::run(param.verb)),
     };
     match result {

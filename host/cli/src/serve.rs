@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 
 use self::watch::watch;
 use crate::args::{Common, Serve};
-use crate::config::{Config, Wanted, differing, regroup, wanted};
+use crate::config::{Config, Wanted, differing, http, regroup, wanted};
 use crate::failure::Failure;
 use crate::signals::{Hangups, Signals};
 use crate::{filters, folders, policy};
@@ -60,7 +60,11 @@ async fn serve(
     let differ = differing(&engine, &nodes).await?;
     differ.iter().for_each(|text| warn!("{text}"));
     let mut failed = watch(engine.notices());
-    let mut service = Service::listen(folder, engine.clone(), names).map_err(Failure::input)?;
+    let data = folder.path().to_path_buf();
+    let rate = config.http.requests_per_second();
+    let service = Service::listen(folder, engine.clone(), names, rate);
+    let mut service = service.map_err(Failure::input)?;
+    http::listen(&mut service, args.listen.as_deref(), &config.http, &data).await?;
     if let Some(group) = &args.operators {
         service = service.operators(group).map_err(Failure::input)?;
     }

@@ -45,10 +45,11 @@ fn the_example_is_good_and_says_every_key() {
         "[policy]\nx = 1",
         "[[node]]\nx = 1",
         "[log]\nx = 1",
+        "[http]\nx = 1",
     ]
     .map(|text| known_keys(&place, text));
     let keys: Vec<&String> = keys.iter().flatten().collect();
-    assert_eq!(keys.len(), 8 + 2 + 6 + 2, "{keys:?}");
+    assert_eq!(keys.len(), 9 + 2 + 6 + 2 + 4, "{keys:?}");
     for key in keys {
         let ways = [
             format!("\n{key} = "),
@@ -91,6 +92,16 @@ fn what_is_wrong_is_said_with_the_value_and_the_way_out() {
         (
             "[log]\nlevel = \"loud\"",
             &["jobyard.toml:2:", "loud", "debug"],
+        ),
+        ("[http]\nlisten = \"here\"", &["here", "HOST:PORT", "off"]),
+        ("[http]\ncertificate = \"c.pem\"", &["http.key"]),
+        (
+            "[http]\ncertificate = \"c.pem\"\nkey = \"k.pem\"",
+            &["c.pem", "No such file"],
+        ),
+        (
+            "[http]\nrequests_per_second = 0",
+            &["jobyard.toml:2:", "nonzero"],
         ),
         ("[[node]]\ncores = 0", &["0 cores"]),
         ("[[node]]\nname = \"a b\"", &["a b", "white space"]),

@@ -6,6 +6,7 @@ mod events;
 mod filters;
 mod health;
 mod http;
+mod https;
 mod jobs;
 mod policies;
 mod properties;

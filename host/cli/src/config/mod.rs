@@ -4,6 +4,7 @@
 //! file. Relative paths are below the file's folder. A key that is not known is an error: a site that wrote it wanted something.
 
 pub(crate) mod check;
+pub(crate) mod http;
 mod nodes;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use http::Http;
 use nodes::THIS_MACHINE;
 pub(crate) use nodes::{Node, Wanted, differing, regroup, wanted};
 
@@ -39,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) node: Vec<Node>,
     /// What is said while it runs.
     pub(crate) log: Log,
+    /// Where it listens on the network.
+    pub(crate) http: Http,
 }
 
 /// A component and what it is told.
@@ -82,6 +86,7 @@ impl Config {
             let (line, said) = located(&error, &text);
             Failure::Input(format!("{}:{line}: {said}", path.display()))
         })?;
+        http::check(&config.http).map_err(|error| bad(&error))?;
         nodes::check(&config.node).map_err(|error| bad(&error))?;
         let folder = std::path::absolute(path).map_err(|error| bad(&error))?;
         config.below(folder.parent().unwrap_or(Path::new("/")));
@@ -90,7 +95,14 @@ impl Config {
 
     /// Relative paths are below this folder.
     fn below(&mut self, folder: &Path) {
-        for path in [&mut self.data, &mut self.cache].into_iter().flatten() {
+        let http = &mut self.http;
+        let paths = [
+            &mut self.data,
+            &mut self.cache,
+            &mut http.certificate,
+            &mut http.key,
+        ];
+        for path in paths.into_iter().flatten() {
             *path = folder.join(&path);
         }
         for component in self.policy.iter_mut().chain(&mut self.filter) {
@@ -123,6 +135,7 @@ impl Config {
                 args.filters.filters.push(file);
             }
         }
+        args.listen = args.listen.or_else(|| self.http.listen.clone());
         let cache = common.cache.or_else(|| self.cache.clone());
         (args, Common { cache })
     }
@@ -153,6 +166,7 @@ impl Config {
             ("filter", self.filter != other.filter),
             ("node", nodes(self) != nodes(other)),
             ("log", self.log != other.log),
+            ("http", self.http != other.http),
         ];
         let differing = keys.into_iter().filter(|(_, differs)| *differs);
         differing.map(|(key, _)| key).collect()

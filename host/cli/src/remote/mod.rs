@@ -12,7 +12,7 @@ pub(crate) mod node;
 mod options;
 pub(crate) mod param;
 pub(crate) mod policy;
-mod show;
+pub(crate) mod show;
 pub(crate) mod task;
 pub(crate) mod template;
 
