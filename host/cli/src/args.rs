@@ -126,6 +126,9 @@ pub(crate) struct Serve {
     /// Listen for HTTPS there too; `off`: on the socket only [default: 127.0.0.1:8443]
     #[arg(long, value_name = "HOST:PORT", value_parser = crate::config::http::address)]
     pub(crate) listen: Option<String>,
+    /// Let root's tasks run as root, where the daemon is root's: it runs tasks as their owners, and root's as nobody otherwise
+    #[arg(long)]
+    pub(crate) root_tasks: bool,
     /// Cores to use [default: all that this process may use]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub(crate) cores: Option<u32>,

@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 
 use self::watch::watch;
 use crate::args::{Common, Serve};
-use crate::config::{Config, Wanted, differing, http, regroup, wanted};
+use crate::config::{Config, Wanted, differing, http, regroup, tasks, wanted};
 use crate::failure::Failure;
 use crate::signals::{Hangups, Signals};
 use crate::{filters, folders, policy};
@@ -53,7 +53,8 @@ async fn serve(
     // From here on a signal is a request to stop cleanly, or to read the configuration again.
     let mut signals = Signals::listen()?;
     let mut hangups = Hangups::listen()?;
-    let nodes = wanted(&config, args.cores, &folder)?;
+    let run_as = config.tasks.run_as(args.root_tasks);
+    let nodes = wanted(&config, args.cores, &run_as, &folder)?;
     let names = nodes.iter().map(|node| node.spec.name.clone()).collect();
     let engine = open_engine(args, common, &folder, &nodes).await?;
     regroup(&engine, &config).await?;
@@ -68,6 +69,7 @@ async fn serve(
     if let Some(group) = &args.operators {
         service = service.operators(group).map_err(Failure::input)?;
     }
+    tasks::say(&run_as);
     ready(&service);
 
     let mut failure = None;

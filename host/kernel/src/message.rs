@@ -57,6 +57,7 @@ impl State {
         };
         let mut assignment = Assignment {
             execution,
+            owner: job.spec.owner.clone(),
             kind,
             plugin: spec.plugin.clone().unwrap_or_else(|| "command".into()),
             command_line: replace(&spec.command_line),

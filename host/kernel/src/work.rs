@@ -33,6 +33,8 @@ pub struct WorkShare {
 pub struct Assignment {
     /// Which attempt this is.
     pub execution: Execution,
+    /// Whose job it is.
+    pub owner: String,
     /// Which kind of component does it.
     pub kind: WorkKind,
     /// The component's name in the node's set of plugins, `command` unless the job says otherwise.

@@ -172,6 +172,7 @@ impl Yard {
             .collect();
         self.send(ToNode::Start(Box::new(Assignment {
             execution,
+            owner: "ann".into(),
             kind: WorkKind::Execute,
             plugin: "command".into(),
             command_line: "/bin/true".into(),

@@ -7,6 +7,8 @@ use jobyard_kernel::WorkKind;
 use jobyard_plugin::{Limits, Plugin, World};
 use serde::{Deserialize, Serialize};
 
+use crate::account::RunAs;
+
 /// The default limit of captured output: 16 MiB for each of the two streams of one attempt.
 pub const OUTPUT_BYTES_MAX: u64 = 16 << 20;
 /// Messages that may wait in each direction before the sender has to.
@@ -29,7 +31,8 @@ pub struct NodeConfig {
     pub name: String,
     /// Where captured output goes; made if it is not there. Job ids are unique below it: an older file of the same name is replaced.
     pub output_folder: PathBuf,
-    /// Where scratch folders go, `job-ID` each; made if it is not there. The scratch folders themselves are made by prepare tasks.
+    /// Where scratch folders go, `job-ID` each; made if it is not there. The scratch folders themselves are made by prepare tasks, and for them where
+    /// work runs as its owner.
     pub scratch_root: PathBuf,
     /// Where work runs of which the job does not say where. Absolute.
     pub working_folder: PathBuf,
@@ -48,6 +51,9 @@ pub struct NodeConfig {
     pub spawn_threads: usize,
     /// The lowest layer of the work's environment, below what the job says.
     pub environment: Vec<(String, String)>,
+    /// As which user of this machine work runs.
+    #[serde(default)]
+    pub run_as: RunAs,
 }
 
 impl NodeConfig {
@@ -78,6 +84,7 @@ impl NodeConfig {
                 .into_iter()
                 .map(|(n, v)| (n.to_owned(), v))
                 .collect(),
+            run_as: RunAs::Node,
         }
     }
 }

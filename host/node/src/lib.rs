@@ -40,6 +40,7 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("jobyard-node runs on Linux: it needs pidfds, subreapers and /proc");
 
+mod account;
 mod capture;
 mod config;
 mod desk;
@@ -55,6 +56,7 @@ mod stop;
 mod table;
 mod work;
 
+pub use account::RunAs;
 pub use capture::{CHECK_EVERY, CHECK_QUIET, OUTPUT_TAIL_BYTES};
 pub use config::{
     FORGOTTEN_MAX, MESSAGES_WAITING_MAX, NodeConfig, NodeError, OUTPUT_BYTES_MAX, PluginSet,

@@ -3,6 +3,7 @@
 //! Not the end of the work: when the plugin's call is over, `work` clears what is left through `leftovers`. Called by the
 //! plugin host, on behalf of the guest.
 
+use std::fs::File;
 use std::future::poll_fn;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::time::Instant;
 
+use crate::account::Account;
 use crate::capture::{Capture, Which};
 use crate::leftovers::{Exit, Groups, MARK_EXECUTION, MARK_RUN, peek_exit};
 use crate::spawn::{self, SpawnError, Streams};
@@ -38,6 +40,8 @@ pub(crate) struct WorkProcesses {
     pub(crate) groups: Arc<Groups>,
     pub(crate) capture: Arc<Capture>,
     pub(crate) folders: Vec<PathBuf>,
+    /// As whom processes run; none: as the node.
+    pub(crate) account: Option<Arc<Account>>,
     pub(crate) stopping: Stopping,
     /// Whether the plugin knows that it is to end.
     pub(crate) told: bool,
@@ -115,6 +119,11 @@ impl Processes for WorkProcesses {
     fn files(&self) -> &[PathBuf] {
         &self.folders
     }
+
+    fn folders_belong_to(&self) -> Option<(u32, u32)> {
+        let account = self.account.as_deref()?;
+        Some((account.uid.as_raw(), account.gid.as_raw()))
+    }
 }
 
 impl WorkProcesses {
@@ -122,9 +131,11 @@ impl WorkProcesses {
         let expected = self.groups.expect()?;
         let number = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
         let (capture, marks) = (self.capture.clone(), self.marks.clone());
+        let account = self.account.clone();
         let job = move || {
-            let streams = open(&command, &capture)?;
-            expected.start(|| spawn::start(&command, &marks, streams))
+            let account = account.as_deref();
+            let streams = open(&command, &capture, account)?;
+            expected.start(|| spawn::start(&command, &marks, streams, account))
         };
         let started = wait_for(&self.spawner.ask(self.cpus, job));
         let (group, pidfd) = started.ok_or(SpawnError::NodeGone)??;
@@ -152,19 +163,27 @@ impl WorkProcesses {
     }
 }
 
-/// Opens what the command's standard streams are to be.
-fn open(command: &ProcessCommand, capture: &Arc<Capture>) -> Result<Streams, SpawnError> {
+/// Opens what the command's standard streams are to be: captured output as the node, files that the job names as whom it runs.
+fn open(
+    command: &ProcessCommand,
+    capture: &Arc<Capture>,
+    account: Option<&Account>,
+) -> Result<Streams, SpawnError> {
     let folder = std::path::Path::new(&command.working_folder);
     let captured = |which| {
-        capture
-            .file(which)
-            .map(Some)
-            .map_err(|source| SpawnError::Capture {
-                folder: capture.folder(),
-                source,
-            })
+        let file = capture.file(which).and_then(|file| match account {
+            // Programs open their own output again, as /dev/stdout.
+            Some(account) => fchown(&file, account).map(|()| file),
+            None => Ok(file),
+        });
+        file.map(Some).map_err(|source| SpawnError::Capture {
+            folder: capture.folder(),
+            source,
+        })
     };
-    let again = |file: &Option<std::fs::File>, name: &str| match file {
+    let input_of = |name: &str| as_it(account, || spawn::open_input(folder, name));
+    let output_to = |name: &str| as_it(account, || spawn::open_output(folder, name));
+    let again = |file: &Option<File>, name: &str| match file {
         Some(file) => file
             .try_clone()
             .map(Some)
@@ -176,18 +195,18 @@ fn open(command: &ProcessCommand, capture: &Arc<Capture>) -> Result<Streams, Spa
     };
     let input = match &command.standard_input {
         Input::Nothing => None,
-        Input::File(name) => Some(spawn::open_input(folder, name)?),
+        Input::File(name) => Some(input_of(name)?),
     };
     let output = match &command.standard_output {
         Output::Captured | Output::SameAsOutput => captured(Which::Output)?,
-        Output::File(name) => Some(spawn::open_output(folder, name)?),
+        Output::File(name) => Some(output_to(name)?),
         Output::Nothing => None,
     };
     let error = match (&command.standard_error, &command.standard_output) {
         (Output::Captured, _) => captured(Which::Error)?,
         // Opened twice, each would write over the other.
         (Output::File(name), Output::File(same)) if name == same => again(&output, name)?,
-        (Output::File(name), _) => Some(spawn::open_output(folder, name)?),
+        (Output::File(name), _) => Some(output_to(name)?),
         (Output::SameAsOutput, _) => again(&output, "standard output")?,
         (Output::Nothing, _) => None,
     };
@@ -196,6 +215,28 @@ fn open(command: &ProcessCommand, capture: &Arc<Capture>) -> Result<Streams, Spa
         output,
         error,
     })
+}
+
+/// Opens with the rights of the account.
+fn as_it(
+    account: Option<&Account>,
+    open: impl FnOnce() -> Result<File, SpawnError>,
+) -> Result<File, SpawnError> {
+    match account {
+        None => open(),
+        Some(account) => account
+            .with_its_files(open)
+            .map_err(|source| SpawnError::of(account, source))?
+            .map_err(|error| error.seen_by(account)),
+    }
+}
+
+fn fchown(file: &File, account: &Account) -> std::io::Result<()> {
+    Ok(rustix::fs::fchown(
+        file,
+        Some(account.uid),
+        Some(account.gid),
+    )?)
 }
 
 /// Waits for a spawn. Mostly that takes less than to hand this thread's other tasks to another thread, so they wait too; when it takes

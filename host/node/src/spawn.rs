@@ -6,9 +6,11 @@
 //! `std::process::Command` goes through `posix_spawn` as long as it needs neither a user id, nor a closure in the child, nor a search
 //! of the `PATH`: about twice as fast as fork and exec, and no slower as the host's memory grows. So this keeps to that.
 
+use std::ffi::CString;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -18,6 +20,8 @@ use std::sync::LazyLock;
 use jobyard_plugin::ProcessCommand;
 use rustix::fs::OFlags;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitIdOptions};
+
+use crate::account::Account;
 
 /// A process that was started and is not waited for yet: until it is, its number stays its own.
 #[derive(Debug)]
@@ -53,6 +57,8 @@ pub(crate) enum SpawnError {
     Ending,
     #[error("the node is going down: nothing is started any more")]
     NodeGone,
+    #[error("nothing can be done as user {user}: {source}")]
+    Account { user: String, source: io::Error },
     #[error("the process was started but can not be watched: {source}")]
     Watch { source: io::Error },
 }
@@ -66,11 +72,13 @@ pub(crate) struct Streams {
 
 /// Starts `command`, on the calling thread, and returns when its program is loaded or could not be.
 ///
-/// `marks` are added to the command's environment.
+/// `marks` are added to the command's environment. Where there is an account the process is that user's: the folder and the program
+/// are looked for with the user's rights, before and in the child.
 pub(crate) fn start(
     command: &ProcessCommand,
     marks: &[(String, String)],
     streams: Streams,
+    account: Option<&Account>,
 ) -> Result<Started, SpawnError> {
     let folder = Path::new(&command.working_folder);
     if !folder.is_absolute() {
@@ -78,7 +86,16 @@ pub(crate) fn start(
             folder: folder.to_owned(),
         });
     }
-    let program = resolve(command, folder)?;
+    let program = match account {
+        None => resolve(command, folder)?,
+        Some(account) => account
+            .with_its_files(|| match open_folder(folder) {
+                Some(problem) => Err(problem),
+                None => resolve(command, folder),
+            })
+            .map_err(|source| SpawnError::of(account, source))?
+            .map_err(|error| error.seen_by(account))?,
+    };
     let stdio = |file: Option<File>| match file.map_or_else(nothing, Ok) {
         Ok(file) => Stdio::from(file),
         Err(_) => Stdio::null(),
@@ -94,11 +111,14 @@ pub(crate) fn start(
                 .map(|(name, value)| (name, value)),
         )
         .envs(marks.iter().map(|(name, value)| (name, value)))
-        .current_dir(folder)
         .process_group(0)
         .stdin(stdio(streams.input))
         .stdout(stdio(streams.output))
         .stderr(stdio(streams.error));
+    match account {
+        None => drop(native.current_dir(folder)),
+        Some(account) => become_in_child(&mut native, account, folder)?,
+    }
     // A process that is dropped without being waited for goes on: it is watched by its number.
     let child = native
         .spawn()
@@ -115,6 +135,84 @@ pub(crate) fn start(
             })
         }
     }
+}
+
+/// Has the child become that user before it enters its working folder and loads its program. This leaves `posix_spawn` for fork and exec.
+fn become_in_child(
+    native: &mut Command,
+    account: &Account,
+    folder: &Path,
+) -> Result<(), SpawnError> {
+    let account = account.clone();
+    let path = CString::new(folder.as_os_str().as_bytes());
+    let path = path.map_err(|error| SpawnError::Folder {
+        folder: folder.to_owned(),
+        source: error.into(),
+    })?;
+    let become_it = move || {
+        account.become_it()?;
+        Ok(rustix::process::chdir(&path)?)
+    };
+    // SAFETY: between fork and exec it makes system calls with what was made before the fork, and takes no lock and no memory.
+    unsafe { native.pre_exec(become_it) };
+    Ok(())
+}
+
+impl SpawnError {
+    pub(crate) fn of(account: &Account, source: io::Error) -> SpawnError {
+        SpawnError::Account {
+            user: account.name.clone(),
+            source,
+        }
+    }
+
+    /// The same, where what the system refuses depends on who asks.
+    pub(crate) fn seen_by(self, account: &Account) -> SpawnError {
+        let named = |source: io::Error| match source.kind() {
+            io::ErrorKind::PermissionDenied => {
+                io::Error::other(format!("{source}, as user {}", account.name))
+            }
+            _ => source,
+        };
+        match self {
+            SpawnError::Program { program, source } => SpawnError::Program {
+                program,
+                source: named(source),
+            },
+            SpawnError::Folder { folder, source } => SpawnError::Folder {
+                folder,
+                source: named(source),
+            },
+            SpawnError::Input { path, source } => SpawnError::Input {
+                path,
+                source: named(source),
+            },
+            SpawnError::Output { path, source } => SpawnError::Output {
+                path,
+                source: named(source),
+            },
+            other @ (SpawnError::NoProgram
+            | SpawnError::NotInPath { .. }
+            | SpawnError::FolderRelative { .. }
+            | SpawnError::Capture { .. }
+            | SpawnError::TooMany { .. }
+            | SpawnError::Ending
+            | SpawnError::NodeGone
+            | SpawnError::Account { .. }
+            | SpawnError::Watch { .. }) => other,
+        }
+    }
+}
+
+/// What is wrong with a working folder for whoever asks: it is entered with their rights.
+fn open_folder(folder: &Path) -> Option<SpawnError> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let entered = rustix::fs::open(folder.join("."), flags, rustix::fs::Mode::empty());
+    let source = entered.err()?.into();
+    Some(folder_problem(folder).unwrap_or(SpawnError::Folder {
+        folder: folder.to_owned(),
+        source,
+    }))
 }
 
 /// `/dev/null`, which is opened once and not for each process.
@@ -235,7 +333,7 @@ mod tests {
             output: None,
             error: None,
         };
-        start(command, &[], streams)
+        start(command, &[], streams, None)
             .map(|_| ())
             .unwrap_err()
             .to_string()

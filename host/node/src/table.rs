@@ -282,6 +282,7 @@ mod tests {
     fn assignment(execution: Execution) -> Assignment {
         Assignment {
             execution,
+            owner: "ann".into(),
             kind: WorkKind::Execute,
             plugin: "command".into(),
             command_line: "true".into(),

@@ -4,6 +4,7 @@
 //! up after it, is here.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use jobyard_kernel::{Assignment, Ending, WorkKind};
 use jobyard_plugin::{WorkExit, WorkFailure};
 use tokio::sync::watch;
 
+use crate::account::{Account, AccountError, RunAs};
 use crate::capture::Capture;
 use crate::failure;
 use crate::leftovers::{Claim, Groups};
@@ -65,8 +67,21 @@ impl Work {
             return Done::failed(failure::NOT_GRANTED, self.no_such_plugin());
         };
 
-        self.complete();
+        let account = match self.account().await {
+            Ok(account) => account.map(Arc::new),
+            Err(error) => return Done::failed(failure::NOT_GRANTED, error.to_string()),
+        };
+        self.complete(account.as_deref());
         let scratch = shared.scratch_folder(execution.job);
+        if let (WorkKind::Prepare, Some(account)) = (kind, &account)
+            && let Err(error) = account.make_folder(&scratch)
+        {
+            let text = format!(
+                "scratch folder `{}` can not be made: {error}",
+                scratch.display()
+            );
+            return Done::failed(failure::INPUT_OUTPUT, text);
+        }
         let capture = shared.capture(execution);
         let claim = Claim::new(&shared.run, execution, capture.clone());
         let groups = Arc::new(Groups::new(claim, shared.config.subreaper));
@@ -86,6 +101,7 @@ impl Work {
             groups: groups.clone(),
             capture: capture.clone(),
             folders: vec![scratch.clone()],
+            account,
             stopping: self.stopping.clone(),
             told: false,
             waiting: Vec::new(),
@@ -107,17 +123,41 @@ impl Work {
         }
     }
 
-    /// Fills in what the node adds: its environment below the job's, the scratch folder, its own working folder.
-    fn complete(&mut self) {
+    /// As whom it runs. Names may come over the network, so a thread asks that may wait.
+    async fn account(&self) -> Result<Option<Account>, AccountError> {
+        let run_as = self.shared.config.run_as.clone();
+        if run_as == RunAs::Node {
+            return Ok(None);
+        }
+        let owner = self.assignment.owner.clone();
+        let name = owner.clone();
+        let asked = tokio::task::spawn_blocking(move || run_as.account(&owner)).await;
+        asked.unwrap_or_else(|error| {
+            let source = std::io::Error::other(error);
+            Err(AccountError::Lookup { name, source })
+        })
+    }
+
+    /// Fills in what the node adds: its environment below the job's, the scratch folder, a working folder.
+    fn complete(&mut self, account: Option<&Account>) {
         let config = &self.shared.config;
         let scratch = self.shared.scratch_folder(self.assignment.execution.job);
         let assignment = &mut *self.assignment;
         let mut environment: BTreeMap<_, _> = config.environment.iter().cloned().collect();
+        if let Some(account) = account {
+            let own = account.environment();
+            environment.extend(own.map(|(name, value)| (name.to_string(), value)));
+        }
         environment.extend(std::mem::take(&mut assignment.environment));
         environment.insert(SCRATCH.to_owned(), scratch.display().to_string());
         assignment.environment = environment.into_iter().collect();
         if assignment.working_folder.is_empty() {
-            assignment.working_folder = config.working_folder.display().to_string();
+            let folder = match account {
+                None => &*config.working_folder,
+                Some(account) if account.home.is_dir() => &*account.home,
+                Some(_) => Path::new("/"),
+            };
+            assignment.working_folder = folder.display().to_string();
         }
     }
 

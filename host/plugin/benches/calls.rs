@@ -186,6 +186,7 @@ fn assignment() -> Assignment {
     };
     Assignment {
         execution,
+        owner: "ann".into(),
         kind: WorkKind::Execute,
         plugin: "command".to_owned(),
         command_line: "/bin/true".to_owned(),

@@ -115,7 +115,7 @@ pub(crate) async fn remote(
 /// Says what is spoken here. What was sent is read first: else the answer would be lost with it.
 async fn refuse_plain(mut stream: TcpStream) -> io::Result<()> {
     let mut request = [0; 8 * 1_024];
-    stream.read(&mut request).await?;
+    let _read = stream.read(&mut request).await?;
     stream.write_all(NO_TLS.as_bytes()).await?;
     stream.shutdown().await
 }

@@ -46,10 +46,11 @@ fn the_example_is_good_and_says_every_key() {
         "[[node]]\nx = 1",
         "[log]\nx = 1",
         "[http]\nx = 1",
+        "[tasks]\nx = 1",
     ]
     .map(|text| known_keys(&place, text));
     let keys: Vec<&String> = keys.iter().flatten().collect();
-    assert_eq!(keys.len(), 9 + 2 + 6 + 2 + 4, "{keys:?}");
+    assert_eq!(keys.len(), 10 + 2 + 6 + 2 + 4 + 2, "{keys:?}");
     for key in keys {
         let ways = [
             format!("\n{key} = "),

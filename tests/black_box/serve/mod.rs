@@ -8,9 +8,11 @@ mod health;
 mod http;
 mod https;
 mod jobs;
+mod owners;
 mod policies;
 mod properties;
 mod stop;
+mod threats;
 mod users;
 mod verbs;
 

@@ -21,7 +21,9 @@ fn mode(path: &std::path::Path) -> u32 {
 fn the_socket_is_for_its_user_alone() {
     let daemon = Daemon::start();
     let data = daemon.place.path().join("data");
-    assert_eq!(mode(&data), 0o700);
+    // Where tasks run as their owners, these pass through to their scratch folders.
+    let expected = if geteuid().is_root() { 0o711 } else { 0o700 };
+    assert_eq!(mode(&data), expected);
     assert_eq!(mode(&data.join("jobyard.sock")), 0o600);
 }
 
@@ -60,15 +62,15 @@ fn a_user_owns_jobs_and_nothing_else() {
     let data = daemon.place.path().join("data");
     assert_eq!(
         (mode(&data), mode(&data.join("jobyard.sock"))),
-        (0o710, 0o660)
+        (0o711, 0o660)
     );
 
     // The group passes through to the socket and sees nothing else.
     for file in ["journal.db", "journal.db-wal", "jobyard.lock"] {
         assert_eq!(mode(&data.join(file)), 0o600, "{file}");
     }
-    for folder in ["output", "scratch"] {
-        assert_eq!(mode(&data.join(folder)), 0o700, "{folder}");
+    for (folder, expected) in [("output", 0o700), ("scratch", 0o711)] {
+        assert_eq!(mode(&data.join(folder)), expected, "{folder}");
     }
 
     // Somebody who is not in the group does not even get in.

@@ -6,6 +6,7 @@
 pub(crate) mod check;
 pub(crate) mod http;
 mod nodes;
+pub(crate) mod tasks;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,6 +17,7 @@ use serde::Deserialize;
 use http::Http;
 use nodes::THIS_MACHINE;
 pub(crate) use nodes::{Node, Wanted, differing, regroup, wanted};
+pub(crate) use tasks::Tasks;
 
 use crate::args::{Common, Serve};
 use crate::failure::Failure;
@@ -43,6 +45,8 @@ pub(crate) struct Config {
     pub(crate) log: Log,
     /// Where it listens on the network.
     pub(crate) http: Http,
+    /// As whom tasks run.
+    pub(crate) tasks: Tasks,
 }
 
 /// A component and what it is told.
@@ -136,6 +140,7 @@ impl Config {
             }
         }
         args.listen = args.listen.or_else(|| self.http.listen.clone());
+        args.root_tasks |= self.tasks.root;
         let cache = common.cache.or_else(|| self.cache.clone());
         (args, Common { cache })
     }
@@ -167,6 +172,7 @@ impl Config {
             ("node", nodes(self) != nodes(other)),
             ("log", self.log != other.log),
             ("http", self.http != other.http),
+            ("tasks", self.tasks != other.tasks),
         ];
         let differing = keys.into_iter().filter(|(_, differs)| *differs);
         differing.map(|(key, _)| key).collect()

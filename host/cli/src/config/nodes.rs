@@ -7,11 +7,12 @@ use std::collections::BTreeSet;
 
 use jobyard::kernel::{Command, NodeId, NodeSpec};
 use jobyard::node::NodeProcess;
+use jobyard::node::RunAs;
 use jobyard::{Actor, Engine, LocalNode};
 use jobyard_server::DataFolder;
 use serde::Deserialize;
 
-use super::Config;
+use super::{Config, tasks};
 use crate::failure::Failure;
 
 /// A node of the file. What it does not say is as this machine has it.
@@ -81,6 +82,7 @@ pub(super) fn check(nodes: &[Node]) -> Result<(), String> {
 pub(crate) fn wanted(
     config: &Config,
     cores: Option<u32>,
+    run_as: &RunAs,
     folder: &DataFolder,
 ) -> Result<Vec<Wanted>, Failure> {
     if cores.is_some() && !config.node.is_empty() {
@@ -92,10 +94,10 @@ pub(crate) fn wanted(
         ..node
     };
     let nodes = config.pool().iter().cloned().map(of_it);
-    nodes.map(|node| one(&node, folder)).collect()
+    nodes.map(|node| one(&node, run_as, folder)).collect()
 }
 
-fn one(node: &Node, folder: &DataFolder) -> Result<Wanted, Failure> {
+fn one(node: &Node, run_as: &RunAs, folder: &DataFolder) -> Result<Wanted, Failure> {
     let machine = LocalNode::this_machine(folder.path());
     let is_machine = (node.name.as_ref()).is_none_or(|name| *name == machine.spec.name);
     let spec = node.over(machine.spec);
@@ -111,6 +113,12 @@ fn one(node: &Node, folder: &DataFolder) -> Result<Wanted, Failure> {
         }
     };
     config.scratch_root = folder.private(&scratch).map_err(Failure::input)?;
+    config.run_as = run_as.clone();
+    if let RunAs::Owner { .. } = run_as {
+        let way = config.scratch_root.ancestors();
+        let mut below = way.take_while(|above| above.starts_with(folder.path()));
+        below.try_for_each(tasks::let_through)?;
+    }
     Ok(Wanted {
         process: NodeProcess::new(data, config).map_err(Failure::input)?,
         spec,

@@ -44,8 +44,17 @@ pub(crate) fn answer<T: DeserializeOwned, S: Into<Shown>>(
     let shown: Shown = show(read(answer)?).into();
     match shown.rows {
         Some(rows) if format == Format::Csv => csv(&rows),
-        Some(_) | None => line(&shown.text),
+        Some(_) | None => line(&harmless(&shown.text)),
     }
+}
+
+/// What others wrote, as names of jobs, without what a terminal would take for a command.
+fn harmless(text: &str) -> String {
+    let shown = |c: char| match c.is_control() && c != '\n' {
+        true => char::REPLACEMENT_CHARACTER,
+        false => c,
+    };
+    text.chars().map(shown).collect()
 }
 
 /// A header and rows with commas between the values (RFC 4180, but with the line ends of this system).

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// The version of everything below, the kernel's messages included. One more when any of it changes: a node process may be older than
 /// the host that finds it, and then it is told to end when it has no work, or the host says why it can not go on.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// Host to node process.
 #[derive(Debug, Serialize, Deserialize)]

@@ -146,6 +146,7 @@ pub(crate) fn task(number: u32, command_line: &str) -> Assignment {
             instance: 0,
             attempt: 1,
         },
+        owner: "ann".into(),
         kind: WorkKind::Execute,
         plugin: "command".into(),
         command_line: command_line.into(),

@@ -18,11 +18,16 @@ const NAMES_MAX: usize = 100_000;
 
 /// The granted folders of one piece of work.
 #[derive(Debug, Clone)]
-pub(crate) struct Folders(Arc<[PathBuf]>);
+pub(crate) struct Folders {
+    granted: Arc<[PathBuf]>,
+    /// Whose new ones become, if not this process's: a user and a group.
+    belong_to: Option<(u32, u32)>,
+}
 
 impl Folders {
-    pub(crate) fn new(granted: &[PathBuf]) -> Self {
-        Self(granted.into())
+    pub(crate) fn new(granted: &[PathBuf], belong_to: Option<(u32, u32)>) -> Self {
+        let granted = granted.into();
+        Self { granted, belong_to }
     }
 
     pub(crate) fn exists(&self, path: &str) -> Result<bool, String> {
@@ -40,7 +45,10 @@ impl Folders {
     }
 
     pub(crate) fn create_folder(&self, path: &str) -> Result<(), String> {
-        match self.walk(path)?.all_the_way(OnMissing::Create) {
+        match self
+            .walk(path)?
+            .all_the_way(OnMissing::Create(self.belong_to))
+        {
             Ok(_) => Ok(()),
             Err(stop) => Err(stop.say("make folder", path)),
         }
@@ -103,7 +111,10 @@ impl Folders {
                 Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
             }
         }
-        let granted = self.0.iter().filter(|folder| plain.starts_with(folder));
+        let granted = self
+            .granted
+            .iter()
+            .filter(|folder| plain.starts_with(folder));
         let Some(granted) = granted.max_by_key(|folder| folder.as_os_str().len()) else {
             return Err(format!(
                 "{path} is in none of the folders that were granted ({self})"
@@ -120,7 +131,7 @@ impl Folders {
 impl std::fmt::Display for Folders {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let names: Vec<String> = self
-            .0
+            .granted
             .iter()
             .map(|path| path.display().to_string())
             .collect();
@@ -148,7 +159,7 @@ mod tests {
             fs::create_dir_all(path("granted/inner")).unwrap();
             fs::create_dir_all(path("outside")).unwrap();
             fs::write(path("outside/secret"), "kept").unwrap();
-            let folders = Folders::new(&[path("granted")]);
+            let folders = Folders::new(&[path("granted")], None);
             Self { root, folders }
         }
 

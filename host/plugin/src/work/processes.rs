@@ -31,6 +31,11 @@ pub trait Processes: Send + 'static {
     /// folder is trusted, the folder itself must not be a link. They need not exist.
     fn files(&self) -> &[PathBuf];
 
+    /// The user and the group whose the folders become that the `files` interface makes; none, the default: this process's.
+    fn folders_belong_to(&self) -> Option<(u32, u32)> {
+        None
+    }
+
     /// Takes a message that the guest logged, as it comes. Those over the limits do not come here. Ignored by default.
     fn log(&mut self, line: LogLine) {
         let _ = line;

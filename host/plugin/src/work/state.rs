@@ -28,7 +28,7 @@ pub(crate) struct WorkState {
 impl WorkState {
     pub(crate) fn new<P: Processes>(processes: P, limits: Limits, ticker: Ticker) -> Self {
         Self {
-            folders: Folders::new(processes.files()),
+            folders: Folders::new(processes.files(), processes.folders_belong_to()),
             processes: Box::new(processes),
             spawned: 0,
             memory: MemoryBudget::new(limits.memory_bytes_max),

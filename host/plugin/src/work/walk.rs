@@ -52,7 +52,8 @@ impl From<Errno> for Stop {
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum OnMissing {
     Stop,
-    Create,
+    /// Make it, for this user and group where they are given.
+    Create(Option<(u32, u32)>),
 }
 
 /// A name in an open folder.
@@ -104,7 +105,7 @@ impl Walk {
 
     /// Walks to the end, through links that stay inside, and opens what is there, which must be a folder.
     pub(super) fn all_the_way(mut self, missing: OnMissing) -> Result<OwnedFd, Stop> {
-        if missing == OnMissing::Create {
+        if let OnMissing::Create(_) = missing {
             std::fs::create_dir_all(&self.above)
                 .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
         }
@@ -163,14 +164,21 @@ enum Step {
 
 /// One name further down, without following it.
 fn step(folder: &OwnedFd, name: &OsStr, missing: OnMissing) -> Result<Step, Stop> {
-    if missing == OnMissing::Create {
+    let mut give = None;
+    if let OnMissing::Create(belongs_to) = missing {
         match mkdirat(folder, name, Mode::from_raw_mode(0o777)) {
-            Ok(()) | Err(Errno::EXIST) => {}
+            Ok(()) => give = belongs_to,
+            Err(Errno::EXIST) => {}
             Err(errno) => return Err(Stop::Failed(errno)),
         }
     }
     match openat(folder, name, FOLDER, Mode::empty()) {
-        Ok(folder) => Ok(Step::Folder(folder)),
+        Ok(folder) => {
+            if let Some(belongs_to) = give {
+                give_away(&folder, belongs_to)?;
+            }
+            Ok(Step::Folder(folder))
+        }
         // What an open folder that must not be a link says of a link depends on the system.
         Err(Errno::NOTDIR | Errno::LOOP) => match readlinkat(folder, name, Vec::new()) {
             Ok(target) => Ok(Step::Link(OsString::from_vec(target.into_bytes()).into())),
@@ -179,6 +187,20 @@ fn step(folder: &OwnedFd, name: &OsStr, missing: OnMissing) -> Result<Step, Stop
         },
         Err(errno) => Err(errno.into()),
     }
+}
+
+/// Gives a folder that was just made to somebody. By what is open, since the name may be another's by now; and only what is this process's: no
+/// folder of anybody else changes hands.
+fn give_away(folder: &OwnedFd, (user, group): (u32, u32)) -> Result<(), Errno> {
+    let own = rustix::process::geteuid();
+    if rustix::fs::fstat(folder)?.st_uid != own.as_raw() {
+        return Ok(());
+    }
+    let (user, group) = (
+        rustix::fs::Uid::from_raw(user),
+        rustix::fs::Gid::from_raw(group),
+    );
+    rustix::fs::fchown(folder, Some(user), Some(group))
 }
 
 /// To be read, not followed, not handed to processes.
