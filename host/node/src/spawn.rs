@@ -122,7 +122,11 @@ pub(crate) fn start(
     // A process that is dropped without being waited for goes on: it is watched by its number.
     let child = native
         .spawn()
-        .map_err(|source| explain(program, folder, source))?;
+        .map_err(|source| explain(program, folder, source))
+        .map_err(|error| match account {
+            None => error,
+            Some(account) => error.seen_by(account),
+        })?;
     let pid = Pid::from_child(&child);
     match rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
         Ok(pidfd) => Ok(Started { pid, pidfd }),
@@ -168,11 +172,9 @@ impl SpawnError {
 
     /// The same, where what the system refuses depends on who asks.
     pub(crate) fn seen_by(self, account: &Account) -> SpawnError {
-        let named = |source: io::Error| match source.kind() {
-            io::ErrorKind::PermissionDenied => {
-                io::Error::other(format!("{source}, as user {}", account.name))
-            }
-            _ => source,
+        let named = |source: io::Error| match source.kind() == io::ErrorKind::PermissionDenied {
+            true => io::Error::other(format!("{source}, as user {}", account.name)),
+            false => source,
         };
         match self {
             SpawnError::Program { program, source } => SpawnError::Program {

@@ -44,13 +44,13 @@ pub(crate) fn answer<T: DeserializeOwned, S: Into<Shown>>(
     let shown: Shown = show(read(answer)?).into();
     match shown.rows {
         Some(rows) if format == Format::Csv => csv(&rows),
-        Some(_) | None => line(&harmless(&shown.text)),
+        Some(_) | None => line(&shown.text),
     }
 }
 
 /// What others wrote, as names of jobs, without what a terminal would take for a command.
 fn harmless(text: &str) -> String {
-    let shown = |c: char| match c.is_control() && c != '\n' {
+    let shown = |c: char| match c.is_control() && !['\n', '\t'].contains(&c) {
         true => char::REPLACEMENT_CHARACTER,
         false => c,
     };
@@ -81,9 +81,9 @@ pub(crate) fn read<T: DeserializeOwned>(answer: Value) -> Result<T, Failure> {
     serde_json::from_value(answer).map_err(|error| Failure::work(other(error)))
 }
 
-/// A line on standard output.
+/// A line on standard output, or several.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
-    bytes(text.as_bytes()).and_then(|()| bytes(b"\n"))
+    bytes(harmless(text).as_bytes()).and_then(|()| bytes(b"\n"))
 }
 
 /// Bytes on standard output. A reader that went away has seen enough.
