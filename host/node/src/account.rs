@@ -216,6 +216,8 @@ fn become_for_files(uid: Uid, gid: Gid) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn of_owner(root: bool, guest: &str) -> RunAs {
@@ -281,6 +283,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("for-root");
         std::fs::write(&file, "x").unwrap();
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
         let nobody = of_owner(false, "nobody").account("root").unwrap().unwrap();
         let read = nobody.with_its_files(|| std::fs::read(&file)).unwrap();
         assert_eq!(read.unwrap_err().kind(), io::ErrorKind::PermissionDenied);

@@ -112,6 +112,7 @@ pub(crate) fn assignment(command_line: &str) -> Assignment {
             instance: 0,
             attempt: 1,
         },
+        owner: "ann".into(),
         kind: WorkKind::Execute,
         plugin: "command".to_owned(),
         command_line: command_line.to_owned(),
