@@ -420,13 +420,13 @@ async fn nonsense_on_the_socket_harms_nobody() {
     assert!(refused(&framed("{}")).contains("a frame is not understood"));
     assert!(refused(&framed("\"End\"")).contains("a host says hello first"));
     assert_eq!(refused(b"\x05\0\0"), "", "it just went away");
-    let other = framed(r#"{"Hello":{"protocol":1,"node":"node2"}}"#);
+    let other = framed(r#"{"Hello":{"protocol":2,"node":"node2"}}"#);
     assert!(refused(&other).contains("the host wants node `node2`"));
     // It had no work, so it has gone; the host finds another.
     let mut host = Host::new(data.path(), |_| {});
     let (next, _) = host.connected().await;
     assert_ne!(process, next);
-    let hello = framed(r#"{"Hello":{"protocol":1,"node":"node1"}}"#);
+    let hello = framed(r#"{"Hello":{"protocol":2,"node":"node1"}}"#);
     drop(host);
     let answer = refused(&[&hello[..], &framed("\"Nonsense\"")].concat());
     assert!(answer.contains("Welcome"), "{answer}");
