@@ -3,6 +3,7 @@
 pub mod daemon;
 pub mod https;
 pub mod kills;
+pub mod load;
 mod random;
 pub mod rankers;
 pub mod seeds;
