@@ -1,6 +1,7 @@
 //! `jobyard serve`: the engine behind a socket, from the lock on its data folder to a clean stop.
 
 pub(crate) mod log;
+pub(crate) mod telemetry;
 mod watch;
 
 use std::io;
@@ -14,6 +15,7 @@ use jobyard::{Builder, Engine};
 use jobyard_server::{DataFolder, Service};
 use tracing::{error, info, warn};
 
+use self::telemetry::Sender;
 use self::watch::watch;
 use crate::args::{Common, Serve};
 use crate::config::{Config, Wanted, differing, http, regroup, tasks, wanted};
@@ -25,15 +27,22 @@ pub(crate) fn main(args: Serve, common: Common) -> Result<ExitCode, Failure> {
     let file = args.config.clone();
     let config = file.as_deref().map(Config::read).transpose()?;
     let config = config.unwrap_or_default();
-    log::start(config.log);
+    let runtime = tokio::runtime::Runtime::new().map_err(Failure::work)?;
+    let sender = {
+        let _within = runtime.enter();
+        Sender::start(&config.telemetry)?
+    };
+    log::start(config.log, sender.as_ref());
     let (args, common) = config.under(args, common);
     let path = folders::data(args.data.data.as_deref()).ok_or_else(|| {
         Failure::Input("there is no home folder to keep jobs in: name a folder with --data".into())
     })?;
     let folder = DataFolder::claim(&path, args.group.as_deref()).map_err(Failure::input)?;
-    let runtime = tokio::runtime::Runtime::new().map_err(Failure::work)?;
     let served = serve(&args, &common, folder, (file, config));
     let (folder, failure) = runtime.block_on(served)?;
+    if let Some(sender) = sender {
+        sender.end();
+    }
     // What runs goes on in the node processes, and the next daemon hears of it. The lock goes when all else has gone.
     drop(runtime);
     drop(folder);

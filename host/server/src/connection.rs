@@ -22,7 +22,8 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service as _;
-use tracing::debug;
+use tracing::field::Empty;
+use tracing::{Instrument, debug, debug_span};
 
 use crate::auth::{From, Gate, Shown};
 use crate::caller::Caller;
@@ -152,14 +153,20 @@ async fn answer(request: Request<Body>, peer: Peer, mut shared: Shared) -> Respo
     let user = head.extensions.get::<Caller>();
     let user = user.map_or_else(|| "-".to_string(), |caller| caller.0.name.clone());
     let by_itself = head.headers.contains_key("sec-fetch-site");
+    let span = debug_span!("request", otel.kind = "server", %user, %method, path, status = Empty);
     let mut answer = match let_in {
-        Ok(()) => answered(shared.router.call(Request::from_parts(head, body)).await),
+        Ok(()) => {
+            let asked = shared.router.call(Request::from_parts(head, body));
+            answered(asked.instrument(span.clone()).await)
+        }
         Err(problem) => problem.into_response(),
     };
     if answer.status() == StatusCode::UNAUTHORIZED {
         challenge(&mut answer, by_itself);
     }
     let (status, us) = (answer.status().as_u16(), began.elapsed().as_micros() as u64);
+    span.record("status", status);
+    let _in = span.enter();
     debug!(%user, %method, path, status, us, "{user}: {method} {path}: {status}");
     answer
 }

@@ -47,10 +47,11 @@ fn the_example_is_good_and_says_every_key() {
         "[log]\nx = 1",
         "[http]\nx = 1",
         "[tasks]\nx = 1",
+        "[telemetry]\nx = 1",
     ]
     .map(|text| known_keys(&place, text));
     let keys: Vec<&String> = keys.iter().flatten().collect();
-    assert_eq!(keys.len(), 10 + 2 + 6 + 2 + 4 + 2, "{keys:?}");
+    assert_eq!(keys.len(), 11 + 2 + 6 + 2 + 4 + 2 + 1, "{keys:?}");
     for key in keys {
         let ways = [
             format!("\n{key} = "),
@@ -103,6 +104,10 @@ fn what_is_wrong_is_said_with_the_value_and_the_way_out() {
         (
             "[http]\nrequests_per_second = 0",
             &["jobyard.toml:2:", "nonzero"],
+        ),
+        (
+            "[telemetry]\notlp = \"https://x\"",
+            &["https://x", "http://127.0.0.1:4318"],
         ),
         ("[[node]]\ncores = 0", &["0 cores"]),
         ("[[node]]\nname = \"a b\"", &["a b", "white space"]),

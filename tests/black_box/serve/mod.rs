@@ -12,6 +12,7 @@ mod owners;
 mod policies;
 mod properties;
 mod stop;
+mod telemetry;
 mod threats;
 mod users;
 mod verbs;

@@ -22,6 +22,7 @@ pub(crate) use tasks::Tasks;
 use crate::args::{Common, Serve};
 use crate::failure::Failure;
 use crate::serve::log::Log;
+use crate::serve::telemetry::{self, Telemetry};
 
 /// All that a file can say.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -47,6 +48,8 @@ pub(crate) struct Config {
     pub(crate) http: Http,
     /// As whom tasks run.
     pub(crate) tasks: Tasks,
+    /// Who is told of requests.
+    pub(crate) telemetry: Telemetry,
 }
 
 /// A component and what it is told.
@@ -91,6 +94,7 @@ impl Config {
             Failure::Input(format!("{}:{line}: {said}", path.display()))
         })?;
         http::check(&config.http).map_err(|error| bad(&error))?;
+        telemetry::check(&config.telemetry).map_err(|error| bad(&error))?;
         nodes::check(&config.node).map_err(|error| bad(&error))?;
         let folder = std::path::absolute(path).map_err(|error| bad(&error))?;
         config.below(folder.parent().unwrap_or(Path::new("/")));
@@ -173,6 +177,7 @@ impl Config {
             ("log", self.log != other.log),
             ("http", self.http != other.http),
             ("tasks", self.tasks != other.tasks),
+            ("telemetry", self.telemetry != other.telemetry),
         ];
         let differing = keys.into_iter().filter(|(_, differs)| *differs);
         differing.map(|(key, _)| key).collect()

@@ -9,9 +9,14 @@ use serde::Deserialize;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Subscriber};
+use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use super::telemetry::Sender;
 
 /// `[log]` of a configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -44,27 +49,25 @@ pub(crate) enum Level {
     Debug,
 }
 
-/// From now on it is said.
-pub(crate) fn start(log: Log) {
+/// From now on it is said, and spans are handed to whoever sends them.
+pub(crate) fn start(log: Log, sender: Option<&Sender>) {
     let level = match log.level {
         Level::Error => LevelFilter::ERROR,
         Level::Warn => LevelFilter::WARN,
         Level::Info => LevelFilter::INFO,
         Level::Debug => LevelFilter::DEBUG,
     };
-    let to = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(io::stderr);
-    match log.format {
-        Format::Text => to.event_format(Lines).init(),
+    let to = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let said = match log.format {
+        Format::Text => to.event_format(Lines).with_filter(level).boxed(),
         Format::Json => {
             let objects = to.json().flatten_event(true);
-            objects
-                .with_current_span(false)
-                .with_span_list(false)
-                .init();
+            let objects = objects.with_current_span(false).with_span_list(false);
+            objects.with_filter(level).boxed()
         }
-    }
+    };
+    let all = tracing_subscriber::registry().with(said);
+    all.with(sender.map(Sender::layer)).init();
 }
 
 /// The message behind the program's name.
