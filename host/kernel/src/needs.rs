@@ -60,10 +60,20 @@ impl Selector {
     }
 }
 
+impl TaskSpec {
+    /// Whether it must have something of certain nodes. Most take what their job has.
+    pub(crate) fn needs_certain_nodes(&self) -> bool {
+        !self.required_nodes.is_empty() || self.node_group.is_some()
+    }
+}
+
 /// What the tasks of a job need that may still run.
 pub(crate) fn needed_by(job: &Job) -> Option<Selector> {
     let open = |task: &&Task| task.spec.kind.is_ordinary() && !task.draft && !task.is_ended();
-    Selector::needed_by(job.tasks.iter().filter(open).map(|task| &*task.spec))
+    let needs = |task: &&Task| task.spec.needs_certain_nodes();
+    let mut tasks = job.tasks.iter().filter(needs).filter(open).peekable();
+    tasks.peek()?;
+    Selector::needed_by(tasks.map(|task| &*task.spec))
 }
 
 /// One thing that a job needs of certain nodes.

@@ -180,17 +180,14 @@ impl Rule {
 impl State {
     /// A template by name, in any case; the empty name is the default one's.
     pub fn template(&self, name: &str) -> Option<&Template> {
-        let name = if name.is_empty() {
-            DEFAULT_TEMPLATE
-        } else {
-            name
-        };
-        let known = (!self.templates.is_empty()).then_some(&self.templates);
-        let set = known.and_then(|templates| templates.get(&name.to_lowercase()));
-        set.map(AsRef::as_ref).or_else(|| {
-            name.eq_ignore_ascii_case(DEFAULT_TEMPLATE)
-                .then_some(&EMPTY)
-        })
+        let is_default = name.is_empty() || name.eq_ignore_ascii_case(DEFAULT_TEMPLATE);
+        let unset = is_default.then_some(&EMPTY);
+        if self.templates.is_empty() {
+            return unset;
+        }
+        let name = if is_default { DEFAULT_TEMPLATE } else { name };
+        let set = self.templates.get(&name.to_lowercase());
+        set.map(AsRef::as_ref).or(unset)
     }
 
     /// All templates that were set, by name.

@@ -16,14 +16,12 @@ use crate::{JobKind, JobSpec, PROPERTIES, Property, TaskKind, TaskSpec};
 
 /// Checks that need no cluster: sizes, names, dependencies. Done when a job is added.
 pub fn check_form(spec: &JobSpec, tasks: &[impl AsRef<TaskSpec>]) -> Result<(), Invalid> {
-    let short = |what: &str, text: &str| match text.chars().count() {
-        chars if chars > NAME_CHARS_MAX => Err(Invalid::TooLong {
-            what: what.into(),
-            chars,
-            max: NAME_CHARS_MAX,
-        }),
-        _ if text.contains('\0') => Err(Invalid::Nul { what: what.into() }),
-        _ => Ok(()),
+    let short = |what: &str, text: &str| {
+        check_chars(what, text, NAME_CHARS_MAX)?;
+        match text.contains('\0') {
+            true => Err(Invalid::Nul { what: what.into() }),
+            false => Ok(()),
+        }
     };
     short("the job's name", &spec.name)?;
     short("the project's name", &spec.project)?;
@@ -94,14 +92,11 @@ pub fn check_form(spec: &JobSpec, tasks: &[impl AsRef<TaskSpec>]) -> Result<(), 
 
 pub(super) fn check_task(job: &JobSpec, number: u32, task: &TaskSpec) -> Result<(), Invalid> {
     let what = |part: &str| format!("task {number}: the {part}");
-    let chars = task.name.chars().count();
-    if chars > NAME_CHARS_MAX {
-        return Err(Invalid::TooLong {
-            what: what("name"),
-            chars,
-            max: NAME_CHARS_MAX,
-        });
-    }
+    check_chars(
+        format_args!("task {number}: the name"),
+        &task.name,
+        NAME_CHARS_MAX,
+    )?;
     if task.name.contains(',') {
         return Err(Invalid::CommaInName {
             task: number,
@@ -274,14 +269,7 @@ fn check_said(spec: &JobSpec) -> Result<(), Invalid> {
             PROGRESS_MESSAGE_CHARS_MAX,
         ),
     ] {
-        let chars = text.chars().count();
-        if chars > max {
-            return Err(Invalid::TooLong {
-                what: what.into(),
-                chars,
-                max,
-            });
-        }
+        check_chars(what, text, max)?;
         if text.contains(char::is_control) {
             return Err(Invalid::ControlCharacter { what: what.into() });
         }
@@ -322,20 +310,32 @@ fn check_custom(properties: &[(String, String)]) -> Result<(), Invalid> {
             ("the name of a custom property", name, CUSTOM_NAME_CHARS_MAX),
             ("a custom property", value, CUSTOM_VALUE_CHARS_MAX),
         ] {
-            let chars = text.chars().count();
-            if chars > max {
-                return Err(Invalid::TooLong {
-                    what: what.into(),
-                    chars,
-                    max,
-                });
-            }
+            check_chars(what, text, max)?;
         }
         if name.is_empty() || !seen.insert(name.to_lowercase()) {
             return Err(Invalid::CustomName { name: name.clone() });
         }
     }
     Ok(())
+}
+
+/// Characters are counted only where there are more bytes than that: a text has no more characters than bytes.
+pub(super) fn check_chars(
+    what: impl std::fmt::Display,
+    text: &str,
+    max: usize,
+) -> Result<(), Invalid> {
+    if text.len() <= max {
+        return Ok(());
+    }
+    match text.chars().count() {
+        chars if chars > max => Err(Invalid::TooLong {
+            what: what.to_string(),
+            chars,
+            max,
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn check_min_max(what: &dyn std::fmt::Display, min: u32, max: u32) -> Result<(), Invalid> {

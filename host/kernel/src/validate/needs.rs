@@ -11,6 +11,9 @@ pub(super) fn check_needs_form(
     job: &JobSpec,
     tasks: &[impl AsRef<TaskSpec>],
 ) -> Result<(), Invalid> {
+    if !certain_nodes_are_needed(tasks) {
+        return Ok(());
+    }
     let mut all: BTreeSet<&str> = BTreeSet::new();
     let mut grouped = None;
     for (task, spec) in (1..).zip(tasks.iter().map(AsRef::as_ref)) {
@@ -35,6 +38,10 @@ pub(super) fn check_needs_form(
         }
         _ => Ok(()),
     }
+}
+
+fn certain_nodes_are_needed(tasks: &[impl AsRef<TaskSpec>]) -> bool {
+    tasks.iter().any(|task| task.as_ref().needs_certain_nodes())
 }
 
 fn check_required(job: &JobSpec, task: u32, spec: &TaskSpec) -> Result<(), Invalid> {
@@ -78,6 +85,9 @@ pub(super) fn check_needs(
     job: &JobSpec,
     tasks: &[impl AsRef<TaskSpec>],
 ) -> Result<u32, Invalid> {
+    if !certain_nodes_are_needed(tasks) {
+        return Ok(0);
+    }
     let lazy = state.parameters().disable_resource_validation;
     let selector = Selector::of(job);
     let usable = |node: &Node| {

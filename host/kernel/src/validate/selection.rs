@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::Invalid;
+use super::form::check_chars;
 use crate::limits::{LICENCES_CHARS_MAX, NODE_GROUP_CHARS_MAX, NODE_GROUPS_MAX, ORDER_BY_MAX};
-use crate::{GroupOp, JobKind, JobSpec, NodeSpec, NodeState, Selector, State, Unit, licence};
+use crate::{
+    GroupOp, JobKind, JobSpec, NodeSpec, NodeState, OrderBy, Selector, State, Unit, licence,
+};
 
 /// Checks that need no cluster.
 pub(super) fn check_selection(spec: &JobSpec) -> Result<(), Invalid> {
@@ -22,23 +25,17 @@ pub(super) fn check_selection(spec: &JobSpec) -> Result<(), Invalid> {
     check_filter("memory in MiB", spec.memory_mb_min, spec.memory_mb_max)?;
     let (least, most) = (spec.cores_per_node_min, spec.cores_per_node_max);
     check_filter("cores", least.map(u64::from), most.map(u64::from))?;
-    let distinct: BTreeSet<_> = spec.order_by.iter().map(|by| by.property).collect();
-    let count = spec.order_by.len();
-    if count > ORDER_BY_MAX || distinct.len() < count {
+    let order = &spec.order_by;
+    let again = |(at, by): (usize, &OrderBy)| order[..at].iter().any(|b| b.property == by.property);
+    if order.len() > ORDER_BY_MAX || order.iter().enumerate().any(again) {
+        let count = order.len();
         return Err(Invalid::OrderBy { count });
     }
     match (spec.single_node, spec.unit, spec.min) {
         (true, Unit::Node, Some(min)) if min > 1 => return Err(Invalid::SingleNodeOfMany { min }),
         _ => {}
     }
-    let chars = spec.licences.chars().count();
-    if chars > LICENCES_CHARS_MAX {
-        return Err(Invalid::TooLong {
-            what: "the list of licences".into(),
-            chars,
-            max: LICENCES_CHARS_MAX,
-        });
-    }
+    check_chars("the list of licences", &spec.licences, LICENCES_CHARS_MAX)?;
     licence::parse(&spec.licences).map(drop)
 }
 
@@ -79,10 +76,12 @@ pub(super) fn check_feasible(state: &State, spec: &JobSpec, min: u32) -> Result<
         return Ok(());
     }
     check_names(state, spec)?;
-    let (unit, selector) = (spec.unit, Selector::of(spec));
+    let unit = spec.unit;
+    let selector = (!Selector::is_not_needed(spec)).then(|| Selector::of(spec));
+    let selector = selector.as_ref();
     let nodes = || {
         let nodes = state.nodes().filter(|n| n.state != NodeState::Offline);
-        nodes.filter(|n| selector.allows(&n.spec))
+        nodes.filter(|n| selector.is_none_or(|selector| selector.allows(&n.spec)))
     };
     // Whether it is enough is known after a few nodes, for most jobs; how much there is is asked when it is not.
     let enough = |of: &dyn Fn(&NodeSpec) -> bool| {
@@ -113,7 +112,7 @@ pub(super) fn check_feasible(state: &State, spec: &JobSpec, min: u32) -> Result<
         let largest = nodes().map(|n| unit.of_node(&n.spec)).max().unwrap_or(0);
         return Err(Invalid::NoNodeLargeEnough { unit, min, largest });
     }
-    if let Some(groups) = selector.uniform_groups() {
+    if let Some(groups) = selector.and_then(Selector::uniform_groups) {
         let is_in = |spec: &NodeSpec, group| spec.groups.contains(group);
         if !groups
             .iter()

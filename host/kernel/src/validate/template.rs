@@ -1,7 +1,7 @@
 //! Checks of job templates, and of jobs against theirs.
 
 use super::Invalid;
-use super::form::{check_environment, check_task};
+use super::form::{check_chars, check_environment, check_task};
 use crate::filter;
 use crate::limits::{NAME_CHARS_MAX, POOL_CHARS_MAX, TEMPLATE_RULES_MAX};
 use crate::{DEFAULT_TEMPLATE, JobSpec, State, TaskKind, TaskSpec, Template};
@@ -28,14 +28,7 @@ pub(crate) fn unknown_template(state: &State, name: &str) -> Invalid {
 
 /// Whether a template can be set.
 pub(crate) fn check_template(template: &Template) -> Result<(), Invalid> {
-    let chars = template.name.chars().count();
-    if chars > NAME_CHARS_MAX {
-        return Err(Invalid::TooLong {
-            what: "the template's name".into(),
-            chars,
-            max: NAME_CHARS_MAX,
-        });
-    }
+    check_chars("the template's name", &template.name, NAME_CHARS_MAX)?;
     let wrong = |what: &str| {
         Err(Invalid::TemplateItself {
             template: template.name.clone(),
