@@ -160,9 +160,14 @@ impl RangeSet {
             if b.saturating_add(1) < first {
                 break;
             }
-            self.runs.take(a);
             self.len -= u64::from(b - a) + 1;
-            (first, last) = (first.min(a), last.max(b));
+            last = last.max(b);
+            if a <= first {
+                // It gets another end, and nothing before it touches it.
+                first = a;
+                break;
+            }
+            self.runs.take(a);
         }
         self.runs.put(first, last);
         self.len += u64::from(last - first) + 1;
@@ -198,7 +203,7 @@ impl fmt::Display for RangeSet {
 }
 
 /// Cores of one node, by id. Few runs as a rule, so a sorted list of half-open ranges.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(from = "Vec<(u32, u32)>", into = "Vec<(u32, u32)>")]
 pub struct CoreSet {
     runs: CoreRuns,
@@ -206,6 +211,15 @@ pub struct CoreSet {
 
 /// One or two runs are kept in place.
 type CoreRuns = SmallVec<[(u32, u32); 2]>;
+
+/// As a copy of bytes, which the vector's own is not.
+impl Clone for CoreSet {
+    fn clone(&self) -> Self {
+        CoreSet {
+            runs: CoreRuns::from_slice(&self.runs),
+        }
+    }
+}
 
 impl From<Vec<(u32, u32)>> for CoreSet {
     fn from(runs: Vec<(u32, u32)>) -> Self {
@@ -269,6 +283,9 @@ impl CoreSet {
 
     /// Takes the `count` lowest out; all if there are fewer.
     pub fn take_lowest(&mut self, count: u32) -> CoreSet {
+        if count >= self.len() {
+            return std::mem::take(self);
+        }
         let mut left = count;
         let mut taken = CoreRuns::new();
         let mut whole = 0;
@@ -291,6 +308,9 @@ impl CoreSet {
     /// # Panics
     /// When one is: a core given twice is our bug.
     pub fn put(&mut self, other: &CoreSet) {
+        if self.is_empty() {
+            return self.runs.extend_from_slice(&other.runs);
+        }
         for &(a, b) in &other.runs {
             let at = self.runs.partition_point(|r| r.0 < a);
             let touches_left = at > 0 && self.runs[at - 1].1 == a;
