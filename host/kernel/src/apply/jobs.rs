@@ -313,17 +313,25 @@ impl State {
 
     /// Moves a job into another phase, keeping queue, timers and the parents that it waits for in step.
     pub(super) fn enter_phase(&mut self, id: JobId, phase: Phase, change: impl FnOnce(&mut Job)) {
-        let mut job = self.jobs.get_mut(&id).expect("the event's job is there");
+        let job = self.leave_phase(id, &phase);
+        job.phase = phase;
+        change(job);
+        self.phase_entered(id);
+    }
+
+    /// The first half, before the job changes; apart from the change itself, so that there is one of it and not one for each change.
+    fn leave_phase(&mut self, id: JobId, next: &Phase) -> &mut Job {
+        let job = &self.jobs[&id];
         if job.activation.is_some() || job.is_screened() {
-            self.leave_filters(id, &phase);
-            job = self.jobs.get_mut(&id).expect("the event's job is there");
+            self.leave_filters(id, next);
         }
-        if !matches!(phase, Phase::Queued) {
-            for parent in std::mem::take(&mut job.open_parents) {
+        let job = self.jobs.get_mut(&id).expect("the event's job is there");
+        if !matches!(next, Phase::Queued) {
+            while let Some(parent) = job.open_parents.pop_first() {
                 forget_child(&mut self.children, parent, id);
             }
         }
-        if !matches!(phase, Phase::Running) {
+        if !matches!(next, Phase::Running) {
             job.giving_back = None;
         }
         if matches!(job.phase, Phase::Queued) {
@@ -337,8 +345,12 @@ impl State {
         for timer in job_timers(job, &self.parameters) {
             self.timers.remove(&timer);
         }
-        job.phase = phase;
-        change(job);
+        job
+    }
+
+    /// The second half.
+    fn phase_entered(&mut self, id: JobId) {
+        let job = &self.jobs[&id];
         if matches!(job.phase, Phase::Queued) {
             let key = QueueKey::of(job);
             self.queue.insert(key);

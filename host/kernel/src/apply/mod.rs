@@ -16,8 +16,8 @@ use crate::depend::relink;
 use crate::few::FewSet;
 use crate::instances::{conclude_queued, forget_failure, requeue_instances, set_draft};
 use crate::{
-    CoreSet, Event, Execution, Fact, Job, JobError, JobId, JobShare, Node, NodeId, NodeState,
-    Outcome, Phase, QueueKey, Run, SharePhase, State, Stop, TaskId, TaskSpec,
+    CoreSet, Event, Execution, Fact, Job, JobError, JobId, Node, NodeId, NodeState, Outcome, Phase,
+    QueueKey, Run, SharePhase, State, Stop, TaskId, TaskSpec,
 };
 
 impl State {
@@ -113,10 +113,13 @@ impl State {
             }
             Fact::CoresReturned { job, grant } => self.cores_returned(at, *job, grant),
             Fact::ShareClosed { job, node } => {
-                let cores = self.share_mut(*job, *node).cores.len();
-                self.given_back(*job, cores);
-                self.share_mut(*job, *node).phase = SharePhase::Closing;
-                index_share(self.job_mut(*job), *node);
+                let job = self.job_mut(*job);
+                let share = job.shares.get_mut(node);
+                let share = share.expect("the event's share is there");
+                share.phase = SharePhase::Closing;
+                let cores = share.cores.len();
+                nodes::given_back(job, cores);
+                index_share(job, *node);
             }
             Fact::TaskRequested {
                 job,
@@ -243,13 +246,6 @@ impl State {
 
     fn node_mut(&mut self, id: NodeId) -> &mut Node {
         self.nodes.get_mut(&id).expect("the event's node is there")
-    }
-
-    fn share_mut(&mut self, job: JobId, node: NodeId) -> &mut JobShare {
-        self.job_mut(job)
-            .shares
-            .get_mut(&node)
-            .expect("the event's share is there")
     }
 
     fn run_mut(&mut self, execution: Execution) -> (Arc<TaskSpec>, &mut Run) {

@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
+use super::accounts::{cores_given_back, cores_taken};
 use super::index_share;
 use crate::needs::needed_by;
 use crate::{
-    CandidateSet, CoreSet, GivingBack, Grant, JobError, JobId, JobKind, JobShare, NodeId, Phase,
-    Selector, SetId, SharePhase, State, Then, Timestamp,
+    CandidateSet, CoreSet, GivingBack, Grant, Job, JobError, JobId, JobKind, JobShare, NodeId,
+    Phase, Selector, SetId, SharePhase, State, Then, Timestamp,
 };
 
 impl State {
     pub(super) fn grant(&mut self, at: Timestamp, id: JobId, grants: &[Grant]) {
+        let job = self.jobs.get_mut(&id).expect("the event's job is there");
         for grant in grants {
             let node = self
                 .nodes
                 .get_mut(&grant.node)
                 .expect("a granted node is there");
-            let job = self.jobs.get_mut(&id).expect("the event's job is there");
             node.free.take(&grant.cores);
             node.free_gpus.take(&grant.gpus);
             // A command job is beside what the node is shared among.
@@ -44,31 +45,26 @@ impl State {
             share.free_gpus.put(&grant.gpus);
             index_share(job, grant.node);
         }
-        self.cores_taken(at, id, grants);
-    }
-
-    /// A job has given cores back: that many fewer are owed.
-    pub(super) fn given_back(&mut self, id: JobId, cores: u32) {
-        let job = self.job_mut(id);
-        let left = job.giving_back.map(|giving| GivingBack {
-            cores: giving.cores.saturating_sub(cores),
-            ..giving
-        });
-        job.giving_back = left.filter(|giving| giving.cores > 0);
+        let half_life = self.parameters.fair_share_half_life;
+        cores_taken(&mut self.accounts, job, grants, at, half_life);
     }
 
     pub(super) fn cores_returned(&mut self, at: Timestamp, id: JobId, grant: &Grant) {
-        self.given_back(id, grant.cores.len());
-        let share = self.share_mut(id, grant.node);
+        let job = self.jobs.get_mut(&id).expect("the event's job is there");
+        given_back(job, grant.cores.len());
+        let share = job.shares.get_mut(&grant.node);
+        let share = share.expect("the event's share is there");
         share.free.take(&grant.cores);
         share.cores.take(&grant.cores);
         share.gpus.take(&grant.gpus);
         share.free_gpus.take(&grant.gpus);
-        index_share(self.job_mut(id), grant.node);
+        index_share(job, grant.node);
+        let half_life = self.parameters.fair_share_half_life;
+        let (accounts, cores) = (&mut self.accounts, grant.cores.len());
+        cores_given_back(accounts, job, cores, at, half_life);
         let node = self.node_mut(grant.node);
         node.free.put(&grant.cores);
         node.free_gpus.put(&grant.gpus);
-        self.cores_given_back(at, id, grant.cores.len());
     }
 
     pub(super) fn free_share(&mut self, at: Timestamp, id: JobId, node: NodeId) {
@@ -94,9 +90,11 @@ impl State {
             node.jobs.remove(&id);
             node.exclusive = node.exclusive.filter(|&job| job != id);
         }
-        self.cores_given_back(at, id, share.cores.len());
+        let half_life = self.parameters.fair_share_half_life;
+        let (accounts, cores) = (&mut self.accounts, share.cores.len());
+        cores_given_back(accounts, job, cores, at, half_life);
         if stayed {
-            self.given_back(id, share.cores.len());
+            given_back(job, cores);
         }
     }
 
@@ -184,4 +182,13 @@ impl State {
             }
         }
     }
+}
+
+/// A job has given cores back: that many fewer are owed.
+pub(super) fn given_back(job: &mut Job, cores: u32) {
+    let left = job.giving_back.map(|giving| GivingBack {
+        cores: giving.cores.saturating_sub(cores),
+        ..giving
+    });
+    job.giving_back = left.filter(|giving| giving.cores > 0);
 }

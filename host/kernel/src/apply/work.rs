@@ -158,14 +158,14 @@ impl State {
             task.last_error = Some(error.to_string());
         }
         let node = run.places[0].node;
-        let set = self.sets.get(&job.candidates);
-        let open =
-            self.nodes[&node].state != NodeState::Offline || job.spec.kind == JobKind::Command;
-        let usable = open && set.is_none_or(|set| set.sorted.binary_search(&node).is_ok());
         match (task.spec.kind, verdict) {
             (TaskKind::NodePrepare, Verdict::Ended(outcome)) => {
                 let ok = matches!(outcome, Outcome::Finished { .. });
                 task.conclude(execution.instance, outcome);
+                let set = self.sets.get(&job.candidates);
+                let open = self.nodes[&node].state != NodeState::Offline
+                    || job.spec.kind == JobKind::Command;
+                let usable = open && set.is_none_or(|set| set.sorted.binary_search(&node).is_ok());
                 let share = job.shares.get_mut(&node).expect("a prepared node is there");
                 share.phase = if ok && usable {
                     SharePhase::Ready
