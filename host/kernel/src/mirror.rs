@@ -304,6 +304,7 @@ impl Mirror {
         let mut nodes = std::mem::take(&mut self.nodes);
         nodes.sort_unstable();
         nodes.dedup();
+        changes.nodes.reserve_exact(nodes.len());
         for id in nodes.drain(..) {
             match state.node(id) {
                 Some(node) => self.tell_node(state, node, &mut changes),

@@ -12,10 +12,11 @@ use crate::{
 /// Puts ready instances onto idle units: tasks in the order added, instances ascending, one that does not fit
 /// holds up those behind it.
 pub(crate) fn dispatch(state: &State, job: &Job) -> Vec<Dispatch> {
-    let mut works = Vec::new();
     if job.ready.is_empty() {
-        return works;
+        return Vec::new();
     }
+    // Most jobs are one task on one node.
+    let mut works = Vec::with_capacity(1);
     let mut rooms = rooms(state, job);
     // Nodes are used up from the front.
     let mut used_up = 0;
@@ -91,7 +92,7 @@ fn place(rooms: &mut [Room<'_>], task: &TaskSpec, total: &mut u32) -> Option<Vec
         return None;
     }
     let mut taken = Taken {
-        places: Vec::new(),
+        places: Vec::with_capacity(1),
         total,
     };
     match (task.required_nodes.is_empty(), task.exclusive) {
