@@ -43,8 +43,8 @@ pub(super) struct TraceJobs<'a> {
     estimate: Estimate,
     /// The task of a job of each size: they differ in nothing else.
     tasks: BTreeMap<u32, Arc<TaskSpec>>,
-    /// The job of each size, time limit, user and group, likewise: people ask for round numbers, so these are few.
-    specs: BTreeMap<Wish, Arc<JobSpec>>,
+    /// The job of each size, time limit, user and group, with its task: people ask for round numbers, so these are few.
+    requests: BTreeMap<Wish, (Arc<JobSpec>, Arc<TaskSpec>)>,
     /// Whether it matters whose a job is.
     owners: bool,
 }
@@ -56,7 +56,7 @@ impl<'a> TraceJobs<'a> {
             jobs,
             estimate,
             tasks: BTreeMap::new(),
-            specs: BTreeMap::new(),
+            requests: BTreeMap::new(),
         }
     }
 
@@ -93,8 +93,8 @@ impl Jobs for TraceJobs<'_> {
         let limit_us = self.limit_of(index);
         let (user, group) = (user.filter(|_| self.owners), group.filter(|_| self.owners));
         let key = (procs, limit_us, user, group);
-        let spec = self.specs.entry(key).or_insert_with(|| {
-            Arc::new(JobSpec {
+        let request = self.requests.entry(key).or_insert_with(|| {
+            let spec = JobSpec {
                 owner: user.map_or_else(|| OWNER.into(), |user| user.to_string()),
                 project: group.map_or_else(String::new, |group| group.to_string()),
                 min: Some(procs),
@@ -104,10 +104,11 @@ impl Jobs for TraceJobs<'_> {
                 can_grow: false,
                 can_shrink: false,
                 ..JobSpec::default()
-            })
+            };
+            let task = self.tasks.entry(procs).or_insert_with(|| work(procs));
+            (Arc::new(spec), task.clone())
         });
-        let task = self.tasks.entry(procs).or_insert_with(|| work(procs));
-        (spec.clone(), task.clone())
+        request.clone()
     }
 
     fn may_fit(&self, index: usize, machine: &Machine) -> bool {
