@@ -112,8 +112,11 @@ impl Mirror {
 
     /// Takes note of an event that has been applied to `state`.
     pub fn note(&mut self, state: &State, event: &Event) {
-        if let Some(job) = event.fact.job() {
-            self.note_withheld(state, job, &event.fact);
+        let begins = matches!(event.fact, Fact::ActivationBegun { .. });
+        if (begins || !self.withheld.is_empty())
+            && let Some(job) = event.fact.job()
+        {
+            self.note_withheld(state, job, begins);
         }
         match &event.fact {
             Fact::NodeGroupsSet { node, .. } => {
@@ -215,9 +218,8 @@ impl Mirror {
     }
 
     /// What is withheld for a job is free again by whatever ends the waiting: cancel, hold, start.
-    fn note_withheld(&mut self, state: &State, id: JobId, fact: &Fact) {
-        let begins = matches!(fact, Fact::ActivationBegun { .. });
-        if !begins && (self.withheld.is_empty() || !self.withheld.contains_key(&id)) {
+    fn note_withheld(&mut self, state: &State, id: JobId, begins: bool) {
+        if !begins && !self.withheld.contains_key(&id) {
             return;
         }
         let now = state.job(id).map(withheld).unwrap_or_default();

@@ -378,23 +378,23 @@ pub(crate) fn job_timers(
     parameters: &Parameters,
 ) -> impl Iterator<Item = (Timestamp, Timer)> + use<> {
     let hold = || job.hold_until.map(|at| (at, Timer::Hold(job.id)));
-    let timers = match &job.phase {
-        Phase::Running => [job_runtime(job), hold(), activation(job)],
-        Phase::Queued => [None, hold(), activation(job)],
+    let (limit, hold, other) = match &job.phase {
+        Phase::Running => (job_runtime(job), hold(), activation(job)),
+        Phase::Queued => (None, hold(), activation(job)),
         Phase::Ended(_) => {
             let ended = job.times.ended;
             let gone = ended.map(|at| at + parameters.ttl_completed_jobs);
-            [None, None, gone.map(|at| (at, Timer::Purge(job.id)))]
+            (None, None, gone.map(|at| (at, Timer::Purge(job.id))))
         }
         // Ended gracefully: the limit holds for what may still run.
-        Phase::Ending(closing) if closing.grace.is_none() => [job_runtime(job), None, None],
+        Phase::Ending(closing) if closing.grace.is_none() => (job_runtime(job), None, None),
         Phase::Configuring
         | Phase::Submitted
         | Phase::External(_)
         | Phase::Validating
-        | Phase::Ending(_) => [None, None, None],
+        | Phase::Ending(_) => (None, None, None),
     };
-    timers.into_iter().flatten()
+    limit.into_iter().chain(hold).chain(other)
 }
 
 fn activation(job: &Job) -> Option<(Timestamp, Timer)> {

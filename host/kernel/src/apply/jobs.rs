@@ -342,9 +342,9 @@ impl State {
                 self.reserved.remove(&key);
             }
         }
-        for timer in job_timers(job, &self.parameters) {
+        job_timers(job, &self.parameters).for_each(|timer| {
             self.timers.remove(&timer);
-        }
+        });
         job
     }
 
