@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::auth::Gate;
 use crate::caller::Caller;
 use crate::{
-    Problem, environment, events, health, jobs, nodes, parameters, policies, session, tasks,
+    Problem, environment, events, health, hpc, jobs, nodes, parameters, policies, session, tasks,
     templates, tokens, users,
 };
 
@@ -83,6 +83,7 @@ pub(crate) fn routes(app: App) -> Router {
         .nest("/session", session::routes());
     Router::new()
         .nest("/api/v1", v1)
+        .nest("/hpc", hpc::routes())
         .merge(health::routes())
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)

@@ -30,6 +30,7 @@ mod folder;
 #[cfg(test)]
 mod fuzz;
 mod health;
+mod hpc;
 pub mod jobs;
 pub mod nodes;
 mod output;

@@ -135,7 +135,7 @@ fn what_is_asked(
 }
 
 /// The latest attempt of an instance, from 1, and whether the instance has ended for good.
-fn latest(task: &Task, instance: u32) -> (u32, bool) {
+pub(crate) fn latest(task: &Task, instance: u32) -> (u32, bool) {
     let run = task.runs.get(&instance).map(|run| run.attempt);
     let tried = task.tries.get(&instance).map(|tries| tries.attempts);
     let attempt = run.or(tried).unwrap_or(1);

@@ -148,6 +148,8 @@ impl IntoResponse for Problem {
             let headers = answer.headers_mut();
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        // `/hpc` writes it in its own way.
+        answer.extensions_mut().insert(self);
         answer
     }
 }
