@@ -9,14 +9,14 @@ use serde_json::Value;
 use super::Daemon;
 
 /// The status, the head and the body of an answer.
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) head: String,
+    pub(super) body: String,
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {:?}", self.body))
     }
 }
@@ -30,7 +30,7 @@ pub(super) fn connect(daemon: &Daemon) -> UnixStream {
     stream
 }
 
-fn ask(daemon: &Daemon, first_line: &str, head: &str, body: &[u8]) -> Answer {
+pub(super) fn ask(daemon: &Daemon, first_line: &str, head: &str, body: &[u8]) -> Answer {
     let mut stream = connect(daemon);
     let length = body.len();
     let request = format!(

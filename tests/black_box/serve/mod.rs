@@ -5,6 +5,7 @@ mod daemon;
 mod events;
 mod filters;
 mod health;
+mod hpc;
 mod http;
 mod https;
 mod jobs;

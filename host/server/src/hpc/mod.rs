@@ -29,8 +29,9 @@ mod tasks;
 mod value;
 
 use axum::extract::Extension;
+use axum::handler::Handler;
 use axum::http::{Method, StatusCode, Uri};
-use axum::routing::{MethodRouter, delete, get, patch, post, put};
+use axum::routing::{MethodFilter, MethodRouter, on};
 use axum::{Router, middleware};
 
 use crate::Problem;
@@ -39,24 +40,34 @@ use query::Takes;
 
 /// A path with one of its verbs.
 struct Route {
-    verb: &'static str,
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "read by the test of the documentation")
+    )]
+    verb: MethodFilter,
     path: &'static str,
     /// Names in the query.
     takes: &'static [&'static str],
     answers: MethodRouter<App>,
 }
 
-const fn route(
-    verb: &'static str,
+const GET: MethodFilter = MethodFilter::GET;
+const POST: MethodFilter = MethodFilter::POST;
+const PUT: MethodFilter = MethodFilter::PUT;
+const PATCH: MethodFilter = MethodFilter::PATCH;
+const DELETE: MethodFilter = MethodFilter::DELETE;
+
+fn route<H: Handler<T, App>, T: 'static>(
+    verb: MethodFilter,
     path: &'static str,
     takes: &'static [&'static str],
-    answers: MethodRouter<App>,
+    handler: H,
 ) -> Route {
     Route {
         verb,
         path,
         takes,
-        answers,
+        answers: on(verb, handler),
     }
 }
 
@@ -83,93 +94,63 @@ fn of_the_cluster() -> Vec<Route> {
         "queryId",
     ];
     vec![
-        route("GET", "/cluster/version", &[], get(cluster::version)),
+        route(GET, "/cluster/version", &[], cluster::version),
+        route(GET, "/cluster/activeHeadNode", &[], cluster::head_node),
         route(
-            "GET",
-            "/cluster/activeHeadNode",
-            &[],
-            get(cluster::head_node),
-        ),
-        route(
-            "GET",
+            GET,
             "/cluster/info/dateTimeFormat",
             &[],
-            get(cluster::time_format),
+            cluster::time_format,
         ),
-        route("GET", "/cluster/userRoles", &[], get(cluster::roles)),
+        route(GET, "/cluster/userRoles", &[], cluster::roles),
         route(
-            "GET",
+            GET,
             "/cluster/metrics/definitions",
             &[],
-            get(metrics::definitions),
+            metrics::definitions,
         ),
         route(
-            "GET",
+            GET,
             "/cluster/metrics/history/{name}",
             BETWEEN,
-            get(metrics::history),
+            metrics::history,
         ),
-        route("GET", "/cluster/metrics/jobs", &[], get(metrics::of_jobs)),
-        route("GET", "/cluster/nodes", NODES, get(nodes::list)),
+        route(GET, "/cluster/metrics/jobs", &[], metrics::of_jobs),
+        route(GET, "/cluster/nodes", NODES, nodes::list),
         route(
-            "GET",
+            GET,
             "/cluster/nodes/metrics",
             &["metricNames"],
-            get(metrics::of_nodes),
+            metrics::of_nodes,
         ),
-        route("GET", "/cluster/nodes/stats/state", &[], get(nodes::states)),
+        route(GET, "/cluster/nodes/stats/state", &[], nodes::states),
+        route(GET, "/cluster/nodes/stats/health", &[], nodes::healths),
+        route(GET, "/cluster/nodes/{name}", &[], nodes::view),
         route(
-            "GET",
-            "/cluster/nodes/stats/health",
-            &[],
-            get(nodes::healths),
-        ),
-        route("GET", "/cluster/nodes/{name}", &[], get(nodes::view)),
-        route(
-            "POST",
+            POST,
             "/cluster/nodes/{name}/operations/{operation}",
             &[],
-            post(nodes::operate),
+            nodes::operate,
         ),
-        route("GET", "/cluster/operations", LOG, get(operations::list)),
+        route(GET, "/cluster/operations", LOG, operations::list),
+        route(GET, "/cluster/operations/first", FIRST, operations::first),
+        route(GET, "/cluster/operations/{id}", &[], operations::one),
+        route(GET, "/cluster/nodeGroups", &[], groups::list),
+        route(POST, "/cluster/nodeGroups", &[], groups::create),
+        route(GET, "/cluster/nodeGroups/{name}", &[], groups::one),
+        route(PUT, "/cluster/nodeGroups/{name}", &[], groups::update),
+        route(DELETE, "/cluster/nodeGroups/{name}", &[], groups::delete),
+        route(GET, "/cluster/nodeGroups/{name}/nodes", &[], groups::nodes),
         route(
-            "GET",
-            "/cluster/operations/first",
-            FIRST,
-            get(operations::first),
-        ),
-        route("GET", "/cluster/operations/{id}", &[], get(operations::one)),
-        route("GET", "/cluster/nodeGroups", &[], get(groups::list)),
-        route("POST", "/cluster/nodeGroups", &[], post(groups::create)),
-        route("GET", "/cluster/nodeGroups/{name}", &[], get(groups::one)),
-        route(
-            "PUT",
-            "/cluster/nodeGroups/{name}",
-            &[],
-            put(groups::update),
-        ),
-        route(
-            "DELETE",
-            "/cluster/nodeGroups/{name}",
-            &[],
-            delete(groups::delete),
-        ),
-        route(
-            "GET",
+            PATCH,
             "/cluster/nodeGroups/{name}/nodes",
             &[],
-            get(groups::nodes),
+            groups::move_nodes,
         ),
-        route(
-            "PATCH",
-            "/cluster/nodeGroups/{name}/nodes",
-            &[],
-            patch(groups::move_nodes),
-        ),
-        route("GET", "/nodes", OLD_NODES, get(old_nodes::list)),
-        route("GET", "/nodes/{name}", &[], get(old_nodes::view)),
-        route("GET", "/nodes/groups", &[], get(old_nodes::groups)),
-        route("GET", "/nodes/groups/{name}", &[], get(groups::nodes)),
+        route(GET, "/nodes", OLD_NODES, old_nodes::list),
+        route(GET, "/nodes/{name}", &[], old_nodes::view),
+        route(GET, "/nodes/groups", &[], old_nodes::groups),
+        route(GET, "/nodes/groups/{name}", &[], groups::nodes),
     ]
 }
 
@@ -188,40 +169,30 @@ fn of_jobs() -> Vec<Route> {
     const PROPERTIES: &[&str] = &["properties"];
     const NAMES: &[&str] = &["names"];
     vec![
-        route("GET", "/jobs", LIST, get(job_list::list)),
-        route("POST", "/jobs", &[], post(jobs::create)),
-        route("POST", "/jobs/jobFile", &[], post(jobs::create_of_xml)),
-        route("GET", "/jobs/templates", &[], get(cluster::templates)),
-        route("GET", "/jobs/{id}", PROPERTIES, get(jobs::view)),
-        route("PUT", "/jobs/{id}", &[], put(jobs::change)),
+        route(GET, "/jobs", LIST, job_list::list),
+        route(POST, "/jobs", &[], jobs::create),
+        route(POST, "/jobs/jobFile", &[], jobs::create_of_xml),
+        route(GET, "/jobs/templates", &[], cluster::templates),
+        route(GET, "/jobs/{id}", PROPERTIES, jobs::view),
+        route(PUT, "/jobs/{id}", &[], jobs::change),
         route(
-            "GET",
+            GET,
             "/jobs/{id}/customProperties",
             NAMES,
-            get(jobs::custom_properties),
+            jobs::custom_properties,
         ),
         route(
-            "POST",
+            POST,
             "/jobs/{id}/customProperties",
             &[],
-            post(jobs::set_custom_properties),
+            jobs::set_custom_properties,
         ),
-        route(
-            "GET",
-            "/jobs/{id}/envVariables",
-            NAMES,
-            get(jobs::environment),
-        ),
-        route(
-            "POST",
-            "/jobs/{id}/envVariables",
-            &[],
-            post(jobs::set_environment),
-        ),
-        route("POST", "/jobs/{id}/submit", &[], post(jobs::submit)),
-        route("POST", "/jobs/{id}/cancel", &["forced"], post(jobs::cancel)),
-        route("POST", "/jobs/{id}/finish", &[], post(jobs::finish)),
-        route("POST", "/jobs/{id}/requeue", &[], post(jobs::requeue)),
+        route(GET, "/jobs/{id}/envVariables", NAMES, jobs::environment),
+        route(POST, "/jobs/{id}/envVariables", &[], jobs::set_environment),
+        route(POST, "/jobs/{id}/submit", &[], jobs::submit),
+        route(POST, "/jobs/{id}/cancel", &["forced"], jobs::cancel),
+        route(POST, "/jobs/{id}/finish", &[], jobs::finish),
+        route(POST, "/jobs/{id}/requeue", &[], jobs::requeue),
     ]
 }
 
@@ -239,74 +210,59 @@ fn of_tasks() -> Vec<Route> {
     const PROPERTIES: &[&str] = &["properties"];
     const NAMES: &[&str] = &["names"];
     vec![
-        route("GET", "/jobs/{id}/tasks", LIST, get(task_list::list)),
-        route("POST", "/jobs/{id}/tasks", &[], post(tasks::add)),
+        route(GET, "/jobs/{id}/tasks", LIST, task_list::list),
+        route(POST, "/jobs/{id}/tasks", &[], tasks::add),
+        route(GET, "/jobs/{id}/tasks/{task}", PROPERTIES, tasks::view),
+        route(PUT, "/jobs/{id}/tasks/{task}", &[], tasks::change),
         route(
-            "GET",
-            "/jobs/{id}/tasks/{task}",
-            PROPERTIES,
-            get(tasks::view),
-        ),
-        route("PUT", "/jobs/{id}/tasks/{task}", &[], put(tasks::change)),
-        route(
-            "GET",
+            GET,
             "/jobs/{id}/tasks/{task}/envVariables",
             NAMES,
-            get(tasks::environment),
+            tasks::environment,
         ),
         route(
-            "POST",
+            POST,
             "/jobs/{id}/tasks/{task}/envVariables",
             &[],
-            post(tasks::set_environment),
+            tasks::set_environment,
         ),
         route(
-            "POST",
+            POST,
             "/jobs/{id}/tasks/{task}/cancel",
             &["forced"],
-            post(tasks::cancel),
+            tasks::cancel,
         ),
+        route(POST, "/jobs/{id}/tasks/{task}/finish", &[], tasks::finish),
+        route(POST, "/jobs/{id}/tasks/{task}/requeue", &[], tasks::requeue),
         route(
-            "POST",
-            "/jobs/{id}/tasks/{task}/finish",
-            &[],
-            post(tasks::finish),
-        ),
-        route(
-            "POST",
-            "/jobs/{id}/tasks/{task}/requeue",
-            &[],
-            post(tasks::requeue),
-        ),
-        route(
-            "GET",
+            GET,
             "/jobs/{id}/tasks/{task}/subtasks/{subtask}",
             PROPERTIES,
-            get(tasks::view),
+            tasks::view,
         ),
         route(
-            "PUT",
+            PUT,
             "/jobs/{id}/tasks/{task}/subtasks/{subtask}",
             &[],
-            put(tasks::change),
+            tasks::change,
         ),
         route(
-            "POST",
+            POST,
             "/jobs/{id}/tasks/{task}/subtasks/{subtask}/cancel",
             &["forced"],
-            post(tasks::cancel),
+            tasks::cancel,
         ),
         route(
-            "POST",
+            POST,
             "/jobs/{id}/tasks/{task}/subtasks/{subtask}/finish",
             &[],
-            post(tasks::finish),
+            tasks::finish,
         ),
         route(
-            "POST",
+            POST,
             "/jobs/{id}/tasks/{task}/subtasks/{subtask}/requeue",
             &[],
-            post(tasks::requeue),
+            tasks::requeue,
         ),
     ]
 }
