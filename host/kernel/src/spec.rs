@@ -323,6 +323,8 @@ pub struct TaskSpec {
     pub fail_job_on_failure_count: Option<u32>,
     /// On top of the job's.
     pub environment: Vec<(String, String)>,
+    /// The user's own, as a job's.
+    pub custom_properties: Vec<(String, String)>,
 }
 
 impl Default for TaskSpec {
@@ -347,6 +349,7 @@ impl Default for TaskSpec {
             valid_exit_codes: None,
             fail_job_on_failure_count: None,
             environment: Vec::new(),
+            custom_properties: Vec::new(),
         }
     }
 }

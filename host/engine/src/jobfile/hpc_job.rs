@@ -1,7 +1,7 @@
 //! HPC Pack job XML: what its elements and properties make of a job (reference 6.1, 6.2, 10.5).
 //!
 //! Names are matched exactly, as HPC Pack does. What an export adds about the past (states, times, errors, ids) is not
-//! applied. Custom properties of tasks are read and dropped: the kernel has none.
+//! applied.
 
 use std::collections::BTreeSet;
 
@@ -242,7 +242,7 @@ fn task(element: &Element, unit: Unit) -> Result<Task, Fault> {
         }
         match child.name.as_str() {
             "EnvironmentVariables" => spec.environment = variables(child)?,
-            "CustomProperties" => drop(pairs(child, "Term")?),
+            "CustomProperties" => spec.custom_properties = custom(child)?,
             _ => {
                 let known = ["EnvironmentVariables", "CustomProperties"];
                 return Err(unknown_element(child, &known));

@@ -290,6 +290,13 @@ pub(super) const TASK_KEYS: &[Key<TaskSpec>] = &[
         |task| table(&task.environment),
         Some(|task| &mut task.environment)
     ),
+    key!(
+        "custom_properties",
+        [],
+        [custom_properties],
+        |task| table(&task.custom_properties),
+        Some(|task| &mut task.custom_properties)
+    ),
 ];
 
 /// Whether a key counts units, and then which.

@@ -100,6 +100,7 @@ struct Task {
     valid_exit_codes: Option<Codes>,
     fail_job_on_failure_count: Option<Failures>,
     environment: Option<Variables>,
+    custom_properties: Option<Variables>,
 }
 
 /// Node prepare or node release: a task that no other depends on, with one core.
@@ -121,6 +122,7 @@ struct NodeTask {
     rerunnable: Option<Flag>,
     valid_exit_codes: Option<Codes>,
     environment: Option<Variables>,
+    custom_properties: Option<Variables>,
 }
 
 #[derive(Debug, Default)]
@@ -345,6 +347,7 @@ fn task_spec(task: Task, node: &Node, job_unit: Option<Unit>) -> Result<TaskSpec
         valid_exit_codes,
         fail_job_on_failure_count,
         environment,
+        custom_properties,
     );
     spec.command_line = task.command.map(|c| c.0).unwrap_or_default();
     spec.node_group = task
@@ -383,6 +386,7 @@ fn node_task_spec(task: NodeTask, kind: TaskKind) -> TaskSpec {
         rerunnable,
         valid_exit_codes,
         environment,
+        custom_properties,
     );
     spec.command_line = task.command.map(|c| c.0).unwrap_or_default();
     spec

@@ -65,7 +65,6 @@ const JOB_KEYS: &[&str] = &[
     "can_grow",
     "can_preempt",
     "can_shrink",
-    "custom_properties",
     "excluded_nodes",
     "fail_dependent_tasks",
     "fail_on_task_failure",

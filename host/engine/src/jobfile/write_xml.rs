@@ -213,11 +213,13 @@ fn task(out: &mut String, spec: &TaskSpec, number: usize, unit: Unit) -> Result<
     }
     out.push_str("    ");
     out.push_str(&tag.text);
-    if spec.environment.is_empty() {
+    if spec.environment.is_empty() && spec.custom_properties.is_empty() {
         out.push_str("/>\n");
         return Ok(());
     }
     out.push_str(">\n");
+    let custom = &spec.custom_properties;
+    pairs(out, "      ", "CustomProperties", "Term", custom)?;
     pairs(
         out,
         "      ",

@@ -149,6 +149,7 @@ pub(super) fn check_task(job: &JobSpec, number: u32, task: &TaskSpec) -> Result<
     }
     check_min_max(&format_args!("task {number}"), task.min, task.max)?;
     check_environment(&task.environment)?;
+    check_custom(&task.custom_properties)?;
     if let TaskKind::Sweep {
         start,
         end,

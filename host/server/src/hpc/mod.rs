@@ -23,6 +23,8 @@ mod paging;
 mod pairs;
 mod property;
 mod query;
+#[cfg(test)]
+mod seen;
 mod task_list;
 mod task_properties;
 mod tasks;
@@ -214,6 +216,18 @@ fn of_tasks() -> Vec<Route> {
         route(POST, "/jobs/{id}/tasks", &[], tasks::add),
         route(GET, "/jobs/{id}/tasks/{task}", PROPERTIES, tasks::view),
         route(PUT, "/jobs/{id}/tasks/{task}", &[], tasks::change),
+        route(
+            GET,
+            "/jobs/{id}/tasks/{task}/customProperties",
+            NAMES,
+            tasks::custom_properties,
+        ),
+        route(
+            POST,
+            "/jobs/{id}/tasks/{task}/customProperties",
+            &[],
+            tasks::set_custom_properties,
+        ),
         route(
             GET,
             "/jobs/{id}/tasks/{task}/envVariables",

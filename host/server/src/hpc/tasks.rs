@@ -9,7 +9,7 @@ use jobyard::kernel::{self, Command, Job, Rejection, Task};
 use jobyard::{JobId, TaskId, TaskSpec};
 
 use super::answer::Answer;
-use super::jobs::{is_variable, merge, named};
+use super::jobs::{is_custom, is_variable, merge, named};
 use super::pairs::{Message, Pairs};
 use super::property::{select, set};
 use super::query::Query;
@@ -148,6 +148,36 @@ pub(super) async fn change(
         };
         set(TASK, &mut draft, &pairs)?;
         *spec = draft.spec;
+        Ok(())
+    };
+    modify(&app, &caller, &which, set).await
+}
+
+pub(super) async fn custom_properties(
+    State(app): State<App>,
+    caller: Caller,
+    which: Which,
+    query: Query,
+) -> Result<Answer, Problem> {
+    let names = query.names("names");
+    let (id, unknown) = (which.task, which.unknown());
+    let read = move |_: &_, job: &Job| {
+        caller.may_look_at(job, "the custom properties")?;
+        let task = job.task(id).ok_or_else(|| unknown.clone())?;
+        let known = &task.spec.custom_properties;
+        Ok::<_, Problem>(named(known, names.as_deref(), is_custom))
+    };
+    Ok(Answer::new("Property", app.job(which.job, read).await??))
+}
+
+pub(super) async fn set_custom_properties(
+    State(app): State<App>,
+    caller: Caller,
+    which: Which,
+    Pairs(pairs): Pairs,
+) -> Result<StatusCode, Problem> {
+    let set = move |spec: &mut TaskSpec, _| {
+        merge(&mut spec.custom_properties, &pairs, is_custom);
         Ok(())
     };
     modify(&app, &caller, &which, set).await

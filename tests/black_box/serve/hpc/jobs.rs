@@ -4,9 +4,6 @@ use serde_json::{Value, json};
 
 use super::{Hpc, pairs, value};
 
-/// Runs until a file is there.
-const WAITS: &str = "<Job Name=\"waits\"><Tasks><Task CommandLine=\"while ! test -e go; do sleep 0.02; done\"/></Tasks></Job>";
-
 #[test]
 fn a_job_is_made_of_properties_and_tasks_and_runs() {
     let hpc = Hpc::start();
@@ -96,7 +93,7 @@ fn a_job_of_xml_keeps_what_the_xml_says() {
 #[test]
 fn a_job_is_changed_and_what_may_not_change_stays() {
     let hpc = Hpc::start();
-    let job = hpc.run(WAITS);
+    let job = hpc.run(&hpc.waiting(""));
     hpc.until(&job, "Running");
     // The keys of pairs in any case too.
     let change =
@@ -147,7 +144,7 @@ fn the_environment_of_a_job_reaches_its_tasks() {
 #[test]
 fn a_job_is_canceled_with_words_and_queued_again() {
     let hpc = Hpc::start();
-    let job = hpc.run(WAITS);
+    let job = hpc.run(&hpc.waiting(""));
     hpc.until(&job, "Running");
     hpc.post(&format!("{job}/cancel"), &"Canceled by test.".into(), 204);
     hpc.until(&job, "Canceled");

@@ -137,13 +137,7 @@ fn jobs_are_chosen_by_filter_and_owner_and_sorted_by_any_property() {
 #[test]
 fn jobs_are_listed_by_the_nodes_that_they_run_on() {
     let hpc = Hpc::with_nodes();
-    let wait = "while ! test -e go; do sleep 0.02; done";
-    let on = |node: &str| {
-        let xml = format!(
-            "<Job RequestedNodes=\"{node}\"><Tasks><Task CommandLine=\"{wait}\"/></Tasks></Job>"
-        );
-        hpc.run(&xml)
-    };
+    let on = |node: &str| hpc.run(&hpc.waiting(&format!("RequestedNodes=\"{node}\"")));
     let (first, second) = (on("n1"), on("n2"));
     hpc.until(&first, "Running");
     hpc.until(&second, "Running");

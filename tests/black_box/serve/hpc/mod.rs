@@ -80,6 +80,15 @@ impl Hpc {
         job
     }
 
+    /// Job XML, with these attributes, of a job that runs until the file `go` is there.
+    fn waiting(&self, attributes: &str) -> String {
+        let go = self.0.place.path().join("go");
+        let go = go.display();
+        format!(
+            "<Job {attributes}><Tasks><Task CommandLine=\"while ! test -e {go}; do sleep 0.02; done\"/></Tasks></Job>"
+        )
+    }
+
     /// The value of a property of what is at a path.
     fn property(&self, path: &str, name: &str) -> String {
         let pairs = self.get(&format!("{path}?properties={name}"));

@@ -212,3 +212,36 @@ fn a_sub_task_is_ended_and_queued_again() {
     hpc.post(&format!("{job}/cancel?forced=true"), &Value::Null, 204);
     hpc.until(&job, "Canceled");
 }
+
+#[test]
+fn a_task_keeps_custom_properties() {
+    let hpc = Hpc::start();
+    let job = hpc.job(
+        r#"<Job><Tasks><Task CommandLine="echo $myvar">
+             <CustomProperties><Term><Name>Kind</Name><Value>x</Value></Term></CustomProperties>
+           </Task></Tasks></Job>"#,
+    );
+    let custom = format!("{job}/tasks/1/customProperties");
+    assert_eq!(hpc.get(&custom), pairs(&[("Kind", "x")]));
+    hpc.post(&custom, &pairs(&[("KIND", "y"), ("myvar", "My Var")]), 204);
+    assert_eq!(
+        hpc.get(&format!("{custom}?names=kind,none")),
+        pairs(&[("Kind", "y"), ("none", "")])
+    );
+    // They are not variables.
+    hpc.post(&format!("{job}/submit"), &Value::Null, 204);
+    hpc.until(&job, "Finished");
+    assert_eq!(hpc.property(&format!("{job}/tasks/1"), "Output"), "\n");
+    // An export has them too.
+    let file = hpc.0.done(&["job", "export", "1"]);
+    assert!(
+        file.contains("custom_properties") && file.contains("My Var"),
+        "{file}"
+    );
+    hpc.does(
+        "GET",
+        &format!("{job}/tasks/2/customProperties"),
+        &Value::Null,
+        404,
+    );
+}

@@ -143,7 +143,7 @@ prop_compose! {
     fn task()(
         command in "[a-z]{1,5}", more in text(), folder in text(), paths in any::<[Option<bool>; 3]>(), path in "/[a-z *]{1,9}",
         sweep in option::of((0..5_u32, 0..100_u32, 1..7_u32)), range in (1..3_u32, 0..2_u32), runtime in span(3_000_000),
-        rerunnable in any::<bool>(), codes in codes(), failures in option::of(1..9_u32), environment in pairs(),
+        rerunnable in any::<bool>(), codes in codes(), failures in option::of(1..9_u32), environment in pairs(), custom in pairs(),
     ) -> TaskSpec {
         let path = |set: Option<bool>| set.map(|_| path.clone());
         TaskSpec {
@@ -162,6 +162,7 @@ prop_compose! {
             valid_exit_codes: codes,
             fail_job_on_failure_count: failures,
             environment,
+            custom_properties: custom,
             ..TaskSpec::default()
         }
     }

@@ -499,6 +499,11 @@ pub(super) fn rows() -> Vec<(&'static str, &'static str, Request)> {
             }),
         ),
         (
+            "CustomName",
+            "\"b\"",
+            with_task(|t| t.custom_properties = [variable("B", "x"), variable("b", "y")].concat()),
+        ),
+        (
             "TooManyCustom",
             "1001",
             with_job(|j| {
