@@ -11,7 +11,7 @@ use super::{Daemon, refused};
 const FROM_ELSEWHERE: &str = "sec-fetch-site: cross-site\r\n";
 
 /// A daemon with ann, a user, oscar, an operator, and root, an administrator; the password of each is `pw-` and their name.
-fn daemon() -> (Daemon, Https) {
+pub(super) fn daemon() -> (Daemon, Https) {
     let place = Place::new();
     for (name, role) in [
         ("ann", "User"),
@@ -44,7 +44,7 @@ fn add(place: &Place, name: &str, role: &str) {
 }
 
 /// The headers of somebody who knows their password.
-fn basic(name: &str, password: &str) -> String {
+pub(super) fn basic(name: &str, password: &str) -> String {
     use base64::Engine;
     let text = base64::engine::general_purpose::STANDARD.encode(format!("{name}:{password}"));
     format!("authorization: Basic {text}\r\n")

@@ -90,12 +90,15 @@ pub(super) async fn in_the_clients_language(request: Request, next: Next) -> Res
     let Some(problem) = extensions.remove::<Problem>() else {
         return response;
     };
-    let status = response.status();
     let fault = Answer {
-        status,
+        status: response.status(),
         ..Answer::new("HpcWebServiceFault", Fault::of(problem))
     };
-    fault.written(language)
+    let again = response.headers().get(header::RETRY_AFTER).cloned();
+    let mut response = fault.written(language);
+    let headers = response.headers_mut();
+    again.map(|seconds| headers.insert(header::RETRY_AFTER, seconds));
+    response
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -38,6 +38,7 @@ use axum::{Router, middleware};
 
 use crate::Problem;
 use crate::app::App;
+use crate::caller::Caller;
 use query::Takes;
 
 /// A path with one of its verbs.
@@ -294,6 +295,8 @@ pub(crate) fn routes() -> Router<App> {
         routes = routes.route(path, answers.layer(Extension(Takes(takes))));
     }
     routes
+        // Nobody gets past who has not said who they are.
+        .route_layer(middleware::from_extractor::<Caller>())
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
         .layer(Extension(groups::Groups::default()))

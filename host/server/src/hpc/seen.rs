@@ -42,6 +42,7 @@ fn server() -> &'static (Runtime, Router) {
             folder: std::path::Path::new("nowhere").into(),
             local_nodes: [].into(),
             stopping,
+            gate: crate::auth::gate_of_nobody(),
         };
         (runtime, routes(app))
     })

@@ -1,6 +1,9 @@
 //! What is not carried out is named, with a status and HPC Pack's fault.
 
+use jobyard_tests::https::Answer;
+
 use super::super::http::ask;
+use super::super::https::{basic, daemon};
 use super::{Hpc, JSON, pairs};
 
 #[test]
@@ -163,4 +166,57 @@ fn xml_neither_grows_nor_reaches_files() {
     hpc.post("/jobs", &many.into(), 400);
     // It is still there.
     hpc.post("/jobs", &pairs(&[]), 200);
+}
+
+#[test]
+fn clients_come_over_https_with_basic_authentication() {
+    let (_daemon, https) = daemon();
+    for path in ["jobs", "cluster/version", "nodes", "cluster/nodeGroups"] {
+        let line = format!("GET /hpc/{path}");
+        let answer = https.ask(&line, "", "");
+        assert_eq!(answer.status, 401, "{path}: {}", answer.body);
+        assert!(answer.head.contains("Basic realm"), "{}", answer.head);
+        assert_eq!(
+            https.ask(&line, &basic("ann", "wrong"), "").status,
+            401,
+            "{path}"
+        );
+        assert_eq!(
+            https.ask(&line, &basic("ann", "pw-ann"), "").status,
+            200,
+            "{path}"
+        );
+    }
+    let roles = |name: &str| {
+        let password = format!("pw-{name}");
+        https
+            .ask("GET /hpc/cluster/userRoles", &basic(name, &password), "")
+            .json()
+    };
+    assert_eq!(roles("ann"), serde_json::json!(["User"]));
+    assert!(roles("jo").to_string().contains("JobAdministrator"));
+}
+
+#[test]
+fn somebody_is_asked_for_by_those_who_may() {
+    let (_daemon, https) = daemon();
+    let create = |by: &str, as_user: &str| -> Answer {
+        let password = format!("pw-{by}");
+        let headers = format!("{}x-ms-as-user: {as_user}\r\n", basic(by, &password));
+        https.ask("POST /hpc/jobs", &headers, "[]")
+    };
+    let ann = basic("ann", "pw-ann");
+    for by in ["root", "jo"] {
+        let created = create(by, "ann");
+        assert_eq!(created.status, 200, "{by}: {}", created.body);
+        // It is ann's, and she may do with it what she likes.
+        let line = format!("GET /hpc/jobs/{}?properties=Owner", created.body);
+        assert_eq!(https.ask(&line, &ann, "").json()[0]["Value"], "ann");
+        let line = format!("POST /hpc/jobs/{}/cancel", created.body);
+        assert_eq!(https.ask(&line, &ann, "").status, 204);
+    }
+    for (by, as_user) in [("ann", "oscar"), ("oscar", "ann"), ("jo", "root")] {
+        let refused = create(by, as_user);
+        assert_eq!(refused.status, 403, "{by} as {as_user}: {}", refused.body);
+    }
 }

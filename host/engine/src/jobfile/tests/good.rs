@@ -55,6 +55,7 @@ required_nodes = ["n1"]
 valid_exit_codes = 4
 fail_job_on_failure_count = 2
 environment = { B = "" }
+custom_properties = { Kind = "x" }
 
 [[task]]
 name = "two"
@@ -85,6 +86,7 @@ pub(super) const EVERYTHING_XML: &str = r#"<?xml version="1.0" encoding="utf-8"?
       CommandLine="echo &quot;*&quot;" WorkDirectory="/tmp" StdInFilePath="in-*" StdOutFilePath="out-*" StdErrFilePath="err-*"
       MinCores="1" MaxCores="2" Runtime="1h30m" IsRerunnable="false" IsExclusive="true" RequiredNodes="n1" ValidExitCodes="4" FailJobOnFailureCount="2" GroupId="2">
       <j:EnvironmentVariables><j:Variable><j:Name>B</j:Name><j:Value></j:Value></j:Variable></j:EnvironmentVariables>
+      <j:CustomProperties><j:Term><j:Name>Kind</j:Name><j:Value>x</j:Value></j:Term></j:CustomProperties>
     </j:Task>
     <j:Task CommandLine="true" MinCores="2" GroupId="3" FailJobOnFailure="false" FailJobOnFailureCount="1"/>
   </j:Tasks>
@@ -146,6 +148,7 @@ fn first_task() -> TaskSpec {
         valid_exit_codes: Some("4".parse().unwrap()),
         fail_job_on_failure_count: Some(2),
         environment: pairs(&[("B", "")]),
+        custom_properties: pairs(&[("Kind", "x")]),
     }
 }
 
