@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::table;
+use axum::routing::MethodFilter;
+
+use super::{DELETE, GET, PATCH, POST, PUT, table};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -14,20 +16,24 @@ fn read(path: &str) -> Result<String, String> {
     std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
+/// Its name.
+pub(super) fn verb(filter: MethodFilter) -> &'static str {
+    let verbs = [
+        (GET, "GET"),
+        (POST, "POST"),
+        (PUT, "PUT"),
+        (PATCH, "PATCH"),
+        (DELETE, "DELETE"),
+    ];
+    let found = verbs.into_iter().find(|(verb, _)| *verb == filter);
+    found.expect("no other is in the table").1
+}
+
 /// What the page must have: `VERB PATH` and its parameters, below `/hpc`.
 fn expected() -> Vec<(String, String)> {
     let mut rows = Vec::new();
     for route in table() {
-        let verbs = [
-            (super::GET, "GET"),
-            (super::POST, "POST"),
-            (super::PUT, "PUT"),
-            (super::PATCH, "PATCH"),
-            (super::DELETE, "DELETE"),
-        ];
-        let mut verbs = verbs.into_iter();
-        let (_, verb) = verbs.find(|(verb, _)| *verb == route.verb).expect("a verb");
-        let place = format!("{verb} {}", route.path);
+        let place = format!("{} {}", verb(route.verb), route.path);
         rows.push((place.clone(), String::new()));
         let parameters = route.takes.iter();
         rows.extend(parameters.map(|name| (place.clone(), name.to_string())));

@@ -367,6 +367,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(super::super::cases::cases(256))]
+
         #[test]
         fn any_text_is_read_or_refused(text in ".{0,200}", bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             for text in [text.as_str(), &String::from_utf8_lossy(&bytes), &format!("a eq {text}")] {

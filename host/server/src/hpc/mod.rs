@@ -5,11 +5,16 @@
 //! is in [`table`], and with its test in `docs/hpc-rest.md`, which a test keeps so. Called by `app`.
 
 mod answer;
+#[cfg(test)]
+#[path = "../../../../tests/fuzz.rs"]
+mod cases;
 mod cluster;
 #[cfg(test)]
 mod documented;
 mod fault;
 mod filter;
+#[cfg(test)]
+mod fuzz;
 mod groups;
 mod job_list;
 mod job_properties;

@@ -48,7 +48,7 @@ fn server() -> &'static (Runtime, Router) {
     })
 }
 
-fn ask(by: &Actor, line: &str, body: &str) -> (u16, Value) {
+pub(super) fn ask(by: &Actor, line: &str, body: &str) -> (u16, Value) {
     let (verb, path) = line.split_once(' ').expect("a verb and a path");
     let request = Request::builder()
         .method(verb)
@@ -71,7 +71,7 @@ fn ask(by: &Actor, line: &str, body: &str) -> (u16, Value) {
     })
 }
 
-fn operator() -> Actor {
+pub(super) fn operator() -> Actor {
     let operates = Roles::from(Role::User).with(Role::JobOperator);
     Actor::new("olga", operates)
 }
