@@ -18,15 +18,15 @@ use crate::app::App;
 use crate::body::NamePath;
 use crate::caller::Caller;
 
-/// A node. What jobyard does not know of it is null.
+/// A node. What jobyard does not know of it is empty.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct NodeView {
     name: String,
     state: &'static str,
     health: &'static str,
-    template: Option<String>,
-    location: Option<String>,
+    template: &'static str,
+    location: &'static str,
     memory_size: u64,
     cores: u32,
     sockets: u32,
@@ -53,8 +53,8 @@ impl NodeView {
             name: node.spec.name.clone(),
             state: state(node),
             health: health(node),
-            template: None,
-            location: None,
+            template: "",
+            location: "",
             memory_size: node.spec.memory_mb,
             cores: node.spec.cores,
             sockets: node.spec.sockets,

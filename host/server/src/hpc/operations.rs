@@ -50,7 +50,8 @@ struct View {
     node: String,
     cancelable: bool,
     update_time: String,
-    entries: Option<Vec<Entry>>,
+    /// None where they were not asked for.
+    entries: Vec<Entry>,
 }
 
 #[derive(Debug, Serialize)]
@@ -83,7 +84,7 @@ impl Operation {
             operator: self.operator.clone(),
             node: self.node.clone(),
             cancelable: false,
-            entries: with_detail.then(|| vec![entry()]),
+            entries: with_detail.then(entry).into_iter().collect(),
             update_time: at,
         }
     }
