@@ -18,7 +18,7 @@ use crate::caller::Caller;
 use cases::cases;
 
 #[path = "../../../tests/fuzz.rs"]
-mod cases;
+pub(crate) mod cases;
 
 /// An engine without a node: nothing that is asked for here may run. Whoever waits is answered at once.
 fn server() -> &'static (Runtime, Router) {

@@ -367,7 +367,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(super::super::cases::cases(256))]
+        #![proptest_config(crate::fuzz::cases::cases(256))]
 
         #[test]
         fn any_text_is_read_or_refused(text in ".{0,200}", bytes in proptest::collection::vec(any::<u8>(), 0..200)) {

@@ -4,10 +4,10 @@ use jobyard::Actor;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::cases::cases;
 use super::documented::verb;
 use super::seen::{ask, operator};
 use super::table;
+use crate::fuzz::cases::cases;
 
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![

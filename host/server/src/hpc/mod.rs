@@ -5,9 +5,6 @@
 //! is in [`table`], and with its test in `docs/hpc-rest.md`, which a test keeps so. Called by `app`.
 
 mod answer;
-#[cfg(test)]
-#[path = "../../../../tests/fuzz.rs"]
-mod cases;
 mod cluster;
 #[cfg(test)]
 mod documented;

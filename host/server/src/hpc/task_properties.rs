@@ -345,22 +345,14 @@ pub(super) static TASK: &[TaskProperty] = &[
             Ok(())
         },
     ),
-    own(
-        "Runtime",
-        |of| seconds(of),
-        |draft, text| {
-            draft.spec.runtime = runtime(text)?;
-            Ok(())
-        },
-    ),
-    own(
-        "RuntimeSeconds",
-        |of| seconds(of),
-        |draft, text| {
-            draft.spec.runtime = runtime(text)?;
-            Ok(())
-        },
-    ),
+    own("Runtime", seconds, |draft, text| {
+        draft.spec.runtime = runtime(text)?;
+        Ok(())
+    }),
+    own("RuntimeSeconds", seconds, |draft, text| {
+        draft.spec.runtime = runtime(text)?;
+        Ok(())
+    }),
     own(
         "HasRuntime",
         |of| Some(Value::Flag(of.task.spec.runtime.is_some())),

@@ -84,12 +84,8 @@ pub(super) fn parse_time(text: &str) -> Result<Timestamp, String> {
         let date = |format: &&str| jiff::civil::Date::strptime(format, text).ok();
         let iso: Option<DateTime> = text.parse().ok();
         let formats = || TIME_FORMATS_READ.iter();
-        iso.or_else(|| formats().find_map(|format| read(&format)))
-            .or_else(|| {
-                formats()
-                    .find_map(|format| date(&format))
-                    .map(DateTime::from)
-            })
+        iso.or_else(|| formats().find_map(read))
+            .or_else(|| formats().find_map(date).map(DateTime::from))
     };
     let zoned: Option<jiff::Timestamp> = text.parse().ok();
     let moment = zoned.or_else(|| TimeZone::UTC.to_timestamp(civil()?).ok());
