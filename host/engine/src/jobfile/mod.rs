@@ -167,6 +167,23 @@ impl JobFile {
     /// # Errors
     /// As [`JobFile::read`], for what is in the text.
     pub fn parse(name: &str, text: &str, format: Format) -> Result<JobFile, JobFileError> {
+        JobFile::read_as(name, text, format, Draft::checked)
+    }
+
+    /// The same for a job that is not submitted yet: its tasks may come later.
+    ///
+    /// # Errors
+    /// As [`JobFile::parse`], but not for a job without tasks.
+    pub fn parse_new(name: &str, text: &str, format: Format) -> Result<JobFile, JobFileError> {
+        JobFile::read_as(name, text, format, Draft::well_formed)
+    }
+
+    fn read_as(
+        name: &str,
+        text: &str,
+        format: Format,
+        check: fn(Draft) -> Result<JobFile, Fault>,
+    ) -> Result<JobFile, JobFileError> {
         let text = usable(name, text)?;
         let fail = |place, problem| Err(JobFileError::new(name, place, problem));
         let draft = match format {
@@ -174,7 +191,7 @@ impl JobFile {
             Format::Json => read_json::read(text).and_then(|tree| model::read(&tree)),
             Format::HpcXml => read_xml::read(text).and_then(|root| hpc_job::read(&root)),
         };
-        match draft.and_then(Draft::checked) {
+        match draft.and_then(check) {
             Ok(file) => Ok(file),
             Err(fault) => fail(Some(Place::of(text, fault.at)), fault.problem),
         }
@@ -229,6 +246,10 @@ impl Draft {
         if self.file.tasks.is_empty() && !self.file.spec.run_until_canceled {
             return Err(Fault::new(self.job_at, Problem::NoTask));
         }
+        self.well_formed()
+    }
+
+    fn well_formed(self) -> Result<JobFile, Fault> {
         let tasks: Vec<Ref<'_>> = self.file.tasks.iter().map(Ref).collect();
         if let Err(invalid) = check_form(&self.file.spec, &tasks) {
             return Err(Fault::new(self.place_of(&invalid), Problem::Form(invalid)));

@@ -43,7 +43,7 @@ pub(crate) async fn add(
     if format == Format::Json && text.trim_start().starts_with('[') {
         return add_many(&app, &caller, &query, &name, &text).await;
     }
-    let file = parse(&name, &text, format).await?;
+    let file = parse(&name, &text, format, query.submit).await?;
     let view = add_one(&app, &caller, &query, file).await?;
     created(view)
 }
@@ -67,7 +67,7 @@ async fn add_many(
     let mut files = Vec::with_capacity(jobs.len());
     for (index, job) in jobs.into_iter().enumerate() {
         let name = format!("{name}[{index}]");
-        files.push(parse(&name, &job.to_string(), Format::Json).await);
+        files.push(parse(&name, &job.to_string(), Format::Json, query.submit).await);
     }
     // Those that can be read share one commit.
     let mut wanted = Vec::new();
@@ -166,14 +166,18 @@ pub(crate) async fn read_text(request: Request, name: &str) -> Result<(String, F
     Ok((text, format))
 }
 
-/// A large file takes its time: not on the threads that serve.
-async fn parse(name: &str, text: &str, format: Format) -> Result<JobFile, Problem> {
+/// A large file takes its time: not on the threads that serve. A job that is not submitted yet may have no tasks.
+async fn parse(name: &str, text: &str, format: Format, submit: bool) -> Result<JobFile, Problem> {
+    let read = match submit {
+        true => JobFile::parse,
+        false => JobFile::parse_new,
+    };
     const SMALL_BYTES: usize = 16 * 1024;
     let parsed = match text.len() <= SMALL_BYTES {
-        true => JobFile::parse(name, text, format),
+        true => read(name, text, format),
         false => {
             let (name, text) = (name.to_string(), text.to_string());
-            let parse = move || JobFile::parse(&name, &text, format);
+            let parse = move || read(&name, &text, format);
             let parsed = tokio::task::spawn_blocking(parse).await;
             parsed.map_err(|_| Problem::failed("the job file could not be read"))?
         }
