@@ -4,14 +4,37 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
+use crate::plugin::args::Plugins;
 use crate::policy::args::Policy;
 use crate::remote::args as remote;
+use crate::top::args::Top;
 use crate::user::args::User;
+
+/// What the help says last.
+const AFTER_HELP: &str = "\
+Exit codes:
+  0    done; of `run` and `job wait`: all of them finished
+  1    the work failed: a job failed or was canceled, a check found something, or something went wrong on the way
+  2    refused: arguments, a file or a request cannot be used, or no daemon answers; nothing was begun
+  3    a wait was over before the job
+  130  ended by Ctrl-C
+  143  ended by SIGTERM
+
+Environment:
+  JOBYARD_DATA    the data folder of the daemon, as --data
+  JOBYARD_CONFIG  the configuration that names it, as --config
+  JOBYARD_SERVER  the address of the daemon, as --server
+  JOBYARD_TOKEN   the token that says who is asking there
+  JOBYARD_CA      the certificates that are trusted, as --ca
+  NO_COLOR        no colours, whatever the terminal shows
+
+Where several things are asked for and some are refused, the others are done, and the exit code is that of the last refusal.";
 
 /// A job scheduler whose brains are WebAssembly plugins.
 #[derive(Debug, Parser)]
-#[command(name = "jobyard", version, about, disable_help_subcommand = true)]
+#[command(name = "jobyard", version, about, disable_help_subcommand = true, after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) common: Common,
@@ -37,11 +60,11 @@ pub(crate) enum Verb {
     Serve(Serve),
     /// The configuration of such a daemon: check it
     Config(Config),
-    /// Jobs of a `jobyard serve`: submit, list, view, wait for, cancel …
+    /// Jobs of a `jobyard serve`: make, submit, list, view, wait for, cancel …
     Job(remote::Job),
     /// Tasks of such a job
     Task(remote::Task),
-    /// Its nodes: list, take offline and online
+    /// Its nodes: list, view, take offline and online
     Node(remote::Node),
     /// Its job templates
     Template(remote::Template),
@@ -53,11 +76,35 @@ pub(crate) enum Verb {
     User(User),
     /// Policies: look at them, compose, check and simulate them; load, put in force, shadow and try them on a daemon
     Policy(Policy),
+    /// Components of every kind: list, inspect, check
+    Plugin(Plugins),
+    /// Watch a daemon: nodes, what runs, what waits and why
+    Top(Top),
     /// The journal in a data folder: show its events, check it, make it small
     Journal(Journal),
+    /// Print a script that completes the words of this program in a shell
+    Completions(Completions),
+    /// Write the man pages
+    Man(ManPages),
     /// Be the node process of a data folder: `jobyard serve` starts one, and finds it again
     #[command(hide = true)]
     NodeProcess(NodeProcess),
+}
+
+/// `jobyard completions`.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// Which shell
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
+}
+
+/// `jobyard man`.
+#[derive(Debug, Args)]
+pub(crate) struct ManPages {
+    /// Where they go; it is made where it is not there
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
 }
 
 /// `jobyard node-process`.
@@ -223,6 +270,8 @@ pub(crate) enum Format {
     Table,
     /// One JSON object
     Json,
+    /// A header and one line a row, with commas between (RFC 4180)
+    Csv,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -1,17 +1,17 @@
 //! The `jobyard` command line: reads arguments and files, calls the engine, the simulator or a daemon, prints.
 //!
-//! What it is not: a place for rules. Exit codes: 0 done, 1 the job failed or was canceled, 2 bad input or a refusal, 130 and 143
-//! after Ctrl-C and SIGTERM; 3 a wait was over
-//! before the job.
+//! What it is not: a place for rules. The exit codes are in `args::AFTER_HELP`.
 
 mod allocator;
 mod args;
 mod config;
+mod describe;
 mod failure;
 mod filters;
 mod folders;
 mod journal;
 mod node_process;
+mod plugin;
 mod policy;
 mod remote;
 mod run;
@@ -19,6 +19,7 @@ mod serve;
 mod signals;
 mod simulate;
 mod table;
+mod top;
 mod user;
 
 use std::process::ExitCode;
@@ -44,16 +45,18 @@ fn main() -> ExitCode {
         Verb::Run(run) => run::main(run, &arguments.common),
         Verb::Simulate(simulate) => simulate::main(simulate, &arguments.common),
         Verb::Policy(policy) => match policy.verb {
-            PolicyVerb::Check(check) => policy::check::main(check, &policy.data, &arguments.common),
+            PolicyVerb::Check(check) => {
+                policy::check::main(check, &policy.daemon, &arguments.common)
+            }
             PolicyVerb::Simulate(simulate) => {
-                policy::simulate::main(&simulate, &policy.data, &arguments.common)
+                policy::simulate::main(&simulate, &policy.daemon, &arguments.common)
             }
             PolicyVerb::Inspect(inspect) => {
-                policy::inspect(&inspect, &policy.data, &arguments.common)
+                policy::inspect(&inspect, &policy.daemon, &arguments.common)
             }
             PolicyVerb::Remote(verb) => {
                 let run = remote::policy::run(verb, &arguments.common);
-                remote::main(&policy.data, run)
+                remote::main(&policy.daemon, run)
             }
             PolicyVerb::Compose(compose) => policy::compose::main(&compose),
         },
@@ -61,15 +64,22 @@ fn main() -> ExitCode {
         Verb::Config(config) => match config.verb {
             ConfigVerb::Check(check) => config::check::main(check, arguments.common),
         },
-        Verb::Job(job) => remote::main(&job.data, remote::job::run(job.verb)),
-        Verb::Task(task) => remote::main(&task.data, remote::task::run(task.verb)),
-        Verb::Node(node) => remote::main(&node.data, remote::node::run(node.verb)),
-        Verb::Template(all) => remote::main(&all.data, remote::template::run(all.verb)),
-        Verb::Env(env) => remote::main(&env.data, remote::env::run(env.verb)),
+        Verb::Job(job) => remote::main(&job.daemon, remote::job::run(job.verb, &arguments.common)),
+        Verb::Task(task) => remote::main(&task.daemon, remote::task::run(task.verb)),
+        Verb::Node(node) => remote::main(&node.daemon, remote::node::run(node.verb)),
+        Verb::Template(all) => remote::main(&all.daemon, remote::template::run(all.verb)),
+        Verb::Env(env) => remote::main(&env.daemon, remote::env::run(env.verb)),
+        Verb::Plugin(plugins) => plugin::main(plugins, &arguments.common),
+        Verb::Top(mut top) => {
+            let daemon = std::mem::take(&mut top.daemon);
+            remote::main(&daemon, top::run(top))
+        }
+        Verb::Completions(completions) => describe::completions(completions.shell),
+        Verb::Man(pages) => describe::man(&pages.folder),
         Verb::Journal(journal) => journal::main(&journal),
         Verb::NodeProcess(node) => node_process::main(&node, &arguments.common),
         Verb::User(user) => user::main(user),
-        Verb::Param(param) => remote::main(&param.data, remote::param::run(param.verb)),
+        Verb::Param(param) => remote::main(&param.daemon, remote::param::run(param.verb)),
     };
     match result {
         Ok(code) => code,

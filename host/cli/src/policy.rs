@@ -13,9 +13,10 @@ use jobyard::builtin;
 use jobyard::kernel::{Parameter, Parameters, Span};
 use jobyard::plugin::{Manifest, Part, Plugin, PluginHost, World, compose as join};
 
-use crate::args::{Common, Data, Format, PolicyArgs};
+use crate::args::{Common, Format, PolicyArgs};
 use crate::failure::Failure;
-use crate::{folders, remote};
+use crate::remote::args::Daemon;
+use crate::{folders, remote, table};
 
 /// The largest component that is read, in bytes: larger ones are refused unread.
 const COMPONENT_BYTES_MAX: u64 = 256 << 20;
@@ -58,10 +59,14 @@ fn given_at(option: &str, failure: Failure) -> Failure {
 }
 
 /// The one of that name here, or that the daemon of this folder, or its journal, keeps; `option` is where it was given.
-pub(crate) fn named_or_kept(option: &str, policy: &str, data: &Data) -> Result<Chosen, Failure> {
+pub(crate) fn named_or_kept(
+    option: &str,
+    policy: &str,
+    daemon: &Daemon,
+) -> Result<Chosen, Failure> {
     named(option, policy).or_else(|here| {
         let is_file = Path::new(policy).exists();
-        let kept = remote::policy::kept(data, policy).ok();
+        let kept = remote::policy::kept(daemon, policy).ok();
         kept.filter(|_| !is_file).ok_or(here)
     })
 }
@@ -154,6 +159,12 @@ fn component(named: &str, manifest: Option<&Path>, kind: &Kind) -> Result<Chosen
             format!("{named}: no built-in {what} and no file has that name; built in are: {names}");
         return Err(Failure::Input(text));
     }
+    read(path, manifest)
+}
+
+/// The component in a file, with the manifest that is named or lies beside it.
+pub(crate) fn read(path: &Path, manifest: Option<&Path>) -> Result<Chosen, Failure> {
+    let named = path.display();
     let fail = |what: String| Failure::Input(format!("{named}: {what}"));
     let size = std::fs::metadata(path).map_err(|e| fail(e.to_string()))?;
     if size.is_dir() {
@@ -167,7 +178,7 @@ fn component(named: &str, manifest: Option<&Path>, kind: &Kind) -> Result<Chosen
     }
     let bytes = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
     Ok(Chosen {
-        name: named.into(),
+        name: named.to_string(),
         bytes,
         manifest: self::manifest(path, manifest)?,
     })
@@ -199,10 +210,10 @@ fn read_manifest(path: &Path) -> Result<String, Failure> {
 /// What a component is: read, checked against its world and compiled, not run.
 pub(crate) fn inspect(
     args: &args::Inspect,
-    data: &Data,
+    daemon: &Daemon,
     common: &Common,
 ) -> Result<ExitCode, Failure> {
-    let chosen = named_or_kept("policy", &args.policy, data)?;
+    let chosen = named_or_kept("policy", &args.policy, daemon)?;
     let plugin = load(&host(common)?, &chosen)?;
     let instance = plugin.policy(plugin.limits(), &[]);
     let traits = instance.map_or(Vec::new(), |instance| instance.traits().to_vec());
@@ -216,6 +227,7 @@ pub(crate) fn inspect(
     });
     match args.format {
         Format::Json => println!("{inspected:#}"),
+        Format::Csv => print!("{}", table::csv_of(&[inspected])),
         Format::Table => {
             let rows = ["name", "world", "digest", "bytes"];
             for row in rows {

@@ -69,6 +69,10 @@ pub(crate) fn main(args: Simulate, common: &Common) -> Result<ExitCode, Failure>
             "{}",
             serde_json::to_string_pretty(&simulation.report).map_err(Failure::work)?
         ),
+        Format::Csv => {
+            let report = serde_json::to_value(&simulation.report).map_err(Failure::work)?;
+            print!("{}", crate::table::csv_of(&[report]));
+        }
         Format::Table => println!("{}", table(&simulation.report)),
     }
     Ok(ExitCode::SUCCESS)

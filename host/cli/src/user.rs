@@ -67,7 +67,7 @@ fn run(users: &Users, verb: UserVerb) -> Result<(), Failure> {
             let all = users.list().map_err(Failure::work)?;
             let all: Vec<UserView> = all.into_iter().map(UserView::from).collect();
             show::answer(
-                args.format,
+                args.form(),
                 json!({ "users": all }),
                 |_: serde_json::Value| {
                     let mut table = table::new(&["user", "roles", "password", "since"]);
@@ -88,7 +88,7 @@ fn run(users: &Users, verb: UserVerb) -> Result<(), Failure> {
             let all = users.tokens(&args.name, now()).map_err(Failure::work)?;
             let all: Vec<TokenView> = all.into_iter().map(TokenView::from).collect();
             show::answer(
-                args.show.format,
+                args.show.form(),
                 json!({ "tokens": all }),
                 |_: serde_json::Value| {
                     let mut table = table::new(&["token", "note", "at most", "expires"]);

@@ -144,7 +144,7 @@ fn jobs_are_added_first_and_submitted_later() {
         .place
         .file("job.json", r#"{"task": [{"command": "echo later"}]}"#);
     assert_eq!(
-        daemon.done(&["job", "add", "job.json"]),
+        daemon.done(&["job", "new", "job.json"]),
         "job 1: Configuring\n"
     );
     assert_eq!(daemon.json(&["job", "view", "1"])["status"], 0);
@@ -162,7 +162,7 @@ fn jobs_are_held_copied_edited_and_deleted() {
     daemon
         .place
         .file("job.toml", "name = \"j\"\n[[task]]\ncommand = \"true\"");
-    daemon.done(&["job", "add", "job.toml"]);
+    daemon.done(&["job", "new", "job.toml"]);
     assert_eq!(
         daemon.done(&["job", "clone", "1"]),
         "job 2 j: Configuring\n"

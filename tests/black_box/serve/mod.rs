@@ -1,5 +1,7 @@
 //! `jobyard serve` and the verbs that talk to it: real daemons, real sockets.
 
+mod address;
+mod command_line;
 mod config;
 mod daemon;
 mod events;
@@ -15,6 +17,7 @@ mod properties;
 mod stop;
 mod telemetry;
 mod threats;
+mod top;
 mod users;
 mod verbs;
 

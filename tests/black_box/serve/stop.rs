@@ -90,7 +90,7 @@ fn jobs_outlive_daemons_however_they_end() {
         daemon
             .place
             .file("job.toml", "[[task]]\ncommand = \"true\"");
-        daemon.done(&["job", "add", "job.toml"]);
+        daemon.done(&["job", "new", "job.toml"]);
         daemon.done(&["param", "set", "JobRetryCount", "7"]);
         daemon.submit(
             "[[task]]\ncommand = \"echo $$ >> begun; while ! test -e go; do sleep 0.02; done\"",

@@ -12,7 +12,7 @@ fn later() -> String {
 
 /// A job that waits to be submitted, and its id.
 fn draft(daemon: &Daemon, words: &[&str]) -> String {
-    let words = [&["job", "add"], words, &["--", "true"]].concat();
+    let words = [&["job", "new"], words, &["--", "true"]].concat();
     let format = ["--format", "json"];
     // Options come before the command.
     let at = words.len() - 2;
@@ -191,7 +191,7 @@ fn options_win_over_the_file() {
     daemon.place.file("job.toml", toml);
     let words = [
         "job",
-        "add",
+        "new",
         "job.toml",
         "--priority",
         "3000",
@@ -206,7 +206,7 @@ fn options_win_over_the_file() {
         (&file["name"], &file["priority"], &file["cores"]),
         (&json!("old"), &json!(3000), &json!("1-3"))
     );
-    let task_option = ["job", "add", "job.toml", "--task-name", "x"];
+    let task_option = ["job", "new", "job.toml", "--task-name", "x"];
     daemon.refused(&task_option, &["options of a task go with a command"]);
 }
 
@@ -271,7 +271,7 @@ fn what_is_exported_can_be_submitted_again() {
         let name = format!("again.{format}");
         let text = daemon.done(&["job", "export", &job, "--format", format]);
         daemon.place.file(&name, &text);
-        let again = daemon.json(&["job", "add", &name])["id"].to_string();
+        let again = daemon.json(&["job", "new", &name])["id"].to_string();
         assert_eq!(file(&daemon, &again), file(&daemon, &job), "{text}");
     }
 }
@@ -381,7 +381,7 @@ fn templates_are_set_used_and_deleted() {
     daemon.refused(
         &[
             "job",
-            "add",
+            "new",
             "--template",
             "nightly",
             "--priority",

@@ -6,14 +6,14 @@ use clap::{Args, Subcommand, ValueEnum};
 use jobyard::kernel::Timestamp;
 use jobyard_conform::{Claim, RULES};
 
-use crate::args::{Data, Estimate, Format, setting};
+use crate::args::{Estimate, Format, setting};
 use crate::remote::args as remote;
 
 /// `jobyard policy`.
 #[derive(Debug, Args)]
 pub(crate) struct Policy {
     #[command(flatten)]
-    pub(crate) data: Data,
+    pub(crate) daemon: remote::Daemon,
     #[command(subcommand)]
     pub(crate) verb: PolicyVerb,
 }
@@ -144,6 +144,8 @@ pub(crate) enum CheckFormat {
     Junit,
     /// One JSON object
     Json,
+    /// A header and one line a rule, with commas between
+    Csv,
 }
 
 /// A time, or the beginning of a day in UTC.

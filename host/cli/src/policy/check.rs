@@ -9,16 +9,17 @@ use jobyard::plugin::Plugin;
 use jobyard_conform::{Case, Claim, Component, Options, Outcome, Report, Tested, check, junit};
 use jobyard_sim::Trace;
 
-use crate::args::{Common, Data};
+use crate::args::Common;
 use crate::failure::Failure;
 use crate::policy::args::{Check, CheckFormat};
+use crate::remote::args::Daemon;
 use crate::{policy, table};
 
 /// The largest file of cases that is read, in bytes.
 const SCENARIO_BYTES_MAX: u64 = 16 << 20;
 
-pub(crate) fn main(args: Check, data: &Data, common: &Common) -> Result<ExitCode, Failure> {
-    let chosen = policy::named_or_kept("policy", &args.policy, data)?;
+pub(crate) fn main(args: Check, daemon: &Daemon, common: &Common) -> Result<ExitCode, Failure> {
+    let chosen = policy::named_or_kept("policy", &args.policy, daemon)?;
     let only = args.scenario.as_deref().map_or(Ok(Vec::new()), cases)?;
     let trace = args.trace.as_deref().map(|file| Trace::open(file, None));
     let trace = trace.transpose().map_err(Failure::input)?;
@@ -46,6 +47,7 @@ pub(crate) fn main(args: Check, data: &Data, common: &Common) -> Result<ExitCode
     let report = check(&tested, &options).map_err(Failure::input)?;
     match args.format {
         CheckFormat::Table => print_table(&report),
+        CheckFormat::Csv => print!("{}", table::csv(&results(&report))),
         CheckFormat::Junit => print!("{}", junit(&report)),
         CheckFormat::Json => println!(
             "{}",
@@ -76,7 +78,7 @@ fn cases(file: &Path) -> Result<Vec<Case>, Failure> {
     Case::read_all(&text).map_err(|bad| fail(bad.to_string()))
 }
 
-fn print_table(report: &Report) {
+fn results(report: &Report) -> Table {
     let mut rows = table::new(&["", "what", "cases", "result"]);
     for checked in &report.results {
         let result = match &checked.outcome {
@@ -90,7 +92,11 @@ fn print_table(report: &Report) {
     if let Some(column) = rows.column_mut(2) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    println!("{rows}");
+    rows
+}
+
+fn print_table(report: &Report) {
+    println!("{}", results(report));
     if !report.measured.is_empty() {
         println!("\n{}", times(report));
     }

@@ -12,9 +12,10 @@ use jobyard_sim::{
 
 use super::args::Simulate;
 use super::{Chosen, host, named_or_kept};
-use crate::args::{Common, Data, Estimate, Format};
+use crate::args::{Common, Estimate, Format};
 use crate::failure::Failure;
-use crate::{folders, table};
+use crate::remote::args::Daemon;
+use crate::{remote, table};
 
 /// A policy with its settings.
 struct Candidate {
@@ -28,13 +29,13 @@ enum Jobs {
     Trace(Box<Trace>),
 }
 
-pub(crate) fn main(args: &Simulate, data: &Data, common: &Common) -> Result<ExitCode, Failure> {
+pub(crate) fn main(args: &Simulate, daemon: &Daemon, common: &Common) -> Result<ExitCode, Failure> {
     let mut candidates = Vec::new();
     for text in &args.against {
-        candidates.push(against(text, data)?);
+        candidates.push(against(text, daemon)?);
     }
     candidates.push(Candidate {
-        chosen: named_or_kept("POLICY", &args.policy, data)?,
+        chosen: named_or_kept("POLICY", &args.policy, daemon)?,
         settings: args.settings.clone(),
     });
     if let Some(file) = &args.html {
@@ -48,7 +49,7 @@ pub(crate) fn main(args: &Simulate, data: &Data, common: &Common) -> Result<Exit
         Estimate::Requested => jobyard_sim::Estimate::Requested,
         Estimate::Actual => jobyard_sim::Estimate::Actual,
     };
-    let (jobs, basis) = jobs(args, data, estimate)?;
+    let (jobs, basis) = jobs(args, daemon, estimate)?;
     let host = host(common)?;
     let mut runs = Vec::new();
     if let Jobs::Recorded(workload) = &jobs {
@@ -74,13 +75,18 @@ pub(crate) fn main(args: &Simulate, data: &Data, common: &Common) -> Result<Exit
             "{}",
             serde_json::to_string_pretty(&comparison).map_err(Failure::work)?
         ),
+        Format::Csv => {
+            let runs = comparison.runs.iter().map(serde_json::to_value);
+            let runs = runs.collect::<Result<Vec<_>, _>>().map_err(Failure::work)?;
+            print!("{}", table::csv_of(&runs));
+        }
         Format::Table => print(&comparison),
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// `NAME [SETTING=VALUE …]`, or a file with blanks in its name.
-fn against(text: &str, data: &Data) -> Result<Candidate, Failure> {
+fn against(text: &str, daemon: &Daemon) -> Result<Candidate, Failure> {
     let mut words = text.split_whitespace();
     let name = match Path::new(text).exists() {
         true => text,
@@ -92,14 +98,14 @@ fn against(text: &str, data: &Data) -> Result<Candidate, Failure> {
     };
     let wrong = |error| Failure::Input(format!("--against {text}: {error}"));
     Ok(Candidate {
-        chosen: named_or_kept("--against", name, data)?,
+        chosen: named_or_kept("--against", name, daemon)?,
         settings: settings.map_err(wrong)?,
     })
 }
 
 fn jobs(
     args: &Simulate,
-    data: &Data,
+    daemon: &Daemon,
     estimate: jobyard_sim::Estimate,
 ) -> Result<(Jobs, Basis), Failure> {
     let window = Window {
@@ -107,9 +113,7 @@ fn jobs(
         to: args.to,
     };
     let Some(file) = &args.trace else {
-        let folder = folders::data(data.data.as_deref());
-        let folder =
-            folder.ok_or_else(|| Failure::input("there is no home folder: give --data"))?;
+        let folder = remote::folder_here(daemon)?;
         let workload = Workload::of_journal(&folder, window).map_err(Failure::input)?;
         let basis = workload.basis(estimate);
         return Ok((Jobs::Recorded(Box::new(workload)), basis));

@@ -1,25 +1,49 @@
-//! HTTP over the daemon's socket: one request, one connection.
+//! HTTP over the daemon's socket, or HTTPS to its address: one request, one connection.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use jobyard_server::{Problem, SOCKET};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 
+use super::https::Https;
 use crate::failure::Failure;
 
+/// Where the interface is.
+const INTERFACE: &str = "/api/v1";
+/// A header by which a daemon knows a request that it has carried out already.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
 /// The way to a daemon.
-#[derive(Debug)]
-pub(crate) struct Client {
-    folder: PathBuf,
+pub(crate) enum Client {
+    /// The socket in its data folder.
+    Socket(PathBuf),
+    /// An address.
+    Https(Https),
+}
+
+/// A connection, of either kind.
+trait Connection: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Connection for T {}
+
+/// What is sent beside method and path.
+#[derive(Debug, Clone, Default)]
+struct Sent<'a> {
+    /// The body and its type.
+    body: Option<(&'a str, Bytes)>,
+    /// The request that adds something, by a number of its own: sent again, it adds nothing.
+    key: Option<String>,
 }
 
 /// No socket, or one that nobody listens at.
@@ -28,12 +52,12 @@ fn is_gone(kind: io::ErrorKind) -> bool {
 }
 
 impl Client {
-    pub(crate) fn new(folder: PathBuf) -> Client {
-        Client { folder }
-    }
-
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
+    /// The data folder; none of a daemon at an address.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        match self {
+            Client::Socket(folder) => Some(folder),
+            Client::Https(_) => None,
+        }
     }
 
     /// Whether nothing answers there: then what is in the folder is at rest.
@@ -54,7 +78,7 @@ impl Client {
         query: impl Serialize,
     ) -> Result<Response<Incoming>, Failure> {
         let path = with_query(path, query)?;
-        self.send(Method::GET, &path, None).await
+        self.send(Method::GET, &path, Sent::default()).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: impl Serialize) -> Result<Value, Failure> {
@@ -71,7 +95,14 @@ impl Client {
 
     /// The answer; null where there is none.
     pub(crate) async fn delete(&self, path: &str) -> Result<Value, Failure> {
-        json(self.send(Method::DELETE, path, None).await?).await
+        json(self.send(Method::DELETE, path, Sent::default()).await?).await
+    }
+
+    /// A text that is not part of the interface proper, as `/metrics`.
+    pub(crate) async fn text(&self, path: &str) -> Result<String, Failure> {
+        let answer = self.send_to("", Method::GET, path, Sent::default()).await?;
+        let body = answer.into_body().collect().await.map_err(Failure::work)?;
+        Ok(String::from_utf8_lossy(&body.to_bytes()).into_owned())
     }
 
     /// Bytes as they come.
@@ -81,7 +112,7 @@ impl Client {
         Ok(collected.to_bytes().to_vec())
     }
 
-    /// Posts a body that is there already, with its type.
+    /// Posts something that is to be added once: a body that is there already, with its type.
     pub(crate) async fn post_text(
         &self,
         path: &str,
@@ -90,8 +121,11 @@ impl Client {
         text: String,
     ) -> Result<Value, Failure> {
         let path = with_query(path, query)?;
-        let body = Some((media_type, Bytes::from(text)));
-        json(self.send(Method::POST, &path, body).await?).await
+        let sent = Sent {
+            body: Some((media_type, Bytes::from(text))),
+            key: Some(new_key()?),
+        };
+        json(self.send(Method::POST, &path, sent).await?).await
     }
 
     async fn with_json(
@@ -101,22 +135,35 @@ impl Client {
         body: impl Serialize,
     ) -> Result<Value, Failure> {
         let body = serde_json::to_vec(&body).map_err(Failure::work)?;
-        let body = Some(("application/json", Bytes::from(body)));
-        json(self.send(method, path, body).await?).await
+        let sent = Sent {
+            body: Some(("application/json", Bytes::from(body))),
+            key: None,
+        };
+        json(self.send(method, path, sent).await?).await
     }
 
-    /// A daemon that ends may close a connection without an answer: what may be asked twice is.
     async fn send(
         &self,
         method: Method,
         path: &str,
-        body: Option<(&str, Bytes)>,
+        sent: Sent<'_>,
     ) -> Result<Response<Incoming>, Failure> {
-        let first = self.exchange(&method, path, body.clone()).await;
+        self.send_to(INTERFACE, method, path, sent).await
+    }
+
+    /// A daemon that ends may close a connection without an answer: what may be asked twice is.
+    async fn send_to(
+        &self,
+        below: &str,
+        method: Method,
+        path: &str,
+        sent: Sent<'_>,
+    ) -> Result<Response<Incoming>, Failure> {
+        let may_repeat = [Method::GET, Method::PUT].contains(&method) || sent.key.is_some();
+        let path = format!("{below}{path}");
+        let first = self.exchange(&method, &path, sent.clone()).await;
         let answer = match first {
-            Err(Lost::Answer(_)) if [Method::GET, Method::PUT].contains(&method) => {
-                self.exchange(&method, path, body).await
-            }
+            Err(Lost::Answer(_)) if may_repeat => self.exchange(&method, &path, sent).await,
             first => first,
         };
         match answer {
@@ -124,8 +171,7 @@ impl Client {
             Ok(answer) => Err(refusal(answer).await),
             Err(Lost::Daemon(error)) => Err(self.no_daemon(&error)),
             Err(Lost::Answer(error)) => Err(Failure::work(format!(
-                "the daemon of {} did not answer: {error}",
-                self.folder.display()
+                "the daemon {self} did not answer: {error}"
             ))),
         }
     }
@@ -134,38 +180,46 @@ impl Client {
         &self,
         method: &Method,
         path: &str,
-        body: Option<(&str, Bytes)>,
+        sent: Sent<'_>,
     ) -> Result<Response<Incoming>, Lost> {
         let stream = self.connect().await.map_err(Lost::Daemon)?;
         let connection = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
         let (mut sender, connection) = connection.map_err(Lost::answer)?;
         // It ends with the answer; what goes wrong shows there.
         tokio::spawn(async move { drop(connection.await) });
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("/api/v1{path}"))
-            .header(HOST, "localhost");
-        if let Some((media_type, _)) = &body {
+        let mut request = Request::builder().method(method).uri(path);
+        request = match self {
+            Client::Socket(_) => request.header(HOST, "localhost"),
+            Client::Https(https) => request
+                .header(HOST, https.authority())
+                .header(AUTHORIZATION, https.token()),
+        };
+        if let Some((media_type, _)) = &sent.body {
             request = request.header(CONTENT_TYPE, *media_type);
         }
-        let body = body.map_or_else(Bytes::new, |(_, bytes)| bytes);
+        if let Some(key) = &sent.key {
+            request = request.header(IDEMPOTENCY_KEY, key);
+        }
+        let body = sent.body.map_or_else(Bytes::new, |(_, bytes)| bytes);
         let request = request.body(Full::new(body)).map_err(Lost::answer)?;
         sender.send_request(request).await.map_err(Lost::answer)
     }
 
-    /// A connection that is reset at once was waiting for a daemon that ended: its socket has gone, or is another's by now.
-    async fn connect(&self) -> io::Result<UnixStream> {
-        let socket = self.folder.join(SOCKET);
-        match UnixStream::connect(&socket).await {
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
-                UnixStream::connect(&socket).await
-            }
-            result => result,
+    async fn connect(&self) -> io::Result<Box<dyn Connection>> {
+        match self {
+            Client::Socket(folder) => Ok(Box::new(to_socket(&folder.join(SOCKET)).await?)),
+            Client::Https(https) => Ok(Box::new(https.connect().await?)),
         }
     }
 
     fn no_daemon(&self, error: &io::Error) -> Failure {
-        let (folder, kind) = (self.folder.display(), error.kind());
+        let folder = match self {
+            Client::Socket(folder) => folder.display(),
+            Client::Https(_) => {
+                return Failure::input(format!("the daemon {self} cannot be reached: {error}"));
+            }
+        };
+        let kind = error.kind();
         Failure::Input(if is_gone(kind) {
             format!(
                 "no daemon answers in {folder}: start `jobyard serve --data {folder}`, or name another folder with --data"
@@ -180,6 +234,32 @@ impl Client {
     }
 }
 
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Client::Socket(folder) => write!(f, "of {}", folder.display()),
+            Client::Https(https) => write!(f, "at https://{}", https.authority()),
+        }
+    }
+}
+
+/// A connection that is reset at once was waiting for a daemon that ended: its socket has gone, or is another's by now.
+async fn to_socket(socket: &Path) -> io::Result<UnixStream> {
+    match UnixStream::connect(socket).await {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+            UnixStream::connect(socket).await
+        }
+        result => result,
+    }
+}
+
+/// A number that nothing else has: 128 random bits.
+fn new_key() -> Result<String, Failure> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(Failure::work)?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+}
+
 /// Why there is no answer.
 enum Lost {
     /// Nobody is there to ask.
@@ -189,7 +269,7 @@ enum Lost {
 }
 
 impl Lost {
-    fn answer(error: impl std::fmt::Display) -> Lost {
+    fn answer(error: impl fmt::Display) -> Lost {
         Lost::Answer(error.to_string())
     }
 }

@@ -15,23 +15,23 @@ use crate::table;
 /// What a verb does. Several variables are set one after the other; the first that is refused ends it.
 pub(crate) fn run(verb: EnvVerb) -> impl AsyncFnOnce(Client) -> Result<ExitCode, Failure> {
     async move |client| {
-        let format = match verb {
-            EnvVerb::List(args) => args.format,
+        let form = match verb {
+            EnvVerb::List(args) => args.form(),
             EnvVerb::Set(args) => {
                 for (name, value) in args.variables {
                     client.put(&path(&name), NewValue { value }).await?;
                 }
-                args.show.format
+                args.show.form()
             }
             EnvVerb::Unset(args) => {
                 for name in &args.names {
                     client.delete(&path(name)).await?;
                 }
-                args.show.format
+                args.show.form()
             }
         };
         let answer = client.get("/environment", ()).await?;
-        show::answer(format, answer, |all: Environment| variables(&all))?;
+        show::answer(form, answer, |all: Environment| variables(&all))?;
         Ok(ExitCode::SUCCESS)
     }
 }

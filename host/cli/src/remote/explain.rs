@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 
+use comfy_table::Table;
 use jobyard::kernel::{Span, Timestamp};
 use jobyard::policies::Explanation;
 use jobyard::rfc3339;
 use jobyard::sim::forecast::{Expected, Limit, Sooner, Standing};
 
 use super::show;
+use crate::table;
 
 /// Jobs of a kind that are named.
 const NAMED_MAX: usize = 5;
@@ -26,6 +28,38 @@ pub(crate) fn text(job: &Explanation) -> String {
         sooner(&mut text, outlook);
     }
     text
+}
+
+/// The same as a row.
+pub(crate) fn row(job: &Explanation) -> Table {
+    let mut table = table::new(&[
+        "job",
+        "state",
+        "position",
+        "queued",
+        "why",
+        "expected start",
+    ]);
+    let standing = job.standing.as_ref();
+    let starts = job
+        .outlook
+        .as_ref()
+        .and_then(|outlook| match &outlook.as_it_is {
+            Expected::Starts { at_us, .. } => Some(time(*at_us)),
+            Expected::Never { .. } | Expected::NotWithin { .. } | Expected::NotQueued { .. } => {
+                None
+            }
+        });
+    let position = standing.and_then(|standing| standing.position);
+    table.add_row([
+        job.job.to_string(),
+        job.state.to_string(),
+        position.map_or_else(|| "-".into(), |position| position.to_string()),
+        standing.map_or_else(|| "-".into(), |standing| standing.queued.to_string()),
+        standing.map_or_else(String::new, |standing| standing.why.to_string()),
+        starts.unwrap_or_else(|| "-".into()),
+    ]);
+    table
 }
 
 fn stands(text: &mut String, standing: &Standing) {

@@ -12,11 +12,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::args::{
-    Add, Export, FileFormat, Format, Hold, Id, JobVerb, List, Many, Modify, One, Output, Purge,
+    Export, FileFormat, Form, Hold, Id, JobVerb, List, Many, Modify, New, One, Output, Purge,
     Submit, Wait,
 };
 use super::job_file::NewJob;
-use super::{Client, client, job_show, show};
+use super::{Client, client, job_show, policy, show, task};
+use crate::args::Common;
 use crate::failure::Failure;
 
 /// A job that could never run: HPC Pack's numbers of validation errors, one of which the daemon gives it.
@@ -32,12 +33,20 @@ const LIVE: &str =
     "Configuring,Submitted,Validating,ExternalValidation,Queued,Running,Finishing,Canceling";
 
 /// What a verb does.
-pub(crate) fn run(verb: JobVerb) -> impl AsyncFnOnce(Client) -> Result<ExitCode, Failure> {
+pub(crate) fn run(
+    verb: JobVerb,
+    common: &Common,
+) -> impl AsyncFnOnce(Client) -> Result<ExitCode, Failure> {
     async move |client| {
         let client = &client;
         match verb {
             JobVerb::Submit(args) => submit(client, *args).await,
-            JobVerb::Add(args) => add(client, *args).await,
+            JobVerb::New(args) => new(client, *args).await,
+            JobVerb::Add(args) => task::add(client, *args).await,
+            JobVerb::Explain(args) => {
+                policy::explain(client, args, common).await?;
+                Ok(ExitCode::SUCCESS)
+            }
             JobVerb::List(args) => list(client, args).await,
             JobVerb::View(args) => view(client, args).await,
             JobVerb::Wait(args) => wait(client, args).await,
@@ -67,7 +76,7 @@ pub(crate) fn run(verb: JobVerb) -> impl AsyncFnOnce(Client) -> Result<ExitCode,
             JobVerb::Purge(args) => purge(client, args).await,
             JobVerb::Clone(args) => {
                 let answer = client.post(&format!("/jobs/{}/clone", args.id), ()).await?;
-                one(answer, args.show.format)
+                one(answer, args.show.form())
             }
             JobVerb::Delete(args) => {
                 for id in args.ids {
@@ -85,19 +94,20 @@ async fn submit(client: &Client, args: Submit) -> Result<ExitCode, Failure> {
     if !ids.is_empty() {
         return many(client, "submit", Many { ids, show }, Order::default()).await;
     }
-    new(client, &NewJob::read(&args.job, true)?, show.format).await
+    send(client, &NewJob::read(&args.job, true)?, show.form()).await
 }
 
-async fn add(client: &Client, args: Add) -> Result<ExitCode, Failure> {
-    new(client, &NewJob::read(&args.job, false)?, args.show.format).await
+async fn new(client: &Client, args: New) -> Result<ExitCode, Failure> {
+    let form = args.show.form();
+    send(client, &NewJob::read(&args.job, false)?, form).await
 }
 
-async fn new(client: &Client, job: &NewJob, format: Format) -> Result<ExitCode, Failure> {
+async fn send(client: &Client, job: &NewJob, form: Form) -> Result<ExitCode, Failure> {
     let (media_type, text) = (job.text.media_type(), job.text.text.clone());
     let answer = client.post_text("/jobs", &job.query, media_type, text);
     let answer = answer.await?;
     if answer.get("answers").is_some() {
-        return answers(answer, format);
+        return answers(answer, form);
     }
     let added: JobView = show::read(answer.clone())?;
     let invalid = |code: u32| INVALID.contains(&code) && !TURNED_AWAY.contains(&code);
@@ -108,11 +118,11 @@ async fn new(client: &Client, job: &NewJob, format: Format) -> Result<ExitCode, 
             "{file}: job {id} was refused: {why}"
         )));
     }
-    one(answer, format)
+    one(answer, form)
 }
 
-fn one(answer: Value, format: Format) -> Result<ExitCode, Failure> {
-    show::answer(format, answer, |job: JobView| job_show::one(&job))?;
+fn one(answer: Value, form: Form) -> Result<ExitCode, Failure> {
+    show::answer(form, answer, |job: JobView| job_show::one(&job))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -122,7 +132,7 @@ async fn hold(client: &Client, args: Hold) -> Result<ExitCode, Failure> {
         Some(until) => client.put(&path, jobs::Hold { until }).await?,
         None => client.delete(&path).await?,
     };
-    one(answer, args.job.show.format)
+    one(answer, args.job.show.form())
 }
 
 async fn modify(client: &Client, args: Modify) -> Result<ExitCode, Failure> {
@@ -146,7 +156,7 @@ async fn modify(client: &Client, args: Modify) -> Result<ExitCode, Failure> {
     let answer = client
         .patch(&format!("/jobs/{}", args.job.id), keys)
         .await?;
-    one(answer, args.job.show.format)
+    one(answer, args.job.show.form())
 }
 
 /// One after the other; the first that is refused ends it.
@@ -155,19 +165,19 @@ async fn release(client: &Client, args: Many) -> Result<ExitCode, Failure> {
     for id in &args.ids {
         released.push(client.delete(&format!("/jobs/{id}/hold")).await?);
     }
-    jobs(released, args.show.format)
+    jobs(released, args.show.form())
 }
 
 /// Jobs on a line each, or all in one list.
-fn jobs(jobs: Vec<Value>, format: Format) -> Result<ExitCode, Failure> {
-    if format == Format::Table {
+fn jobs(jobs: Vec<Value>, form: Form) -> Result<ExitCode, Failure> {
+    if form == Form::Table {
         for job in jobs {
             show::line(&job_show::line(&show::read(job)?))?;
         }
         return Ok(ExitCode::SUCCESS);
     }
     let all = json!({ "jobs": jobs, "next": null });
-    show::answer(format, all, |page: JobPage| job_show::list(&page.jobs))?;
+    show::answer(form, all, |page: JobPage| job_show::list(&page.jobs))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -225,7 +235,7 @@ async fn list(client: &Client, args: List) -> Result<ExitCode, Failure> {
         }
     }
     let all = json!({ "jobs": jobs, "next": query.after });
-    show::answer(args.show.format, all, |page: JobPage| {
+    show::answer(args.show.form(), all, |page: JobPage| {
         job_show::list(&page.jobs)
     })?;
     Ok(ExitCode::SUCCESS)
@@ -248,7 +258,7 @@ async fn view(client: &Client, args: One) -> Result<ExitCode, Failure> {
         (Err(failure), _) => return Err(failure),
     }
     let more = job.get("more_tasks") == Some(&Value::Bool(true));
-    show::answer(args.show.format, job, |job: JobView| {
+    show::answer(args.show.form(), job, |job: JobView| {
         job_show::view(&job, more)
     })?;
     Ok(ExitCode::SUCCESS)
@@ -269,12 +279,14 @@ async fn wait(client: &Client, args: Wait) -> Result<ExitCode, Failure> {
         let answer = wait_for(client, id, until).await?;
         let job: JobView = show::read(answer.clone())?;
         ended.push((is_ended(&job), job.status == 3));
-        match args.jobs.show.format {
-            Format::Table => show::line(&job_show::line(&job))?,
-            Format::Json | Format::Csv => views.push(answer),
+        match args.jobs.show.form() {
+            Form::Table => show::line(&job_show::line(&job))?,
+            Form::Json | Form::Csv | Form::Ids => views.push(answer),
         }
     }
-    jobs(views, args.jobs.show.format)?;
+    if !views.is_empty() {
+        jobs(views, args.jobs.show.form())?;
+    }
     Ok(match () {
         () if ended.iter().all(|&(_, finished)| finished) => ExitCode::SUCCESS,
         () if ended.iter().all(|&(ended, _)| ended) => ExitCode::FAILURE,
@@ -323,21 +335,22 @@ async fn many(client: &Client, verb: &str, jobs: Many, order: Order) -> Result<E
         ..order
     };
     let answer = client.post(&format!("/jobs/{verb}"), order).await?;
-    answers(answer, jobs.show.format)
+    answers(answer, jobs.show.form())
 }
 
-fn answers(answer: Value, format: Format) -> Result<ExitCode, Failure> {
+fn answers(answer: Value, form: Form) -> Result<ExitCode, Failure> {
     let all: Answers = show::read(answer.clone())?;
-    if format == Format::Json {
-        show::answer(format, answer, |_: Value| String::new())?;
+    if form == Form::Json {
+        show::answer(form, answer, |_: Value| String::new())?;
     }
     let mut code = ExitCode::SUCCESS;
-    if format == Format::Csv {
-        let done: Vec<JobView> = all.answers.iter().filter_map(|a| a.job.clone()).collect();
-        show::csv(&job_show::list(&done))?;
+    if form == Form::Csv || form == Form::Ids {
+        let done = all.answers.iter().filter_map(|a| a.job.as_ref());
+        let done: Vec<Value> = done.map(|job| json!(job)).collect();
+        jobs(done, form)?;
     }
     for answer in all.answers {
-        if let Some(job) = answer.job.filter(|_| format == Format::Table) {
+        if let Some(job) = answer.job.filter(|_| form == Form::Table) {
             show::line(&job_show::line(&job))?;
         }
         if let Some(problem) = answer.problem {

@@ -1,4 +1,4 @@
-//! What `jobyard job submit` and `jobyard task add` send: the text of a job file, or a command with options as one.
+//! What `jobyard job submit`, `jobyard job new` and `jobyard task add` send: the text of a job file, or a command with options as one.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -66,11 +66,15 @@ impl NewJob {
     pub(crate) fn read(args: &JobArgs, submit: bool) -> Result<NewJob, Failure> {
         let text = match &args.file {
             Some(file) => of_file(args, Text::read(file)?)?,
-            None if args.command.is_empty() => {
+            None if !args.command.is_empty() => Text::of_command(&of_command(args)?),
+            // Its tasks come later.
+            None if !submit && args.task.keys("cores").is_empty() => {
+                Text::of_command(&Value::Object(args.options.keys()))
+            }
+            None => {
                 let text = "give a job file, or a command after --".to_string();
                 return Err(Failure::Input(text));
             }
-            None => Text::of_command(&of_command(args)?),
         };
         let query = AddQuery {
             submit,

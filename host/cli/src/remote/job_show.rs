@@ -27,10 +27,7 @@ pub(super) fn spaced(text: &str) -> String {
 
 /// A job on one line, or as a row.
 pub(crate) fn one(job: &JobView) -> Shown {
-    Shown {
-        text: line(job),
-        rows: Some(list(std::slice::from_ref(job))),
-    }
+    Shown::from(list(std::slice::from_ref(job))).saying(line(job))
 }
 
 /// A table with a row for each job.
@@ -58,7 +55,7 @@ pub(crate) fn list(jobs: &[JobView]) -> Table {
             number(job.id),
             Cell::new(&job.name),
             Cell::new(&job.owner),
-            Cell::new(&job.state),
+            table::state(&job.state),
             number(job.priority),
             Cell::new(cores(job)),
             Cell::new(format!("{done}/{all}")).set_alignment(CellAlignment::Right),
@@ -144,32 +141,29 @@ pub(crate) fn view(job: &JobView, more_tasks: bool) -> Shown {
     let mut text = lines.join("\n");
     if !job.tasks.is_empty() {
         text.push('\n');
-        text.push_str(&tasks(&job.tasks).text);
+        text.push_str(&tasks(job.id, &job.tasks).text);
     }
     if more_tasks {
         text.push_str("\n… and more tasks: see `jobyard task list`");
     }
-    Shown {
-        text,
-        rows: tasks(&job.tasks).rows,
-    }
+    let rows = tasks(job.id, &job.tasks);
+    rows.saying(text).called([job.id.to_string()])
 }
 
 /// A table with a row for each task, and what did not finish below it.
-pub(crate) fn tasks(tasks: &[TaskView]) -> Shown {
+pub(crate) fn tasks(job: u32, tasks: &[TaskView]) -> Shown {
     let mut table = table::new(&["task", "name", "kind", "state", "instances", "exit codes"]);
     for task in tasks {
         table.add_row([
             number(task.id),
             Cell::new(&task.name),
             Cell::new(&task.kind),
-            Cell::new(&task.state),
+            table::state(&task.state),
             Cell::new(instances(task)),
             Cell::new(exit_codes(task)),
         ]);
     }
-    Shown {
-        text: format!("{table}{}", table::endings(tasks)),
-        rows: Some(table),
-    }
+    let text = format!("{table}{}", table::endings(tasks));
+    let ids = tasks.iter().map(|task| format!("{job}.{}", task.id));
+    Shown::from(table).saying(text).called(ids)
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::args::{NodeNames, NodeVerb};
 use super::client::part;
+use super::show::Shown;
 use super::{Client, show};
 use crate::failure::Failure;
 use crate::table;
@@ -19,25 +20,74 @@ pub(crate) fn run(verb: NodeVerb) -> impl AsyncFnOnce(Client) -> Result<ExitCode
         match verb {
             NodeVerb::List(args) => {
                 let answer = client.get("/nodes", ()).await?;
-                show::answer(args.format, answer, |list: NodeList| nodes(&list.nodes))?;
+                show::answer(args.form(), answer, |list: NodeList| nodes(&list.nodes))?;
                 Ok(ExitCode::SUCCESS)
             }
+            NodeVerb::View(args) => view(client, args).await,
             NodeVerb::Online(args) => set(client, "online", args).await,
             NodeVerb::Offline(args) => set(client, "offline", args).await,
             NodeVerb::Drain(args) => set(client, "drain", args).await,
             NodeVerb::Groups(args) => {
                 let answer = client.get("/node-groups", ()).await?;
-                show::answer(args.format, answer, |list: GroupList| groups(&list.groups))?;
+                show::answer(args.form(), answer, |list: GroupList| groups(&list.groups))?;
                 Ok(ExitCode::SUCCESS)
             }
             NodeVerb::SetGroups(args) => {
                 let (path, groups) = (format!("/nodes/{}/groups", part(&args.node)), args.groups);
                 let answer = client.put(&path, NewGroups { groups }).await?;
-                show::answer(args.show.format, answer, |node: NodeView| nodes(&[node]))?;
+                show::answer(args.show.form(), answer, |node: NodeView| nodes(&[node]))?;
                 Ok(ExitCode::SUCCESS)
             }
         }
     }
+}
+
+async fn view(client: &Client, args: NodeNames) -> Result<ExitCode, Failure> {
+    let mut found: Vec<Value> = Vec::new();
+    for name in &args.names {
+        found.push(client.get(&format!("/nodes/{}", part(name)), ()).await?);
+    }
+    let found = json!({ "nodes": found });
+    show::answer(args.show.form(), found, |list: NodeList| {
+        let all: Vec<String> = list.nodes.iter().map(detail).collect();
+        Shown::from(nodes(&list.nodes)).saying(all.join("\n\n"))
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// All of a node, a line each.
+fn detail(node: &NodeView) -> String {
+    let reached = match node.reachable {
+        true => "",
+        false => ", not heard of lately",
+    };
+    let jobs: Vec<String> = node.jobs.iter().map(u32::to_string).collect();
+    let memory = match node.memory_mb {
+        0 => "not known".into(),
+        mb => format!("{mb} MiB"),
+    };
+    let lines = [
+        ("", format!("node {}: {}{reached}", node.name, node.state)),
+        ("id", node.id.to_string()),
+        (
+            "cores",
+            format!("{}, {} of them free", node.cores, node.free_cores),
+        ),
+        ("sockets", node.sockets.to_string()),
+        (
+            "GPUs",
+            format!("{}, {} of them free", node.gpus, node.free_gpus),
+        ),
+        ("memory", memory),
+        ("groups", node.groups.join(", ")),
+        ("jobs", jobs.join(", ")),
+    ];
+    let lines = lines.iter().filter(|(_, text)| !text.is_empty());
+    let lines = lines.map(|(what, text)| match *what {
+        "" => text.clone(),
+        what => format!("{what:<12}{text}"),
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// One after the other; the first that is refused ends it.
@@ -48,7 +98,7 @@ async fn set(client: &Client, verb: &str, args: NodeNames) -> Result<ExitCode, F
         changed.push(client.post(&path, ()).await?);
     }
     let changed = json!({ "nodes": changed });
-    show::answer(args.show.format, changed, |list: NodeList| {
+    show::answer(args.show.form(), changed, |list: NodeList| {
         nodes(&list.nodes)
     })?;
     Ok(ExitCode::SUCCESS)
@@ -85,7 +135,7 @@ fn nodes(nodes: &[NodeView]) -> Table {
         };
         table.add_row([
             Cell::new(&node.name),
-            Cell::new(&node.state),
+            table::state(&node.state),
             of(node.free_cores, node.cores),
             of(node.free_gpus, node.gpus),
             Cell::new(node.memory_mb).set_alignment(CellAlignment::Right),

@@ -7,6 +7,7 @@ use jobyard_server::parameters::{NewValue, ParameterList, ParameterView};
 
 use super::args::ParamVerb;
 use super::client::part;
+use super::show::Shown;
 use super::{Client, show};
 use crate::failure::Failure;
 use crate::table;
@@ -17,30 +18,34 @@ pub(crate) fn run(verb: ParamVerb) -> impl AsyncFnOnce(Client) -> Result<ExitCod
         match verb {
             ParamVerb::List(args) => {
                 let answer = client.get("/parameters", ()).await?;
-                show::answer(args.format, answer, |list: ParameterList| {
+                show::answer(args.form(), answer, |list: ParameterList| {
                     parameters(&list.parameters)
                 })?;
             }
             ParamVerb::Get(args) => {
                 let answer = client.get(&path(&args.name), ()).await?;
-                show::answer(args.show.format, answer, |p: ParameterView| p.value)?;
+                show::answer(args.show.form(), answer, |p: ParameterView| {
+                    let text = p.value.clone();
+                    Shown::from(parameters(&[p])).saying(text)
+                })?;
             }
             ParamVerb::Set(args) => {
                 let value = args.value;
                 let answer = client.put(&path(&args.name), NewValue { value }).await?;
-                show::answer(args.show.format, answer, |p: ParameterView| {
-                    format!("{} = {}", p.name, p.value)
-                })?;
+                show::answer(args.show.form(), answer, |p: ParameterView| set(p))?;
             }
             ParamVerb::Reset(args) => {
                 let answer = client.delete(&path(&args.name)).await?;
-                show::answer(args.show.format, answer, |p: ParameterView| {
-                    format!("{} = {}", p.name, p.value)
-                })?;
+                show::answer(args.show.form(), answer, |p: ParameterView| set(p))?;
             }
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn set(parameter: ParameterView) -> Shown {
+    let text = format!("{} = {}", parameter.name, parameter.value);
+    Shown::from(parameters(&[parameter])).saying(text)
 }
 
 fn path(name: &str) -> String {

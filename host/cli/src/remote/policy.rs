@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use comfy_table::{Cell, Table};
-use jobyard::policies::{ActivationView, PolicyList, PolicyView, VerifyReport};
+use jobyard::policies::{ActivationView, Explanation, PolicyList, PolicyView, VerifyReport};
 use jobyard::shadow::{Placement, ShadowReport};
 use jobyard_server::policies::{
     Activate, Canary, NewGuard, NewPolicy, RollBack, Trial, VerifyPasses,
@@ -15,12 +15,14 @@ use jobyard_server::policies::{
 use serde_json::Value;
 
 use super::args::{
-    PolicyActivate, PolicyCanary, PolicyDiff, PolicyLoad, PolicyShadow, PolicyVerb, PolicyVerify,
+    Daemon, PolicyActivate, PolicyCanary, PolicyDiff, PolicyExplain, PolicyLoad, PolicyShadow,
+    PolicyVerb, PolicyVerify,
 };
-use super::at_rest::{self, Journal};
+use super::at_rest::Journal;
 use super::client::part;
-use super::{Client, explain, show};
-use crate::args::{Common, Data};
+use super::show::Shown;
+use super::{Client, show};
+use crate::args::Common;
 use crate::failure::Failure;
 use crate::policy::{self, Chosen};
 use crate::table;
@@ -35,11 +37,11 @@ pub(crate) fn run(
         match verb {
             PolicyVerb::List(args) => {
                 let answer = list(client).await?;
-                show::answer(args.format, answer, |list: PolicyList| policies(&list))?;
+                show::answer(args.form(), answer, |list: PolicyList| policies(&list))?;
             }
             PolicyVerb::History(args) => {
                 let answer = list(client).await?;
-                show::answer(args.format, answer, |list: PolicyList| {
+                show::answer(args.form(), answer, |list: PolicyList| {
                     history(&list.history)
                 })?;
             }
@@ -50,25 +52,34 @@ pub(crate) fn run(
                 let answer = client
                     .post("/policy/rollback", RollBack { to, why })
                     .await?;
-                show::answer(args.show.format, answer, |list: PolicyList| in_force(&list))?;
+                show::answer(args.show.form(), answer, |list: PolicyList| in_force(&list))?;
             }
             PolicyVerb::Shadow(args) => shadow(client, args).await?,
             PolicyVerb::Diff(args) => diff(client, args).await?,
             PolicyVerb::Canary(args) => canary(client, args).await?,
-            PolicyVerb::Explain(args) => {
-                let answer = match Journal::of(client).await? {
-                    Some(journal) => journal.explain(args.job, common)?,
-                    None => {
-                        let path = format!("/jobs/{}/explain", args.job);
-                        client.get(&path, ()).await?
-                    }
-                };
-                show::answer(args.show.format, answer, |job| explain::text(&job))?;
-            }
+            PolicyVerb::Explain(args) => explain(client, args, common).await?,
             PolicyVerb::Verify(args) => return verify(client, args, common).await,
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Why a job waits: `jobyard policy explain`, `jobyard job explain`.
+pub(crate) async fn explain(
+    client: &Client,
+    args: PolicyExplain,
+    common: &Common,
+) -> Result<(), Failure> {
+    let answer = match Journal::of(client).await? {
+        Some(journal) => journal.explain(args.job, common)?,
+        None => {
+            let path = format!("/jobs/{}/explain", args.job);
+            client.get(&path, ()).await?
+        }
+    };
+    show::answer(args.show.form(), answer, |job: Explanation| {
+        Shown::from(super::explain::row(&job)).saying(super::explain::text(&job))
+    })
 }
 
 async fn list(client: &Client) -> Result<Value, Failure> {
@@ -78,10 +89,28 @@ async fn list(client: &Client) -> Result<Value, Failure> {
     }
 }
 
+/// All policies that a daemon, or the journal of one, keeps; none where there is neither.
+pub(crate) fn all_kept(daemon: &Daemon) -> Result<Vec<PolicyView>, Failure> {
+    let mut kept = Vec::new();
+    super::main(daemon, async |client| {
+        if client.folder().is_some() && client.is_nobody_there().await {
+            let journal = Journal::of(&client).await?;
+            let answer = journal.map(|journal| journal.policies()).transpose()?;
+            let list = answer.map(show::read::<PolicyList>).transpose()?;
+            kept = list.map_or(Vec::new(), |list| list.policies);
+        } else {
+            let list: PolicyList = show::read(list(&client).await?)?;
+            kept = list.policies;
+        }
+        Ok(ExitCode::SUCCESS)
+    })?;
+    Ok(kept)
+}
+
 /// A policy that a daemon, or the journal of one, keeps.
-pub(crate) fn kept(data: &Data, named: &str) -> Result<Chosen, Failure> {
+pub(crate) fn kept(daemon: &Daemon, named: &str) -> Result<Chosen, Failure> {
     let mut found = None;
-    super::main(data, async |client| {
+    super::main(daemon, async |client| {
         let journal = Journal::of(&client).await?;
         let answer = match &journal {
             Some(journal) => journal.policy(named)?,
@@ -124,8 +153,9 @@ async fn bring(client: &Client, chosen: Chosen, name: Option<String>) -> Result<
 async fn load(client: &Client, args: PolicyLoad) -> Result<(), Failure> {
     let chosen = policy::find(&args.policy, args.manifest.as_deref())?;
     let answer = bring(client, chosen, args.name).await?;
-    show::answer(args.show.format, answer, |policy: PolicyView| {
-        format!("{} {}", policy.name, policy.digest)
+    show::answer(args.show.form(), answer, |policy: PolicyView| {
+        let text = format!("{} {}", policy.name, policy.digest);
+        Shown::from(text).called([policy.name])
     })
 }
 
@@ -165,7 +195,7 @@ async fn activate(client: &Client, args: PolicyActivate) -> Result<(), Failure> 
     let answer = client
         .post(&format!("/policies/{digest}/activate"), new)
         .await?;
-    show::answer(args.show.format, answer, |list: PolicyList| in_force(&list))
+    show::answer(args.show.form(), answer, |list: PolicyList| in_force(&list))
 }
 
 async fn shadow(client: &Client, args: PolicyShadow) -> Result<(), Failure> {
@@ -180,7 +210,7 @@ async fn shadow(client: &Client, args: PolicyShadow) -> Result<(), Failure> {
             client.put("/policy/shadow", new).await?
         }
     };
-    show::answer(args.show.format, answer, |list: PolicyList| seats(&list))
+    show::answer(args.show.form(), answer, |list: PolicyList| seats(&list))
 }
 
 async fn canary(client: &Client, args: PolicyCanary) -> Result<(), Failure> {
@@ -197,12 +227,12 @@ async fn canary(client: &Client, args: PolicyCanary) -> Result<(), Failure> {
             client.put("/policy/canary", new).await?
         }
     };
-    show::answer(args.show.format, answer, |list: PolicyList| seats(&list))
+    show::answer(args.show.form(), answer, |list: PolicyList| seats(&list))
 }
 
 async fn diff(client: &Client, args: PolicyDiff) -> Result<(), Failure> {
     let answer = client.get("/policy/shadow", ()).await?;
-    show::answer(args.show.format, answer, |report: ShadowReport| {
+    show::answer(args.show.form(), answer, |report: ShadowReport| {
         differences(&report, args.passes)
     })
 }
@@ -210,7 +240,7 @@ async fn diff(client: &Client, args: PolicyDiff) -> Result<(), Failure> {
 /// Exit code 1 where something differs.
 async fn verify(client: &Client, args: PolicyVerify, common: &Common) -> Result<ExitCode, Failure> {
     let answer = match Journal::of(client).await? {
-        Some(_) => at_rest::verify(client, &args, common)?,
+        Some(journal) => journal.verify(&args, common)?,
         None => {
             let (from, to) = (args.from, args.to);
             let passes = VerifyPasses { from, to };
@@ -218,7 +248,7 @@ async fn verify(client: &Client, args: PolicyVerify, common: &Common) -> Result<
         }
     };
     let report: VerifyReport = show::read(answer.clone())?;
-    show::answer(args.show.format, answer, |report: VerifyReport| {
+    show::answer(args.show.form(), answer, |report: VerifyReport| {
         proved(&report)
     })?;
     Ok(match report.mismatches.is_empty() {
@@ -240,7 +270,7 @@ fn with_settings(name: &str, settings: &[(String, String)]) -> String {
     format!("{name}{}", settings.collect::<String>())
 }
 
-fn policies(list: &PolicyList) -> show::Shown {
+fn policies(list: &PolicyList) -> Shown {
     let mut table = table::new(&["policy", "digest", "bytes", "loaded", "by", "now"]);
     for policy in &list.policies {
         table.add_row([
@@ -252,10 +282,8 @@ fn policies(list: &PolicyList) -> show::Shown {
             Cell::new(policy.seats.join(", ")),
         ]);
     }
-    show::Shown {
-        text: format!("{table}\n\n{}", seats(list)),
-        rows: Some(table),
-    }
+    let text = format!("{table}\n\n{}", seats(list));
+    Shown::from(table).saying(text)
 }
 
 fn in_force(list: &PolicyList) -> String {
@@ -312,7 +340,7 @@ fn history(activations: &[ActivationView]) -> Table {
     table
 }
 
-fn differences(report: &ShadowReport, passes: usize) -> show::Shown {
+fn differences(report: &ShadowReport, passes: usize) -> Shown {
     let totals = &report.totals;
     let mut table = table::new(&["pass", "", "job", "shares", "why"]);
     let first = report.passes.len().saturating_sub(passes);
@@ -357,10 +385,7 @@ fn differences(report: &ShadowReport, passes: usize) -> show::Shown {
     if table.row_count() > 0 {
         text = format!("{table}\n\n{text}");
     }
-    show::Shown {
-        text,
-        rows: Some(table),
-    }
+    Shown::from(table).saying(text)
 }
 
 fn shares(placement: &Placement) -> String {

@@ -47,20 +47,18 @@ pub(crate) fn run(verb: TaskVerb) -> impl AsyncFnOnce(Client) -> Result<ExitCode
     }
 }
 
-async fn add(client: &Client, args: AddTasks) -> Result<ExitCode, Failure> {
+/// `jobyard task add`, `jobyard job add`.
+pub(crate) async fn add(client: &Client, args: AddTasks) -> Result<ExitCode, Failure> {
     let new = NewTasks::read(&args, &unit(client, args.id).await?)?;
     let path = format!("/jobs/{}/tasks", args.id);
     let (media_type, text) = (new.text.media_type(), new.text.text);
     let answer = client
         .post_text(&path, &new.query, media_type, text)
         .await?;
-    show::answer(args.show.format, answer, |page: TaskPage| {
+    show::answer(args.show.form(), answer, |page: TaskPage| {
         let line = |task: &TaskView| format!("task {}.{}: {}", args.id, task.id, task.state);
         let lines: Vec<String> = page.tasks.iter().map(line).collect();
-        Shown {
-            text: lines.join("\n"),
-            ..job_show::tasks(&page.tasks)
-        }
+        job_show::tasks(args.id, &page.tasks).saying(lines.join("\n"))
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -72,7 +70,7 @@ async fn unit(client: &Client, job: u32) -> Result<String, Failure> {
 }
 
 async fn modify(client: &Client, args: ModifyTask) -> Result<ExitCode, Failure> {
-    let (id, format) = (args.task.id, args.task.show.format);
+    let (id, form) = (args.task.id, args.task.show.form());
     let mut keys = args.options.keys(&unit(client, id.job).await?);
     if !args.command.is_empty() {
         keys.insert("command".into(), job_file::line(&args.command)?.into());
@@ -91,7 +89,7 @@ async fn modify(client: &Client, args: ModifyTask) -> Result<ExitCode, Failure> 
         return Err(Failure::Input(text.into()));
     }
     let answer = client.patch(&path(id)?, keys).await?;
-    show::answer(format, answer, |task| line(id, &task))?;
+    show::answer(form, answer, |task| one(id, task))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -113,15 +111,15 @@ async fn list(client: &Client, args: One) -> Result<ExitCode, Failure> {
         }
     }
     let all = json!({ "tasks": tasks, "next": null });
-    show::answer(args.show.format, all, |page: TaskPage| {
-        job_show::tasks(&page.tasks)
+    show::answer(args.show.form(), all, |page: TaskPage| {
+        job_show::tasks(args.id, &page.tasks)
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn view(client: &Client, args: OneTask) -> Result<ExitCode, Failure> {
     let answer = client.get(&path(args.id)?, ()).await?;
-    show::answer(args.show.format, answer, |task| detail(args.id, task))?;
+    show::answer(args.show.form(), answer, |task| detail(args.id, task))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -137,7 +135,7 @@ async fn act(
     };
     let path = format!("{}/{verb}", path(args.id)?);
     let answer = client.post(&path, words).await?;
-    show::answer(args.show.format, answer, |task| line(args.id, &task))?;
+    show::answer(args.show.form(), answer, |task| one(args.id, task))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -151,20 +149,27 @@ fn path(id: Id) -> Result<String, Failure> {
     }
 }
 
+/// A task on one line, or as a row.
+fn one(id: Id, detail: TaskDetail) -> Shown {
+    let text = line(id, &detail);
+    job_show::tasks(id.job, &[detail.task]).saying(text)
+}
+
 fn line(id: Id, detail: &TaskDetail) -> String {
     let (task, job) = (&detail.task, id.job);
     let name = job_show::spaced(&task.name);
     format!("task {job}.{}{name}: {}", task.id, task.state)
 }
 
-fn detail(id: Id, detail: TaskDetail) -> String {
+fn detail(id: Id, detail: TaskDetail) -> Shown {
     let mut text = line(id, &detail);
     let runs = &detail.runs;
     let tasks = [detail.task];
     text.push_str(&format!("\ncommand: {}\n", tasks[0].command_line));
-    text.push_str(&job_show::tasks(&tasks).text);
+    let shown = job_show::tasks(id.job, &tasks);
+    text.push_str(&shown.text);
     if runs.is_empty() {
-        return text;
+        return shown.saying(text);
     }
     let mut table = table::new(&["instance", "attempt", "state", "on", "since"]);
     for run in runs {
@@ -174,11 +179,11 @@ fn detail(id: Id, detail: TaskDetail) -> String {
         table.add_row([
             Cell::new(run.instance).set_alignment(CellAlignment::Right),
             Cell::new(run.attempt).set_alignment(CellAlignment::Right),
-            Cell::new(&run.state),
+            table::state(&run.state),
             Cell::new(on.join(", ")),
             Cell::new(show::time(&since)),
         ]);
     }
     text.push_str(&format!("\n\n{table}"));
-    text
+    shown.saying(text)
 }

@@ -8,8 +8,9 @@ use comfy_table::{Cell, Table};
 use jobyard_server::templates::{RuleView, TemplateList, TemplateView};
 use serde_json::Value;
 
-use super::args::{Format, TemplateName, TemplateSet, TemplateVerb};
+use super::args::{Form, TemplateName, TemplateSet, TemplateVerb};
 use super::client::part;
+use super::show::Shown;
 use super::{Client, show};
 use crate::failure::Failure;
 use crate::table;
@@ -24,7 +25,7 @@ pub(crate) fn run(verb: TemplateVerb) -> impl AsyncFnOnce(Client) -> Result<Exit
         match verb {
             TemplateVerb::List(args) => {
                 let answer = client.get("/templates", ()).await?;
-                show::answer(args.format, answer, |list: TemplateList| {
+                show::answer(args.form(), answer, |list: TemplateList| {
                     templates(&list.templates)
                 })?;
             }
@@ -41,10 +42,12 @@ pub(crate) fn run(verb: TemplateVerb) -> impl AsyncFnOnce(Client) -> Result<Exit
 /// As a file that can be set again: in TOML, or as it came.
 async fn view(client: &Client, args: TemplateName) -> Result<(), Failure> {
     let answer = client.get(&path(&args.name), ()).await?;
-    match args.show.format {
-        Format::Json => show::answer(Format::Json, answer, |_: Value| String::new()),
-        Format::Csv => show::answer(Format::Csv, answer, |t: TemplateView| rules(&t)),
-        Format::Table => {
+    match args.show.form() {
+        Form::Json => show::answer(Form::Json, answer, |_: Value| String::new()),
+        form @ (Form::Csv | Form::Ids) => show::answer(form, answer, |template: TemplateView| {
+            Shown::from(rules(&template)).called([template.name])
+        }),
+        Form::Table => {
             let text = toml::to_string(&answer).map_err(Failure::work)?;
             show::line(text.trim_end())
         }
@@ -54,7 +57,7 @@ async fn view(client: &Client, args: TemplateName) -> Result<(), Failure> {
 async fn set(client: &Client, args: TemplateSet) -> Result<(), Failure> {
     let template = read(&args.file)?;
     let answer = client.put(&path(&args.name), template).await?;
-    show::answer(args.show.format, answer, |template: TemplateView| {
+    show::answer(args.show.form(), answer, |template: TemplateView| {
         templates(std::slice::from_ref(&template))
     })
 }

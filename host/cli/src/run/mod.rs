@@ -17,7 +17,7 @@ use tokio::signal::unix::SignalKind;
 use crate::args::{Common, Format, Run};
 use crate::failure::Failure;
 use crate::signals::Signals;
-use crate::{folders, policy};
+use crate::{folders, policy, table};
 
 /// After a job has ended nothing should be left; what is gets this long.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
@@ -113,6 +113,7 @@ async fn run(
             "{}",
             serde_json::to_string_pretty(&summary).map_err(Failure::work)?
         ),
+        Format::Csv => print!("{}", table::csv(&summary.tasks())),
         Format::Table if direct => eprintln!("{}", summary.line()),
         Format::Table => println!("{summary}"),
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use comfy_table::{Cell, CellAlignment};
+use comfy_table::{Cell, CellAlignment, Table};
 use jobyard::kernel::{Event, Fact, Outcome, Span, TaskId, Then, Timestamp, Verdict};
 use jobyard::{JobView, TaskView};
 use serde::Serialize;
@@ -227,9 +227,9 @@ impl Summary {
     }
 }
 
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.line())?;
+impl Summary {
+    /// A row for each task.
+    pub(crate) fn tasks(&self) -> Table {
         let mut table = table::new(&[
             "task",
             "name",
@@ -245,7 +245,7 @@ impl fmt::Display for Summary {
                 Cell::new(task.id).set_alignment(CellAlignment::Right),
                 Cell::new(&task.name),
                 Cell::new(&task.kind),
-                Cell::new(&task.state),
+                table::state(&task.state),
                 Cell::new(instances(task)),
                 Cell::new(exit_codes(task)),
                 Cell::new(times.elapsed_s.map_or_else(|| "-".into(), time))
@@ -253,7 +253,13 @@ impl fmt::Display for Summary {
                 Cell::new(time(times.busy_s)).set_alignment(CellAlignment::Right),
             ]);
         }
-        write!(f, "{table}")?;
+        table
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n{}", self.line(), self.tasks())?;
         f.write_str(&table::endings(&self.job.tasks))?;
         match &self.output {
             Some(folder) => write!(f, "\noutput: {}", folder.display()),

@@ -5,14 +5,13 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::super::options::pair;
-use super::Show;
-use crate::args::Data;
+use super::{Daemon, Show};
 
 /// `jobyard node`.
 #[derive(Debug, Args)]
 pub(crate) struct Node {
     #[command(flatten)]
-    pub(crate) data: Data,
+    pub(crate) daemon: Daemon,
     #[command(subcommand)]
     pub(crate) verb: NodeVerb,
 }
@@ -21,6 +20,8 @@ pub(crate) struct Node {
 pub(crate) enum NodeVerb {
     /// List the nodes
     List(Show),
+    /// Show nodes: what they have, what of it is free, and who holds the rest
+    View(NodeNames),
     /// Give nodes jobs again
     Online(NodeNames),
     /// Give nodes no jobs; running tasks may end there
@@ -58,7 +59,7 @@ pub(crate) struct SetGroups {
 #[derive(Debug, Args)]
 pub(crate) struct Template {
     #[command(flatten)]
-    pub(crate) data: Data,
+    pub(crate) daemon: Daemon,
     #[command(subcommand)]
     pub(crate) verb: TemplateVerb,
 }
@@ -98,7 +99,7 @@ pub(crate) struct TemplateSet {
 #[derive(Debug, Args)]
 pub(crate) struct Env {
     #[command(flatten)]
-    pub(crate) data: Data,
+    pub(crate) daemon: Daemon,
     #[command(subcommand)]
     pub(crate) verb: EnvVerb,
 }
@@ -135,7 +136,7 @@ pub(crate) struct EnvUnset {
 #[derive(Debug, Args)]
 pub(crate) struct Param {
     #[command(flatten)]
-    pub(crate) data: Data,
+    pub(crate) daemon: Daemon,
     #[command(subcommand)]
     pub(crate) verb: ParamVerb,
 }

@@ -8,14 +8,13 @@ use clap::{Args, Subcommand, ValueEnum};
 use jobyard::jobfile::parse_span;
 
 use super::super::options::{JobOptions, TaskOptions, moment};
-use super::{Id, Show};
-use crate::args::Data;
+use super::{AddTasks, Daemon, Id, PolicyExplain, Show};
 
 /// `jobyard job`.
 #[derive(Debug, Args)]
 pub(crate) struct Job {
     #[command(flatten)]
-    pub(crate) data: Data,
+    pub(crate) daemon: Daemon,
     #[command(subcommand)]
     pub(crate) verb: JobVerb,
 }
@@ -24,15 +23,19 @@ pub(crate) struct Job {
 pub(crate) enum JobVerb {
     /// Add a job and submit it; or submit jobs that were added before
     Submit(Box<Submit>),
-    /// Add a job without submitting it
-    #[command(alias = "new")]
-    Add(Box<Add>),
+    /// Make a job without submitting it: with the tasks of a file, with a command, or with none yet
+    New(Box<New>),
+    /// Add tasks to a job: a command, or a job file that has nothing but tasks. The same as `jobyard task add`
+    Add(Box<AddTasks>),
     /// Change what a job asks for
     Modify(Box<Modify>),
     /// List jobs, newest first: those that have not ended, unless --all or --state says otherwise
     List(List),
     /// Show a job and its tasks
     View(One),
+    /// Say where a job stands in the queue, who has what it needs, when it will start, and what would make it start sooner. The same as
+    /// `jobyard policy explain`
+    Explain(PolicyExplain),
     /// Wait until jobs have ended: exit code 0 only if all of them finished
     Wait(Wait),
     /// Cancel jobs: what runs is asked to end, and killed after the grace period
@@ -71,7 +74,7 @@ pub(crate) struct Submit {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Add {
+pub(crate) struct New {
     #[command(flatten)]
     pub(crate) job: JobArgs,
     #[command(flatten)]

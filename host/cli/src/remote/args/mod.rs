@@ -5,32 +5,72 @@ mod job;
 mod policy;
 mod task;
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+
+use crate::args::{Data, Format};
 
 pub(crate) use cluster::*;
 pub(crate) use job::*;
 pub(crate) use policy::*;
 pub(crate) use task::*;
 
-/// How to print.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people
-    Table,
-    /// One JSON object
-    Json,
-    /// Lines with commas between the columns of the table
-    Csv,
+/// Which daemon, and how to come to it.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "The daemon")]
+pub(crate) struct Daemon {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    /// Find the data folder in this configuration, where --data says nothing
+    #[arg(long, global = true, value_name = "FILE.toml", env = "JOBYARD_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Talk to the daemon at this address, https://HOST:PORT, and not by the socket in its data folder; with the token of --token-file or of the
+    /// variable JOBYARD_TOKEN
+    #[arg(long, global = true, value_name = "URL", env = "JOBYARD_SERVER")]
+    pub(crate) server: Option<String>,
+    /// With the token in this file, which nobody else may read
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Trust these certificates, and no others [default: the one that a daemon on this machine made for itself]
+    #[arg(long, global = true, value_name = "FILE.pem", env = "JOBYARD_CA")]
+    pub(crate) ca: Option<PathBuf>,
 }
 
 /// What to print.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Show {
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub(crate) format: Format,
+    format: Format,
+    /// Only the ids or names, one a line: for scripts
+    #[arg(long, short, conflicts_with = "format")]
+    quiet: bool,
+}
+
+/// The form of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// For people.
+    Table,
+    /// JSON.
+    Json,
+    /// Rows with commas.
+    Csv,
+    /// What things are called, one a line.
+    Ids,
+}
+
+impl Show {
+    pub(crate) fn form(&self) -> Form {
+        match (self.quiet, self.format) {
+            (true, _) => Form::Ids,
+            (false, Format::Table) => Form::Table,
+            (false, Format::Json) => Form::Json,
+            (false, Format::Csv) => Form::Csv,
+        }
+    }
 }
 
 /// A job, a task of it, or one instance of that, as `7`, `7.2` or `7.2.5`.

@@ -6,14 +6,13 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::super::options::TaskOptions;
-use super::{Id, One, Show};
-use crate::args::Data;
+use super::{Daemon, Id, One, Show};
 
 /// `jobyard task`.
 #[derive(Debug, Args)]
 pub(crate) struct Task {
     #[command(flatten)]
-    pub(crate) data: Data,
+    pub(crate) daemon: Daemon,
     #[command(subcommand)]
     pub(crate) verb: TaskVerb,
 }
