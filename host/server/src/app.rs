@@ -13,8 +13,8 @@ use tokio::sync::watch;
 use crate::auth::Gate;
 use crate::caller::Caller;
 use crate::{
-    Problem, environment, events, health, hpc, jobs, nodes, parameters, policies, session, tasks,
-    templates, tokens, users,
+    Problem, environment, events, health, hpc, job_events, jobs, nodes, page, parameters, policies,
+    queue, session, simulation, summary, tasks, templates, timeline, tokens, users,
 };
 
 /// What all requests share.
@@ -68,7 +68,12 @@ impl App {
 /// All routes.
 pub(crate) fn routes(app: App) -> Router {
     let v1 = Router::new()
-        .nest("/jobs", jobs::routes().merge(tasks::routes()))
+        .nest(
+            "/jobs",
+            jobs::routes()
+                .merge(tasks::routes())
+                .merge(job_events::routes()),
+        )
         .nest("/nodes", nodes::routes())
         .nest("/node-groups", nodes::group_routes())
         .nest("/parameters", parameters::routes())
@@ -79,12 +84,17 @@ pub(crate) fn routes(app: App) -> Router {
         .nest("/events", events::routes())
         .nest("/tokens", tokens::routes())
         .nest("/users", users::routes())
+        .nest("/summary", summary::routes())
+        .merge(queue::routes())
+        .merge(timeline::routes())
+        .merge(simulation::routes())
         .route_layer(middleware::from_extractor::<Caller>())
         .nest("/session", session::routes());
     Router::new()
         .nest("/api/v1", v1)
         .nest("/hpc", hpc::routes())
         .merge(health::routes())
+        .merge(page::routes())
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
         .with_state(app)

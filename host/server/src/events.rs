@@ -66,7 +66,7 @@ pub struct Happened {
 }
 
 impl Happened {
-    fn of(number: Sequence, event: &Event) -> Happened {
+    pub(crate) fn of(number: Sequence, event: &Event) -> Happened {
         // Facts are plain data: an object with the kind as its only key, or the kind by itself.
         let (kind, fact) = match serde_json::to_value(&event.fact) {
             Ok(Value::Object(fact)) => fact.into_iter().next().unwrap_or_default(),

@@ -9,7 +9,9 @@
 //! its six-value `status` beside its fine `state`. A request that cannot be carried out is answered with a [`Problem`]
 //! (`application/problem+json`) whose `code` programs may rely on. Unknown keys, in a query or a body, are refused.
 //!
-//! Beside it `/livez`, `/readyz` and `/metrics`, for those who watch over a daemon (`health.rs`).
+//! What pages need beside that: [`summary`], [`queue`], [`job_events`], [`timeline`], [`simulation`].
+//!
+//! Beside it `/livez`, `/readyz` and `/metrics`, for those who watch over a daemon (`health.rs`), and at `/` a page for people (`page.rs`).
 //!
 //! # Who is asking
 //! The socket says which user the peer runs as: root and the user of the daemon are administrators, everybody
@@ -31,16 +33,23 @@ mod folder;
 mod fuzz;
 mod health;
 mod hpc;
+pub mod job_events;
 pub mod jobs;
 pub mod nodes;
 mod output;
+mod page;
 pub mod parameters;
+mod past;
 pub mod policies;
 mod problem;
+pub mod queue;
 mod serve;
 pub mod session;
+pub mod simulation;
+pub mod summary;
 pub mod tasks;
 pub mod templates;
+pub mod timeline;
 mod tls;
 pub mod tokens;
 pub mod users;

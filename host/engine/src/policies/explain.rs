@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::{Engine, EngineError, rfc3339};
 
 /// How much longer than live a pass may take here.
-const PATIENCE: u32 = 10;
+pub(super) const PATIENCE: u32 = 10;
 
 /// What is known of a job that waits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -7,10 +7,12 @@
 mod at_rest;
 mod explain;
 mod guard;
+mod outlook;
 mod start;
 mod try_out;
 mod verify;
 mod views;
+mod what_if;
 
 use jobyard_kernel::{
     ActivationCause, Actor, Command, Guard, Mirror, Parameter, Part, Policies, PolicySetup,
@@ -30,11 +32,13 @@ use crate::{Engine, EngineError, builtin};
 pub use at_rest::AtRest;
 pub use explain::Explanation;
 pub(crate) use guard::watch;
+pub use outlook::{PLAN_HORIZON, PLAN_PASSES_MAX};
 pub(crate) use start::{Started, Wanted};
 pub use verify::{BadBound, Bound, Mismatch, Skipped, VerifyError, VerifyReport, verify_passes};
 pub use views::{
     ActivationView, CanaryView, FaultView, GuardView, PolicyList, PolicyView, TrialView, WatchView,
 };
+pub use what_if::{Candidate, SIMULATED_JOBS_MAX, WhatIf};
 
 /// The shortest beginning of a digest that names a policy.
 pub const DIGEST_PREFIX_MIN: usize = 6;

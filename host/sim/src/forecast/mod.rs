@@ -11,6 +11,7 @@
 //!
 //! So a forecast is late rather than early where jobs end before their limits, and early where others come that go first.
 
+mod plan;
 mod sooner;
 mod standing;
 mod world;
@@ -18,6 +19,7 @@ mod world;
 use jobyard_kernel::{JobId, Span, State, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use self::plan::{ExpectedStart, Outlook, STARTS_MAX, outlook};
 pub use self::sooner::{Sooner, VARIANTS_MAX, Variant, sooner};
 pub use self::standing::{Ahead, Holder, JOBS_LISTED_MAX, Standing, standing};
 use self::world::World;

@@ -42,8 +42,20 @@ pub(super) struct World {
     refused: u64,
     /// Commands that were carried out.
     steps: u64,
+    /// Jobs that have started and nobody has asked for yet.
+    begun: Vec<JobId>,
     /// Events of one command; empty in between.
     events: Vec<Event>,
+}
+
+/// How time goes on.
+pub(super) enum Next {
+    /// It is when something happens next.
+    Instant,
+    /// Nothing will happen any more.
+    Nothing,
+    /// It is the horizon; what happens next is behind it.
+    Horizon,
 }
 
 impl World {
@@ -58,6 +70,7 @@ impl World {
             passes: 0,
             refused: 0,
             steps: 0,
+            begun: Vec::new(),
             events: Vec::new(),
         };
         let running = state.jobs().filter(|job| holds(job));
@@ -132,18 +145,35 @@ impl World {
                 // Canceled meanwhile: a job that it waited for did not finish.
                 Some(_) | None => return Ok(self.never()),
             }
-            let next = self.ends.first().map(|(at, _)| *at);
-            let next = [next, self.state.next_due(), self.wake_at];
-            match next.into_iter().flatten().min() {
-                // Nothing is ever due at the end of time.
-                None | Some(Timestamp::MAX) => return Ok(self.never()),
-                Some(at) if at > horizon => {
-                    self.now = horizon;
-                    return Ok(self.not_within(Limit::Horizon));
-                }
-                Some(at) => self.now = self.now.max(at),
+            match self.next(horizon) {
+                Next::Instant => {}
+                Next::Nothing => return Ok(self.never()),
+                Next::Horizon => return Ok(self.not_within(Limit::Horizon)),
             }
         }
+    }
+
+    /// Goes on to the next instant, the horizon at most.
+    pub(super) fn next(&mut self, horizon: Timestamp) -> Next {
+        let next = self.ends.first().map(|(at, _)| *at);
+        let next = [next, self.state.next_due(), self.wake_at];
+        match next.into_iter().flatten().min() {
+            // Nothing is ever due at the end of time.
+            None | Some(Timestamp::MAX) => Next::Nothing,
+            Some(at) if at > horizon => {
+                self.now = horizon;
+                Next::Horizon
+            }
+            Some(at) => {
+                self.now = self.now.max(at);
+                Next::Instant
+            }
+        }
+    }
+
+    /// The jobs that have started since this was asked last.
+    pub(super) fn take_begun(&mut self) -> Vec<JobId> {
+        std::mem::take(&mut self.begun)
     }
 
     fn waits(&self, job: JobId) -> bool {
@@ -151,7 +181,7 @@ impl World {
     }
 
     /// All that happens by itself by now.
-    fn due(&mut self) {
+    pub(super) fn due(&mut self) {
         while self.ends.first().is_some_and(|(at, _)| *at <= self.now) {
             if let Some((_, job)) = self.ends.pop_first() {
                 self.end(job);
@@ -164,7 +194,7 @@ impl World {
     }
 
     /// As the live host decides it.
-    fn is_pass_due(&self, arrivals: Arrivals) -> bool {
+    pub(super) fn is_pass_due(&self, arrivals: Arrivals) -> bool {
         if self.wake_at.is_some_and(|at| at <= self.now) {
             return true;
         }
@@ -173,7 +203,7 @@ impl World {
         self.mirror.has_changes() && !in_vain
     }
 
-    fn pass(&mut self, scheduler: &mut dyn Scheduler) -> Result<(), SchedulerFault> {
+    pub(super) fn pass(&mut self, scheduler: &mut dyn Scheduler) -> Result<(), SchedulerFault> {
         self.wake_at = self.wake_at.filter(|at| *at > self.now);
         self.mirror.wants(scheduler.columns());
         let changes = self.mirror.take(&self.state);
@@ -316,6 +346,7 @@ impl World {
         for event in self.events.drain(..) {
             self.mirror.note(&self.state, &event);
             if let Fact::JobStarted { job, .. } = event.fact {
+                self.begun.push(job);
                 let end = self.state.job(job).and_then(expected_end);
                 self.ends.extend(end.map(|end| (end, job)));
             }
@@ -324,6 +355,14 @@ impl World {
     }
 
     fn started(&self, job: &Job) -> Expected {
+        Expected::Starts {
+            at_us: self.now.0,
+            nodes: self.places(job),
+        }
+    }
+
+    /// What a job holds, in the order of the nodes.
+    pub(super) fn places(&self, job: &Job) -> Vec<Place> {
         let place = |(id, share): (&_, &jobyard_kernel::JobShare)| {
             Some(Place {
                 node: self.state.node(*id)?.spec.name.clone(),
@@ -331,10 +370,7 @@ impl World {
                 gpus: share.gpus.len(),
             })
         };
-        Expected::Starts {
-            at_us: self.now.0,
-            nodes: job.shares.iter().filter_map(place).collect(),
-        }
+        job.shares.iter().filter_map(place).collect()
     }
 
     fn never(&self) -> Expected {

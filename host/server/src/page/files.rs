@@ -1,0 +1,37 @@
+//! The files of the page.
+
+/// A file.
+#[derive(Debug)]
+pub(super) struct File {
+    /// Its name below `/assets/`.
+    pub(super) name: &'static str,
+    pub(super) text: &'static str,
+}
+
+impl File {
+    /// By the end of the name.
+    pub(super) fn media_type(&self) -> &'static str {
+        match self.name.rsplit('.').next() {
+            Some("html") => "text/html; charset=utf-8",
+            Some("css") => "text/css; charset=utf-8",
+            Some("js") => "text/javascript; charset=utf-8",
+            Some("svg") => "image/svg+xml",
+            _ => "text/plain; charset=utf-8",
+        }
+    }
+}
+
+macro_rules! files {
+    ($($name:literal)*) => {
+        &[$(File { name: $name, text: include_str!($name) }),*]
+    };
+}
+
+/// The page itself, at `/`.
+pub(super) const INDEX: File = File {
+    name: "index.html",
+    text: include_str!("index.html"),
+};
+
+/// What it loads.
+pub(super) const FILES: &[File] = files!["icon.svg"];
