@@ -34,4 +34,32 @@ pub(super) const INDEX: File = File {
 };
 
 /// What it loads.
-pub(super) const FILES: &[File] = files!["icon.svg"];
+#[rustfmt::skip]
+pub(super) const FILES: &[File] = files![
+    "api.js"
+    "base.css"
+    "dom.js"
+    "format.js"
+    "heat.js"
+    "icon.svg"
+    "job-events.js"
+    "job-outlook.js"
+    "job-output.js"
+    "job-tasks.js"
+    "keys.js"
+    "live.js"
+    "login.js"
+    "main.js"
+    "notes.js"
+    "pager.js"
+    "shadow.js"
+    "stream.js"
+    "view-chart.js"
+    "view-job.js"
+    "view-jobs.js"
+    "view-nodes.js"
+    "view-policies.js"
+    "view-simulation.js"
+    "view-submit.js"
+    "views.css"
+];
