@@ -84,7 +84,7 @@ function route(byUser) {
       await refresh?.();
     } catch (problem) {
       // Those of a lost connection are said once, above.
-      if (problem.status > 0 && problem.status !== 401) note(problem.message, true);
+      if (problem.status > 0 && problem.status !== 401 && problem.status !== 429) note(problem.message, true);
     }
   });
 }
@@ -168,6 +168,7 @@ at("search").addEventListener("submit", (event) => {
   if (/^\d+$/.test(wanted)) location.hash = `#/job/${wanted}`;
   else if (wanted) location.hash = `#/jobs?name=${encodeURIComponent(wanted)}`;
   at("wanted").value = "";
+  main.focus({ preventScroll: true });
 });
 at("leave").addEventListener("click", async () => {
   await del("/session").catch(() => {});

@@ -63,7 +63,7 @@ export function job(place, context) {
       h("p", { class: "line" }, state(job.state), progress(job.progress, "Progress"), job.progress_message ? h("span", {}, job.progress_message) : null),
       waits, error,
       facts([
-        ["Owner", job.owner], ["Priority", String(job.priority)], ["Needs", job.max_cores ? `${size(job)}${job.unit === "core" ? " cores" : ""}` : null],
+        ["Owner", job.owner], ["Priority", String(job.priority)], ["Needs", job.max_cores ? `${size(job)}${job.unit === "core" ? (job.max_cores === 1 ? " core" : " cores") : ""}` : null],
         ["Holds", held(job)], ["Project", job.project], ["Template", job.template], ["Pool", job.pool],
         ["Submitted", job.submitted && ago(job.submitted)], ["Started", job.started && ago(job.started)], ["Ended", job.ended && ago(job.ended)],
         ["Held until", job.hold_until && ago(job.hold_until)], ["Expected start", job.expected_start && ago(job.expected_start)],
