@@ -131,6 +131,14 @@ const ROUTES: &[(Method, &str)] = &[
     (Method::GET, "parameters/#"),
     (Method::PUT, "parameters/#"),
     (Method::DELETE, "parameters/#"),
+    (Method::GET, "jobs/#/events"),
+    (Method::GET, "summary"),
+    (Method::GET, "queue"),
+    (Method::GET, "running"),
+    (Method::GET, "plan"),
+    (Method::GET, "builtin-policies"),
+    (Method::POST, "builtin-policies/#"),
+    (Method::POST, "simulation"),
     (Method::GET, "#"),
 ];
 
@@ -161,6 +169,9 @@ const KEYS: &[&str] = &[
     "cores",
     "priority",
     "environment",
+    "offset",
+    "policies",
+    "from",
     "colour",
 ];
 

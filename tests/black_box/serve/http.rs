@@ -68,7 +68,7 @@ fn problems_have_a_status_and_a_code() {
     let daemon = Daemon::start();
     let large = vec![b'#'; (16 << 20) + 1];
     let cases: &[(&str, &str, &[u8], u16, &str)] = &[
-        ("GET /", "", b"", 404, "UnknownRoute"),
+        ("GET /nowhere", "", b"", 404, "UnknownRoute"),
         ("GET /api/v1/job", "", b"", 404, "UnknownRoute"),
         ("DELETE /api/v1/nodes", "", b"", 405, "MethodNotAllowed"),
         ("GET /api/v1/jobs?limt=3", "", b"", 400, "BadQuery"),

@@ -65,6 +65,7 @@ export class HeatMap {
 
   key(event, open) {
     const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -this.columns, ArrowDown: this.columns }[event.key];
+    if (this.nodes.length === 0) return;
     if (by) this.at = Math.min(Math.max(0, this.at + by), this.nodes.length - 1);
     else if (event.key === "Home") this.at = 0;
     else if (event.key === "End") this.at = this.nodes.length - 1;

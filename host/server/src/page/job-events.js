@@ -10,8 +10,9 @@ const COLUMNS = [["Number", "narrow right"], ["When", "narrow"], ["What", "narro
 const KEPT_MAX = 500;
 /** Pages that are asked for by themselves; each looks through 20,000 events. */
 const PAGES_AT_ONCE = 5;
-/** Characters of the details of one event. */
-const DETAILS_MAX = 400;
+/** Characters of the details of an event that are seen at once, and that can be unfolded. */
+const DETAILS_SHORT = 160;
+const DETAILS_MAX = 20_000;
 const RETRY = 3_000;
 
 export function events(place, context) {
@@ -25,7 +26,7 @@ export function events(place, context) {
   function add(some) {
     all = [...some.reverse(), ...all].slice(0, KEPT_MAX);
     update(parts.body, all, (event) => String(event.number), (event) => row(COLUMNS, [
-      String(event.number), h("time", { datetime: event.at, title: moment(event.at) }, clock(event.at)), event.kind, h("code", {}, details(event.fact)),
+      String(event.number), h("time", { datetime: event.at, title: moment(event.at) }, clock(event.at)), event.kind, details(event.fact),
     ]));
   }
 
@@ -73,8 +74,10 @@ export function events(place, context) {
 /** A fact without what every row says already. */
 function details(fact) {
   if (fact === null) return "";
-  if (typeof fact !== "object") return String(fact);
+  if (typeof fact !== "object") return h("code", {}, String(fact));
   const rest = Object.entries(fact).filter(([name, value]) => name !== "job" && value !== null);
   const text = rest.map(([name, value]) => `${name}: ${typeof value === "object" ? JSON.stringify(value) : value}`).join(", ");
-  return text.length > DETAILS_MAX ? `${text.slice(0, DETAILS_MAX)} …` : text;
+  if (text.length <= DETAILS_SHORT) return h("code", {}, text);
+  const whole = JSON.stringify(Object.fromEntries(rest), null, 1);
+  return h("details", {}, h("summary", {}, h("code", {}, `${text.slice(0, DETAILS_SHORT)} …`)), h("pre", {}, whole.slice(0, DETAILS_MAX)));
 }

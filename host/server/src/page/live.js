@@ -41,6 +41,9 @@ export class Live {
   /** From now on this view is looked after: `refresh` may be asynchronous. */
   show(refresh) {
     this.refresh = refresh;
+    // Whoever asks for another view is not to wait.
+    clearTimeout(this.due);
+    [this.due, this.next] = [null, 0];
     this.again();
   }
 

@@ -19,7 +19,7 @@ export class Pager {
     this.says = h("span", {});
     this.back = [button("First", to(() => 0)), button("Before", to(() => this.offset - PAGE), { "data-page": "before" })];
     this.on = [button("Next", to(() => this.offset + PAGE), { "data-page": "next" }), button("Last", to(last))];
-    this.place = h("nav", { class: "pager", "aria-label": "Pages" }, this.back, this.says, this.on);
+    this.place = h("nav", { class: "pager", "aria-label": "Pages", hidden: true }, this.back, this.says, this.on);
   }
 
   /** What there is: a list that has become shorter ends before this page. True when the page has to be asked for again. */
@@ -45,7 +45,7 @@ export class Chain {
     this.before = button("Before", () => (this.starts.pop(), moved()), { "data-page": "before" });
     this.on = button("Next", () => (this.starts.push(this.next), moved()), { "data-page": "next" });
     this.says = h("span", {});
-    this.place = h("nav", { class: "pager", "aria-label": "Pages" }, this.back, this.before, this.says, this.on);
+    this.place = h("nav", { class: "pager", "aria-label": "Pages", hidden: true }, this.back, this.before, this.says, this.on);
   }
 
   get after() {
