@@ -12,6 +12,7 @@ mod http;
 mod https;
 mod jobs;
 mod owners;
+mod page;
 mod policies;
 mod properties;
 mod stop;
