@@ -42,6 +42,7 @@ impl State {
         )?;
         self.check_nodes()?;
         self.check_accounts()?;
+        same("kept answers", &self.answers, &self.answers.derived())?;
         self.jobs.values().try_for_each(|job| {
             self.check_job(job)
                 .map_err(|what| format!("job {}: {what}", job.id))

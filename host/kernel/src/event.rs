@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::filter::Deferral;
 use crate::{
     Activation, Canary, CancelCause, Closing, CoreSet, Execution, FailureCause, GivingBack, HeldBy,
-    Invalid, Job, JobError, JobId, JobSpec, NodeId, NodeSpec, NodeState, Outcome, Parameters,
-    PassRecord, PolicyFault, Reservation, Shadowing, Span, StopCause, StoredPolicy, TaskId,
-    TaskSpec, Template, Timestamp, Waiting,
+    Invalid, Job, JobError, JobId, JobSpec, KeptAnswer, NodeId, NodeSpec, NodeState, Outcome,
+    Parameters, PassRecord, PolicyFault, Reservation, Shadowing, Span, StopCause, StoredPolicy,
+    TaskId, TaskSpec, Template, Timestamp, Waiting,
 };
 
 /// An event and when it happened.
@@ -467,6 +467,8 @@ pub enum Fact {
     PolicyPassed(Arc<PassRecord>),
     /// A call of a policy failed.
     PolicyFaulted(Arc<PolicyFault>),
+    /// A request with a key was answered: the events before this one are what came of it. Older answers are forgotten, beyond the limits.
+    AnswerKept(Arc<KeptAnswer>),
 }
 
 impl Fact {
@@ -486,7 +488,8 @@ impl Fact {
             | Fact::ShadowSet(_)
             | Fact::CanarySet(_)
             | Fact::PolicyPassed(_)
-            | Fact::PolicyFaulted(_) => None,
+            | Fact::PolicyFaulted(_)
+            | Fact::AnswerKept(_) => None,
             Fact::JobAdded { job, .. }
             | Fact::JobConfigured { job }
             | Fact::JobSubmitted { job, .. }

@@ -8,6 +8,7 @@
 //! [`State::next_due`] for time, [`State::why_waiting`] for people.
 
 mod accounts;
+mod answers;
 mod apply;
 mod archive;
 mod changes;
@@ -54,6 +55,7 @@ pub mod waiting;
 mod work;
 
 pub use accounts::Account;
+pub use answers::{BadRequestKey, KeptAnswer, RequestKey};
 pub use changes::*;
 pub use columns::{Columns, UnknownColumn};
 pub use command::{Actor, Command, Manner, Rejection, Role, Roles};

@@ -84,6 +84,14 @@ pub const PRIORITY_BIAS_LEVEL_MAX: u32 = 1_000;
 pub const POLICIES_MAX: usize = 1_000;
 /// Activations of policies that can be gone back to; older ones are in the journal only.
 pub const ACTIVATIONS_MAX: usize = 1_000;
+/// Characters of the key of a request that may come twice.
+pub const REQUEST_KEY_CHARS_MAX: usize = 255;
+/// Answers to requests with a key that are kept; the oldest make room.
+pub const ANSWERS_KEPT_MAX: usize = 100_000;
+/// Bytes of all of them; the oldest make room.
+pub const ANSWERS_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// How long an answer is kept at the most: a day.
+pub const ANSWERS_KEPT_SECONDS: u64 = 86_400;
 /// Bytes of a policy's manifest.
 pub const POLICY_MANIFEST_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of all of a policy's settings, names and values.

@@ -201,7 +201,8 @@ impl Mirror {
             | Fact::PolicyActivated(_)
             | Fact::ShadowSet(_)
             | Fact::PolicyPassed(_)
-            | Fact::PolicyFaulted(_) => {}
+            | Fact::PolicyFaulted(_)
+            | Fact::AnswerKept(_) => {}
             // Ended before, ended after: policies do not have them.
             Fact::JobArchived { .. } | Fact::JobRecalled { .. } | Fact::HistoryPurged { .. } => {}
             // Only a job's demand can change with its tasks; it matters to those that have less than their maximum.

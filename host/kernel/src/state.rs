@@ -6,12 +6,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::Accounts;
+use crate::answers::Answers;
 use crate::filter::{PassMark, Revert};
 use crate::jobs::Jobs;
 use crate::parents::Gone;
 use crate::{
-    Account, CoreSet, Execution, Job, JobId, NodeId, NodeSpec, Parameters, Phase, Policies, Run,
-    Selector, SetId, Task, TaskKind, TaskSpec, Template, Timestamp,
+    Account, CoreSet, Execution, Job, JobId, KeptAnswer, NodeId, NodeSpec, Parameters, Phase,
+    Policies, RequestKey, Run, Selector, SetId, Task, TaskKind, TaskSpec, Template, Timestamp,
 };
 
 /// Whether a node takes jobs.
@@ -173,6 +174,9 @@ pub struct State {
     /// The policies' part of it.
     #[serde(default)]
     pub(crate) policies: Policies,
+    /// What requests with a key were answered.
+    #[serde(default)]
+    pub(crate) answers: Answers,
     /// Derived: what is due when.
     pub(crate) timers: BTreeSet<(Timestamp, Timer)>,
 }
@@ -286,6 +290,16 @@ impl State {
             state
         };
         self == other || without(self) == without(other)
+    }
+
+    /// What somebody was answered to the request of that key, if it is still known.
+    pub fn kept_answer(
+        &self,
+        by: &str,
+        key: &RequestKey,
+        now: Timestamp,
+    ) -> Option<&Arc<KeptAnswer>> {
+        self.answers.find(by, key, now)
     }
 
     /// Candidate sets that jobs refer to.

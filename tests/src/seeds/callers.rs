@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use jobyard_kernel::{
-    Actor, Command, GroupOp, Job, JobId, JobSpec, JobState, Manner, NodeSpec, NodeState,
-    Parameters, SetId, Span, State, TaskKind, TaskSpec, Timestamp, Unit,
+    Actor, Command, GroupOp, Job, JobId, JobSpec, JobState, KeptAnswer, Manner, NodeSpec,
+    NodeState, Parameters, RequestKey, SetId, Span, State, TaskKind, TaskSpec, Timestamp, Unit,
 };
 
 use super::numbers::Numbers;
@@ -18,8 +18,20 @@ pub(super) fn command(state: &State, now: Timestamp, n: &mut Numbers) -> Command
             ended_before: now - Span::from_secs(u64::from(n.below(30))),
         },
         2..6 => filters::programs(n),
+        6 => keep_answer(n),
         _ => random::order(state, now, n),
     }
+}
+
+/// What a request with a key was answered; now and then the key is one that there is.
+fn keep_answer(n: &mut Numbers) -> Command {
+    let key = format!("key-{}", n.below(20));
+    Command::KeepAnswer(Arc::new(KeptAnswer {
+        by: "ann".into(),
+        key: RequestKey::new(&key).expect("a key"),
+        digest: [0; 16],
+        text: format!("{}", n.below(1_000)),
+    }))
 }
 
 /// Something that is wanted of a job of history, which is live again by now.

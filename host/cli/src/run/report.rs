@@ -139,7 +139,8 @@ impl Times {
             | Fact::ShadowSet(_)
             | Fact::CanarySet(_)
             | Fact::PolicyPassed(_)
-            | Fact::PolicyFaulted(_) => {}
+            | Fact::PolicyFaulted(_)
+            | Fact::AnswerKept(_) => {}
         }
     }
 

@@ -233,6 +233,7 @@ impl State {
             Fact::PolicyPassed(record) => self.policy_passed(record),
             // Counted with its pass.
             Fact::PolicyFaulted(_) => {}
+            Fact::AnswerKept(answer) => self.answers.keep(at, answer),
             // History is kept elsewhere.
             Fact::HistoryPurged { .. } => {}
         }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use crate::filter::FilterAnswer;
 use crate::{
-    ActivationCause, Decision, FromNode, Guard, Job, JobId, JobSpec, NodeId, NodeSpec, NodeState,
-    Parameters, Part, PassRecord, PolicyFault, PolicySetup, StoredPolicy, TaskId, TaskSpec,
-    Template, Timestamp,
+    ActivationCause, Decision, FromNode, Guard, Job, JobId, JobSpec, KeptAnswer, NodeId, NodeSpec,
+    NodeState, Parameters, Part, PassRecord, PolicyFault, PolicySetup, StoredPolicy, TaskId,
+    TaskSpec, Template, Timestamp,
 };
 
 pub use actor::{Actor, Role, Roles};
@@ -330,6 +330,8 @@ pub enum Command {
     PolicyPassed(Arc<PassRecord>),
     /// Note that a call of a policy failed. The host's own: nobody is asked for.
     PolicyFaulted(Arc<PolicyFault>),
+    /// Keep what a request with a key is answered, which has just been carried out. The host's own: nobody is asked for.
+    KeepAnswer(Arc<KeptAnswer>),
     /// A policy proposes.
     Propose(Decision),
     /// A node reports.

@@ -243,6 +243,12 @@ pub enum Rejection {
     /// An answer to a question that is not open any more: counted, never applied.
     #[error("answer to question {0} of a filter is out of date")]
     StaleAnswer(u64),
+    /// Another request has that key. The name is that of the header by which keys come.
+    #[error("the key {key} is that of another request: a new one needs a new key")]
+    IdempotencyKeyReused {
+        /// The key.
+        key: String,
+    },
 }
 
 impl From<Invalid> for Rejection {

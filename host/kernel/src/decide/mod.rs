@@ -214,6 +214,10 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Facts {
         }
         Command::PolicyPassed(record) => Ok(vec![Fact::PolicyPassed(record.clone())]),
         Command::PolicyFaulted(fault) => Ok(vec![Fact::PolicyFaulted(fault.clone())]),
+        Command::KeepAnswer(answer) => {
+            state.answers.may_keep(answer, now)?;
+            Ok(vec![Fact::AnswerKept(answer.clone())])
+        }
         Command::Tick => Ok(time::due(state, now)),
         Command::ArchiveJobs(jobs) => Ok(archive::archive(state, jobs)),
         Command::RecallJob(job) => archive::recall(state, job),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use jobyard_kernel::filter::QuestionKind;
 use jobyard_kernel::{
-    Command, Ending, Execution, FromNode, Job, JobId, PassRecord, PolicyFault, Seat, Span, State,
-    TaskId, Timestamp,
+    Command, Ending, Execution, FromNode, Job, JobId, KeptAnswer, PassRecord, PolicyFault,
+    RequestKey, Seat, Span, State, TaskId, Timestamp,
 };
 
 use super::filters;
@@ -27,6 +27,7 @@ pub(crate) fn command(
         27..39 => Command::Report(report(state, n)),
         39 => history_command(state, history, now, n),
         40..49 => filter_command(state, now, n),
+        49 if n.once_in(4) => keep_answer(n),
         49 => passed(state, now, n),
         _ => Command::Tick,
     }
@@ -46,6 +47,17 @@ fn filter_command(state: &State, now: Timestamp, n: &mut Numbers) -> Command {
         },
         _ => filters::programs(n),
     }
+}
+
+/// What a request with a key was answered; now and then the key is one that there is.
+pub(crate) fn keep_answer(n: &mut Numbers) -> Command {
+    let key = format!("key-{}", n.below(6));
+    Command::KeepAnswer(Arc::new(KeptAnswer {
+        by: ["ann", "bob"][n.below(2) as usize].into(),
+        key: RequestKey::new(&key).expect("a key"),
+        digest: [3; 16],
+        text: "201".into(),
+    }))
 }
 
 /// What the host notes of policies.

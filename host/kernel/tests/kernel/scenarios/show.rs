@@ -219,6 +219,9 @@ pub(crate) fn event(state: &State, event: &Event) -> String {
         Fact::CanarySet(canary) => format!("CanarySet {}", canary.is_some()),
         Fact::PolicyPassed(record) => format!("PolicyPassed {}", record.number),
         Fact::PolicyFaulted(fault) => format!("PolicyFaulted {}", fault.name),
+        Fact::AnswerKept(answer) => {
+            format!("AnswerKept of {} for {}", answer.by, answer.key.as_str())
+        }
     }
 }
 
