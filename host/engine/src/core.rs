@@ -4,6 +4,7 @@
 //! engine's loop (`run.rs`) feeds it from channels. The seeded simulation feeds it in virtual time, with a
 //! journal, nodes and policies that fail; so what is tested there is what runs here.
 
+mod once;
 mod passes;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -21,6 +22,7 @@ use crate::asking::Asking;
 pub use crate::seat::PolicyQuestion;
 use crate::seat::Taken;
 use crate::{Notice, Stats};
+pub use once::{Keyed, Once};
 pub use passes::{Decided, catch_up, half_of};
 
 /// Events between two snapshots, at least.

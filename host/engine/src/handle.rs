@@ -133,7 +133,7 @@ impl Engine {
     }
 
     /// Why there is no answer.
-    fn stopped(&self) -> EngineError {
+    pub(crate) fn stopped(&self) -> EngineError {
         match self.parts.failure.get() {
             Some(text) => EngineError::Journal(text.clone()),
             None => EngineError::Stopped,

@@ -60,6 +60,7 @@ mod handle;
 pub mod jobfile;
 mod many;
 mod notice;
+mod once;
 mod pass;
 pub mod policies;
 mod run;
@@ -82,7 +83,7 @@ pub use jobyard_kernel::{
 pub use jobyard_node as node;
 pub use jobyard_plugin as plugin;
 pub use jobyard_sim as sim;
-pub use many::{JobFilter, NewJob};
+pub use many::{JobFilter, NewJob, adding};
 pub use notice::{Lagged, Notice, Notices, Notification, Stats};
 pub use view::{AllocationView, CountsView, JobView, OutcomeView, TaskView, WaitingView, rfc3339};
 pub use waiters::Waiter;

@@ -39,6 +39,16 @@ pub(crate) fn described(
     (Arc::new(spec), tasks)
 }
 
+/// The command that adds a job, and that submits it too.
+pub fn adding(by: &Actor, new: NewJob, submit: bool) -> Command {
+    let (spec, tasks) = described(by, new);
+    let by = by.clone();
+    match submit {
+        true => Command::QueueJob { by, spec, tasks },
+        false => Command::AddJob { by, spec, tasks },
+    }
+}
+
 impl Engine {
     /// AddJobs: adds jobs, which are being configured until they are submitted.
     pub async fn add_jobs(
@@ -46,14 +56,7 @@ impl Engine {
         by: &Actor,
         jobs: impl IntoIterator<Item = NewJob>,
     ) -> Vec<Result<JobId, EngineError>> {
-        let add = |new: NewJob| {
-            let (spec, tasks) = described(by, new);
-            Command::AddJob {
-                by: by.clone(),
-                spec,
-                tasks,
-            }
-        };
+        let add = |new| adding(by, new, false);
         self.ids(jobs.into_iter().map(add).collect()).await
     }
 
@@ -63,14 +66,7 @@ impl Engine {
         by: &Actor,
         jobs: impl IntoIterator<Item = NewJob>,
     ) -> Vec<Result<JobId, EngineError>> {
-        let queue = |new: NewJob| {
-            let (spec, tasks) = described(by, new);
-            Command::QueueJob {
-                by: by.clone(),
-                spec,
-                tasks,
-            }
-        };
+        let queue = |new| adding(by, new, true);
         self.ids(jobs.into_iter().map(queue).collect()).await
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jobyard_journal::{JournalError, Record};
 use jobyard_kernel::{
-    Command, Event, JobId, NodeId, Parameter, Parameters, Rejection, Seat, State, ToNode,
+    Command, Event, JobId, NodeId, Parameter, Parameters, Rejection, Seat, State, Timestamp, ToNode,
 };
 use jobyard_node::{LinkEvent, NodeLink};
 use jobyard_plugin::Answered;
@@ -36,6 +36,8 @@ pub(crate) const NODE_MESSAGES_MAX: usize = 1_024;
 type Reply<T> = oneshot::Sender<Result<T, EngineError>>;
 /// Looks at once; what it returns gives the answer.
 type Look = Box<dyn FnOnce(&State, &Stats) -> Answering + Send>;
+/// Has the loop carry something out at once; what it returns gives the answer.
+type Turn = Box<dyn FnOnce(&mut Core<Answering>, Timestamp) -> Answering + Send>;
 /// Makes a command of the state.
 type Make = Box<dyn FnOnce(&State) -> Result<Command, Rejection> + Send>;
 /// Called when what it answers is durable, or with the reason why it will not be.
@@ -49,6 +51,8 @@ pub(crate) enum Request {
     Made(Make, Reply<Vec<Event>>),
     /// Look at the state; the answer waits until what it shows is durable.
     Look(Look),
+    /// Carry out a request that may come twice.
+    Once(Turn),
     /// Queue a job; the answer is its id.
     Submit(Box<Command>, Reply<Option<JobId>>),
     /// Make a job of history live; the answer is false when the record is out of date.
@@ -239,6 +243,11 @@ impl Loop {
             }
             Request::Look(look) => {
                 let answering = look(self.core.state(), self.core.stats());
+                self.core.answer(answering);
+            }
+            Request::Once(turn) => {
+                let now = self.clock.now();
+                let answering = turn(&mut self.core, now);
                 self.core.answer(answering);
             }
             Request::Swap(swap) => match self.core.may(&swap.command, self.clock.now()) {
