@@ -35,6 +35,7 @@ mod health;
 mod hpc;
 pub mod job_events;
 pub mod jobs;
+mod keys;
 pub mod nodes;
 mod output;
 mod page;

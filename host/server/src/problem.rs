@@ -98,6 +98,7 @@ fn status(rejection: &Rejection) -> StatusCode {
         | Rejection::NoSuchPart(_)
         | Rejection::Invalid(_)
         | Rejection::InvalidHold
+        | Rejection::IdempotencyKeyReused { .. }
         | Rejection::NotForNodeTasks { .. }
         | Rejection::ServiceRule { .. }
         | Rejection::Parameter(BadParameter::Value { .. }) => StatusCode::UNPROCESSABLE_ENTITY,

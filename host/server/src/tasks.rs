@@ -13,12 +13,13 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::middleware::from_fn;
+use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use jobyard::jobfile::{TaskChanges, parse_tasks};
-use jobyard::kernel::{Command, Job, Rejection, Task, TaskState};
-use jobyard::{Actor, JobId, TaskId, TaskView, rfc3339};
+use jobyard::kernel::{self, Command, Event, Fact, Job, Rejection, Task, TaskState};
+use jobyard::{Actor, EngineError, JobId, TaskId, TaskView, rfc3339};
 use serde::{Deserialize, Serialize};
 
 use crate::Problem;
@@ -26,6 +27,7 @@ use crate::app::App;
 use crate::body::{self, Asked, JobPath, TaskPath};
 use crate::caller::Caller;
 use crate::jobs::{PAGE_MAX, bad_file, check_folder, only_json, read_text, run_in};
+use crate::keys::{self, Done, Key, Told, carry_out};
 pub use crate::output::{OutputQuery, Stream};
 
 /// The query of `GET /jobs/{id}/tasks`.
@@ -132,10 +134,11 @@ pub(crate) fn routes() -> Router<App> {
         ("configure", Act::Configure),
         ("conclude", Act::Conclude),
     ] {
-        let one = move |app, caller, task, words| self::act(act, app, caller, task, words);
+        let one =
+            move |app, caller, key, task, words| self::act(act, app, caller, key, task, words);
         routes = routes.route(&format!("/{{id}}/tasks/{{task}}/{verb}"), post(one));
     }
-    routes
+    routes.route_layer(from_fn(keys::take))
 }
 
 async fn list(
@@ -170,12 +173,18 @@ async fn act(
     act: Act,
     State(app): State<App>,
     caller: Caller,
+    key: Key,
     TaskPath(job, task): TaskPath,
     body::Json(words): body::Json<TaskWords>,
-) -> Result<Json<TaskDetail>, Problem> {
+) -> Result<Response, Problem> {
     let command = command(act, caller.0.clone(), job, task, words)?;
-    app.engine.command(command).await?;
-    detail(&app, &caller, job, task).await.map(Json)
+    let looker = caller.clone();
+    let answer = move |state: &kernel::State, mut done: Done| {
+        done.pop().unwrap_or(Err(EngineError::Stopped))?;
+        let owner = state.job(job).ok_or_else(|| Problem::unknown_job(job))?;
+        detail_of(state, owner, &looker, task).map(Told::ok)
+    };
+    carry_out(&app, &caller, key, &[job], vec![command], answer).await
 }
 
 fn command(
@@ -245,10 +254,11 @@ fn command(
 async fn add(
     State(app): State<App>,
     caller: Caller,
+    key: Key,
     JobPath(job): JobPath,
     Asked(query): Asked<AddTasksQuery>,
     request: Request,
-) -> Result<(StatusCode, Json<TaskPage>), Problem> {
+) -> Result<Response, Problem> {
     check_folder(query.folder.as_deref())?;
     let name = query.file.clone().unwrap_or_else(|| "the tasks".into());
     let (text, format) = read_text(request, &name).await?;
@@ -258,18 +268,36 @@ async fn add(
     let parsed = parsed.map_err(|_| Problem::failed("the tasks could not be read"))?;
     let mut tasks = parsed.map_err(|error| bad_file(error.to_string()))?;
     run_in(query.folder.as_deref(), &mut tasks);
-    let ids = app
-        .engine
-        .add_tasks(&caller.0, job, tasks, query.submit)
-        .await?;
-    let page = move |_: &_, job: &Job| {
-        let shown = ids.iter().take(PAGE_MAX as usize);
-        TaskPage {
-            tasks: shown.filter_map(|&id| TaskView::of(job, id)).collect(),
-            next: ids.get(PAGE_MAX as usize).map(|id| id.0 - 1),
-        }
+    let count = tasks.len() as u32;
+    let add = Command::AddTasks {
+        by: caller.0.clone(),
+        job,
+        tasks: tasks.into_iter().map(Arc::new).collect(),
+        submit: query.submit,
     };
-    Ok((StatusCode::CREATED, Json(app.job(job, page).await?)))
+    let answer = move |state: &kernel::State, mut done: Done| {
+        let events = done.pop().unwrap_or(Err(EngineError::Stopped))?;
+        let owner = state.job(job).ok_or_else(|| Problem::unknown_job(job))?;
+        // None where no tasks were given.
+        let first = first_added(&events).unwrap_or(1);
+        let shown = (first..first + count.min(PAGE_MAX)).map(TaskId);
+        let page = TaskPage {
+            tasks: shown.filter_map(|id| TaskView::of(owner, id)).collect(),
+            next: (count > PAGE_MAX).then_some(first + PAGE_MAX - 1),
+        };
+        Ok(Told::created(None, page))
+    };
+    carry_out(&app, &caller, key, &[job], vec![add], answer).await
+}
+
+fn first_added(events: &[Event]) -> Option<u32> {
+    events.iter().find_map(|event| {
+        if let Fact::TasksAdded { first, .. } = &event.fact {
+            Some(first.0)
+        } else {
+            None
+        }
+    })
 }
 
 async fn modify(
@@ -284,7 +312,7 @@ async fn modify(
     let changes = TaskChanges::parse("the changes", &text, unit);
     let changes = changes.map_err(|error| bad_file(error.to_string()))?;
     let by = caller.0.clone();
-    let modify = move |state: &jobyard::kernel::State| {
+    let modify = move |state: &kernel::State| {
         let owner = state.job(job).ok_or(Rejection::UnknownJob(job))?;
         let unknown = Rejection::UnknownTask { job, task };
         let mut spec = owner.task(task).ok_or(unknown)?.spec.clone();
@@ -308,28 +336,32 @@ async fn detail(
     task_id: TaskId,
 ) -> Result<TaskDetail, Problem> {
     let caller = caller.clone();
-    let detail = move |state: &_, job: &Job| {
-        caller.may_look_at(job, "the tasks")?;
-        let task = job
-            .task(task_id)
-            .zip(TaskView::of(job, task_id))
-            .ok_or_else(|| Problem::unknown_task(id, task_id))?;
-        let (task, view) = task;
-        Ok(TaskDetail {
-            task: view,
-            runs: runs(state, task),
-        })
-    };
+    let detail = move |state: &_, job: &Job| detail_of(state, job, &caller, task_id);
     app.job(id, detail).await?
 }
 
-fn runs(state: &jobyard::kernel::State, task: &Task) -> Vec<RunView> {
+fn detail_of(
+    state: &kernel::State,
+    job: &Job,
+    caller: &Caller,
+    id: TaskId,
+) -> Result<TaskDetail, Problem> {
+    caller.may_look_at(job, "the tasks")?;
+    let task = job.task(id).zip(TaskView::of(job, id));
+    let (task, view) = task.ok_or_else(|| Problem::unknown_task(job.id, id))?;
+    Ok(TaskDetail {
+        task: view,
+        runs: runs(state, task),
+    })
+}
+
+fn runs(state: &kernel::State, task: &Task) -> Vec<RunView> {
     let name = |id| {
         state
             .node(id)
             .map_or_else(|| format!("{id}"), |node| node.spec.name.clone())
     };
-    let view = |(&instance, run): (&u32, &jobyard::kernel::Run)| RunView {
+    let view = |(&instance, run): (&u32, &kernel::Run)| RunView {
         instance,
         attempt: run.attempt,
         state: task

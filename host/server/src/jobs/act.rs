@@ -1,15 +1,17 @@
 //! Submit, cancel, finish, requeue, configure: one job, or many with one answer each.
 
 use axum::extract::State;
-use jobyard::kernel::Command;
-use jobyard::{Actor, JobId, JobView, Manner};
+use axum::response::Response;
+use jobyard::kernel::{self, Command, Event};
+use jobyard::{Actor, EngineError, JobId, JobView, Manner};
 use serde::{Deserialize, Serialize};
 
-use super::seen;
+use super::add::check_count;
 use crate::Problem;
 use crate::app::App;
 use crate::body::{JobPath, Json};
 use crate::caller::Caller;
+use crate::keys::{Done, Key, Told, carry_out};
 
 /// Jobs in one call.
 pub const JOBS_PER_CALL_MAX: usize = 10_000;
@@ -90,59 +92,57 @@ pub(crate) async fn one(
     act: Act,
     State(app): State<App>,
     caller: Caller,
+    key: Key,
     JobPath(id): JobPath,
     Json(words): Json<Words>,
-) -> Result<axum::Json<JobView>, Problem> {
+) -> Result<Response, Problem> {
     let command = command(act, &caller.0, id, &words)?;
-    app.engine.command(command).await?;
-    seen(&app, &caller, id).await.map(axum::Json)
+    let looker = caller.clone();
+    let answer = move |state: &kernel::State, mut done: Done| {
+        let done = done.pop().unwrap_or(Err(EngineError::Stopped));
+        acted(state, &looker, id, done).map(Told::ok)
+    };
+    carry_out(&app, &caller, key, &[id], vec![command], answer).await
 }
 
 pub(crate) async fn many(
     act: Act,
     State(app): State<App>,
     caller: Caller,
+    key: Key,
     Json(order): Json<Order>,
-) -> Result<axum::Json<Answers>, Problem> {
-    if order.jobs.len() > JOBS_PER_CALL_MAX {
-        let detail = format!(
-            "{} jobs in one call; at most {JOBS_PER_CALL_MAX} are taken",
-            order.jobs.len()
-        );
-        return Err(Problem::bad("TooManyJobs", detail));
-    }
+) -> Result<Response, Problem> {
+    check_count(order.jobs.len(), &key)?;
     let words = Words {
         message: order.message,
         forced: order.forced,
         graceful: order.graceful,
     };
-    let commands: Result<Vec<Command>, Problem> = order
-        .jobs
-        .iter()
-        .map(|&id| command(act, &caller.0, JobId(id), &words))
-        .collect();
-    let done = app.engine.commands(commands?).await;
-    let ids = order.jobs.clone();
-    let views = app.engine.look(move |state, _| {
-        let view = |&id: &u32| {
-            state
-                .job(JobId(id))
-                .map(|job| JobView::without_tasks(state, job))
+    let jobs: Vec<JobId> = order.jobs.into_iter().map(JobId).collect();
+    let commands = jobs.iter().map(|&id| command(act, &caller.0, id, &words));
+    let commands = commands.collect::<Result<Vec<Command>, Problem>>()?;
+    let (about, looker) = (jobs.clone(), caller.clone());
+    let answer = move |state: &kernel::State, done: Done| {
+        let answer = |(id, done): (JobId, _)| {
+            let result = acted(state, &looker, id, done);
+            Answer::new(Some(id.0), result)
         };
-        ids.iter().map(view).collect::<Vec<_>>()
-    });
-    let views = views.await?;
-    let answers = order.jobs.iter().zip(done.into_iter().zip(views));
-    let answer = |(&id, (done, view)): (&u32, (Result<_, _>, Option<JobView>))| {
-        let view = view.ok_or_else(|| Problem::unknown_job(JobId(id)));
-        let result = done
-            .map_err(Problem::from)
-            .and(view.map(|view| caller.limited(view)));
-        Answer::new(Some(id), result)
+        let answers = jobs.into_iter().zip(done).map(answer).collect();
+        Ok(Told::ok(Answers { answers }))
     };
-    Ok(axum::Json(Answers {
-        answers: answers.map(answer).collect(),
-    }))
+    carry_out(&app, &caller, key, &about, commands, answer).await
+}
+
+/// A job as it is after that, as the caller may see it.
+fn acted(
+    state: &kernel::State,
+    caller: &Caller,
+    id: JobId,
+    done: Result<Vec<Event>, EngineError>,
+) -> Result<JobView, Problem> {
+    done?;
+    let job = state.job(id).ok_or_else(|| Problem::unknown_job(id))?;
+    Ok(caller.limited(JobView::without_tasks(state, job)))
 }
 
 fn command(act: Act, by: &Actor, job: JobId, words: &Words) -> Result<Command, Problem> {

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use jobyard::jobfile::{Format, JOB_FILE_BYTES_MAX, JobFile};
-use jobyard::{JobId, JobView, TaskSpec};
+use jobyard::kernel::{self, Command, Event};
+use jobyard::{EngineError, JobView, TaskSpec};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -15,6 +16,7 @@ use crate::Problem;
 use crate::app::App;
 use crate::body::{Asked, media_type, read, unsupported};
 use crate::caller::Caller;
+use crate::keys::{Done, KEYED_JOBS_MAX, Key, Told, carry_out};
 
 /// The query of `POST /jobs`. The body's language is its content type: `application/toml`, `application/json`, `application/xml`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +36,7 @@ pub struct AddQuery {
 pub(crate) async fn add(
     State(app): State<App>,
     caller: Caller,
+    key: Key,
     Asked(query): Asked<AddQuery>,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -41,99 +44,91 @@ pub(crate) async fn add(
     let name = query.file.clone().unwrap_or_else(|| "the job".into());
     let (text, format) = read_text(request, &name).await?;
     if format == Format::Json && text.trim_start().starts_with('[') {
-        return add_many(&app, &caller, &query, &name, &text).await;
+        return add_many(&app, &caller, key, &query, &name, &text).await;
     }
     let file = parse(&name, &text, format, query.submit).await?;
-    let view = add_one(&app, &caller, &query, file).await?;
-    created(view)
+    let add = command(&caller, &query, file);
+    let looker = caller.clone();
+    let answer = move |state: &kernel::State, mut done: Done| {
+        let done = done.pop().unwrap_or(Err(EngineError::Stopped));
+        created(added(state, &looker, done)?)
+    };
+    carry_out(&app, &caller, key, &[], vec![add], answer).await
 }
 
 async fn add_many(
     app: &App,
     caller: &Caller,
+    key: Key,
     query: &AddQuery,
     name: &str,
     text: &str,
 ) -> Result<Response, Problem> {
     let jobs: Vec<Value> =
         serde_json::from_str(text).map_err(|error| bad_file(format!("{name}: {error}")))?;
-    if jobs.len() > JOBS_PER_CALL_MAX {
-        let detail = format!(
-            "{} jobs in one call; at most {JOBS_PER_CALL_MAX} are taken",
-            jobs.len()
-        );
-        return Err(Problem::bad("TooManyJobs", detail));
-    }
-    let mut files = Vec::with_capacity(jobs.len());
+    check_count(jobs.len(), &key)?;
+    // Those that can be read share one commit.
+    let (mut commands, mut unread) = (Vec::new(), Vec::new());
     for (index, job) in jobs.into_iter().enumerate() {
         let name = format!("{name}[{index}]");
-        files.push(parse(&name, &job.to_string(), Format::Json, query.submit).await);
-    }
-    // Those that can be read share one commit.
-    let mut wanted = Vec::new();
-    let mut unread = Vec::new();
-    for file in files {
-        let (file, problem) = match file {
-            Ok(file) => (Some(file), None),
+        let file = parse(&name, &job.to_string(), Format::Json, query.submit).await;
+        let (add, problem) = match file {
+            Ok(file) => (Some(command(caller, query, file)), None),
             Err(problem) => (None, Some(problem)),
         };
-        wanted.extend(file);
+        commands.extend(add);
         unread.push(problem);
     }
-    let mut added = add_all(app, caller, query, wanted).await?.into_iter();
-    let answers = unread.into_iter().map(|problem| {
-        let result = match problem {
-            Some(problem) => Err(problem),
-            None => added
-                .next()
-                .unwrap_or_else(|| Err(Problem::failed("there is no answer"))),
-        };
-        Answer::new(result.as_ref().ok().map(|job| job.id), result)
-    });
-    let answers = answers.collect();
-    Ok(axum::Json(Answers { answers }).into_response())
+    let looker = caller.clone();
+    let answer = move |state: &kernel::State, done: Done| {
+        let mut done = done.into_iter();
+        let answers = unread.into_iter().map(|problem| {
+            let result = match problem {
+                Some(problem) => Err(problem),
+                None => {
+                    let done = done.next().unwrap_or(Err(EngineError::Stopped));
+                    added(state, &looker, done)
+                }
+            };
+            Answer::new(result.as_ref().ok().map(|job| job.id), result)
+        });
+        let answers = answers.collect();
+        Ok(Told::ok(Answers { answers }))
+    };
+    carry_out(app, caller, key, &[], commands, answer).await
 }
 
-async fn add_one(
-    app: &App,
+/// Adds the job of a file, and submits it if that is asked for.
+fn command(caller: &Caller, query: &AddQuery, mut file: JobFile) -> Command {
+    run_in(query.folder.as_deref(), &mut file.tasks);
+    jobyard::adding(&caller.0, (file.spec, file.tasks), query.submit)
+}
+
+/// A job that was added, as the caller may see it.
+pub(super) fn added(
+    state: &kernel::State,
     caller: &Caller,
-    query: &AddQuery,
-    file: JobFile,
+    done: Result<Vec<Event>, EngineError>,
 ) -> Result<JobView, Problem> {
-    let added = add_all(app, caller, query, vec![file]).await?.pop();
-    added.unwrap_or_else(|| Err(Problem::failed("there is no answer")))
+    let id = done?.iter().find_map(|event| event.fact.job());
+    let id = id.ok_or_else(|| Problem::failed("nothing was added"))?;
+    let job = state.job(id).ok_or_else(|| Problem::unknown_job(id))?;
+    Ok(caller.limited(JobView::without_tasks(state, job)))
 }
 
-/// Adds jobs, and submits them if that is asked for, all in one commit.
-async fn add_all(
-    app: &App,
-    caller: &Caller,
-    query: &AddQuery,
-    files: Vec<JobFile>,
-) -> Result<Vec<Result<JobView, Problem>>, Problem> {
-    let jobs = files.into_iter().map(|mut file| {
-        run_in(query.folder.as_deref(), &mut file.tasks);
-        (file.spec, file.tasks)
-    });
-    let by = &caller.0;
-    let added = match query.submit {
-        true => app.engine.queue_jobs(by, jobs).await,
-        false => app.engine.add_jobs(by, jobs).await,
+/// That one call is not about too many jobs.
+pub(super) fn check_count(jobs: usize, key: &Key) -> Result<(), Problem> {
+    let (max, with) = match key.is_there() {
+        true => (KEYED_JOBS_MAX, " with an Idempotency-Key"),
+        false => (JOBS_PER_CALL_MAX, ""),
     };
-    let ids: Vec<Option<JobId>> = added.iter().map(|id| id.as_ref().ok().copied()).collect();
-    let look = move |state: &jobyard::kernel::State, _: &_| {
-        let view = |id| state.job(id).map(|job| JobView::without_tasks(state, job));
-        ids.into_iter()
-            .map(|id| id.and_then(view))
-            .collect::<Vec<_>>()
-    };
-    let views = app.engine.look(look).await?;
-    let answers = added.into_iter().zip(views).map(|(id, view)| {
-        let id = id?;
-        let view = view.ok_or_else(|| Problem::unknown_job(id))?;
-        Ok(caller.limited(view))
-    });
-    Ok(answers.collect())
+    match jobs > max {
+        false => Ok(()),
+        true => {
+            let detail = format!("{jobs} jobs in one call{with}; at most {max} are taken");
+            Err(Problem::bad("TooManyJobs", detail))
+        }
+    }
 }
 
 /// Where tasks run that say nothing of it.

@@ -7,15 +7,16 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jobyard::jobfile::{Format, JobChanges, JobFile, parse_hold_until};
 use jobyard::kernel::{self, Command, Rejection};
-use jobyard::{EngineError, JobId, JobView};
+use jobyard::{EngineError, JobView};
 use serde::{Deserialize, Serialize};
 
-use super::add::{bad_file, read_text};
+use super::add::{added, bad_file, read_text};
 use super::{created, seen};
 use crate::Problem;
 use crate::app::App;
 use crate::body::{Asked, JobPath, Json};
 use crate::caller::Caller;
+use crate::keys::{Done, Key, carry_out};
 
 /// Until when a job is held.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,13 +53,17 @@ pub(crate) async fn unhold(
 pub(crate) async fn copy(
     State(app): State<App>,
     caller: Caller,
+    key: Key,
     JobPath(job): JobPath,
 ) -> Result<Response, Problem> {
     let by = caller.0.clone();
-    let events = app.engine.command(Command::CloneJob { by, job }).await?;
-    let copy: Option<JobId> = events.iter().find_map(|event| event.fact.job());
-    let copy = copy.ok_or(EngineError::Stopped)?;
-    created(seen(&app, &caller, copy).await?)
+    let copy = Command::CloneJob { by, job };
+    let looker = caller.clone();
+    let answer = move |state: &kernel::State, mut done: Done| {
+        let done = done.pop().unwrap_or(Err(EngineError::Stopped));
+        created(added(state, &looker, done)?)
+    };
+    carry_out(&app, &caller, key, &[job], vec![copy], answer).await
 }
 
 pub(crate) async fn delete(

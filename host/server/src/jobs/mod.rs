@@ -26,8 +26,7 @@ mod wait;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::middleware::from_fn;
 use axum::routing::{get, post, put};
 use jobyard::kernel::Job;
 use jobyard::policies::Explanation;
@@ -47,6 +46,7 @@ use crate::Problem;
 use crate::app::App;
 use crate::body::JobPath;
 use crate::caller::Caller;
+use crate::keys::{self, Told};
 
 pub(crate) fn routes() -> Router<App> {
     let mut routes = Router::new()
@@ -66,13 +66,13 @@ pub(crate) fn routes() -> Router<App> {
         ("requeue", Act::Requeue),
         ("configure", Act::Configure),
     ] {
-        let many = move |app, caller, order| act::many(act, app, caller, order);
-        let one = move |app, caller, id, words| act::one(act, app, caller, id, words);
+        let many = move |app, caller, key, order| act::many(act, app, caller, key, order);
+        let one = move |app, caller, key, id, words| act::one(act, app, caller, key, id, words);
         routes = routes
             .route(&format!("/{verb}"), post(many))
             .route(&format!("/{{id}}/{verb}"), post(one));
     }
-    routes
+    routes.route_layer(from_fn(keys::take))
 }
 
 async fn view(
@@ -95,11 +95,9 @@ async fn explain(
 }
 
 /// 201 with a job that was made, and its place.
-pub(crate) fn created(view: JobView) -> Result<Response, Problem> {
-    let place = HeaderValue::from_str(&format!("/api/v1/jobs/{}", view.id));
-    let place = place.map_err(|e| Problem::failed(e.to_string()))?;
-    let headers = [(header::LOCATION, place)];
-    Ok((StatusCode::CREATED, headers, axum::Json(view)).into_response())
+pub(crate) fn created(view: JobView) -> Result<Told<JobView>, Problem> {
+    let place = format!("/api/v1/jobs/{}", view.id);
+    Ok(Told::created(Some(place), view))
 }
 
 /// A job without its tasks, as the caller may see it.
