@@ -1,5 +1,6 @@
 //! A daemon under load that is killed with `kill -9` again and again, with its node process now and then: then what was acknowledged is
-//! compared with what the daemon knows, and what attempts wrote to disk with what may have run.
+//! compared with what the daemon knows, and what attempts wrote to disk with what may have run. Each submit has a key and is sent until it is
+//! answered: there must be as many jobs as keys.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,7 +15,7 @@ use rustix::process::{Signal, kill_process};
 
 use crate::daemon::Daemon;
 use crate::random::Random;
-use crate::{ask, wait_for};
+use crate::{ask, ask_with, wait_for};
 
 const CALLERS: u64 = 4;
 /// Jobs that may wait or run before callers rest.
@@ -38,6 +39,8 @@ pub struct Summary {
     pub node_kills: u32,
     /// Submits that were acknowledged.
     pub submits: usize,
+    /// Of those, the ones that had been carried out before, and whose answer was lost.
+    pub replayed: usize,
     /// Cancels that were acknowledged.
     pub cancels: usize,
     /// Attempts that wrote that they began.
@@ -48,8 +51,8 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} kills, {} of the node process; {} submits and {} cancels acknowledged, {} attempts",
-            self.kills, self.node_kills, self.submits, self.cancels, self.attempts
+            "{} kills, {} of the node process; {} submits ({} replayed) and {} cancels acknowledged, {} attempts",
+            self.kills, self.node_kills, self.submits, self.replayed, self.cancels, self.attempts
         )
     }
 }
@@ -58,6 +61,9 @@ impl fmt::Display for Summary {
 #[derive(Debug, Default)]
 struct Told {
     submitted: BTreeSet<u32>,
+    /// Submits, each with a key of its own.
+    keys: usize,
+    replayed: usize,
     /// When the answer came.
     canceled: BTreeMap<u32, Duration>,
     /// Somebody asked for it; whether it was done is not known where no answer came.
@@ -106,8 +112,10 @@ pub fn run(kills: u32, node_every: u32) -> Result<Summary, String> {
         page.1["jobs"].as_array()?.is_empty().then_some(())
     });
     summary.submits = told.submitted.len();
+    summary.replayed = told.replayed;
     summary.cancels = told.canceled.len();
     check_store(root, &told)?;
+    check_count(root, &told)?;
     summary.attempts = check_effects(root, &told, summary.node_kills)?;
     Ok(summary)
 }
@@ -139,15 +147,26 @@ fn call(root: &Path, numbers: &mut Random, told: &Mutex<Told>) {
                 "task": [{ "name": "work", "sweep": format!("1-{sweep}"), "command": WORK }],
             });
             let query = format!("/jobs?submit=true&folder={}", root.display());
-            match ask(root, "POST", &query, &command.to_string()) {
-                Ok((201, job)) => {
-                    if let Some(id) = job["id"].as_u64() {
-                        told().submitted.insert(id as u32);
+            let key = {
+                let mut told = told();
+                told.keys += 1;
+                format!("idempotency-key: submit-{}\r\n", told.keys)
+            };
+            let (id, replayed) = wait_for("a submit to be answered", || {
+                let command = command.to_string();
+                match ask_with(root, "POST", &query, &key, &command) {
+                    Ok((201, job, head)) => {
+                        let replayed = head.contains("idempotency-replayed: true");
+                        Some((job["id"].as_u64()? as u32, replayed))
                     }
+                    // It is down, or was killed before it answered: once more.
+                    Ok(_) | Err(_) => None,
                 }
-                // It is down, or full: a moment.
-                Ok(_) | Err(_) => thread::sleep(Duration::from_millis(5)),
-            }
+            });
+            let mut told = told();
+            told.submitted.insert(id);
+            told.replayed += usize::from(replayed);
+            drop(told);
             let waiting = ask(root, "GET", "/jobs?status=1,2&limit=100", "");
             let live = waiting.map_or(0, |(_, page)| page["jobs"].as_array().map_or(0, Vec::len));
             if live > LIVE_MAX {
@@ -176,6 +195,30 @@ fn check_store(root: &Path, told: &Told) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// As many jobs as keys, and each key has a job of its own.
+fn check_count(root: &Path, told: &Told) -> Result<(), String> {
+    let mut ids = BTreeSet::new();
+    let mut after = String::new();
+    loop {
+        let page = ask(root, "GET", &format!("/jobs?limit=1000{after}"), "");
+        let (_, page) = page.map_err(|error| error.to_string())?;
+        let jobs = page["jobs"].as_array().into_iter().flatten();
+        ids.extend(jobs.filter_map(|job| job["id"].as_u64()));
+        match page["next"].as_str() {
+            Some(next) => after = format!("&after={next}"),
+            None => break,
+        }
+    }
+    let (keys, answered) = (told.keys, told.submitted.len());
+    match (ids.len(), answered) == (keys, keys) {
+        true => Ok(()),
+        false => Err(format!(
+            "{keys} keys, {answered} jobs answered, {} jobs there",
+            ids.len()
+        )),
+    }
 }
 
 /// No two attempts of an instance overlap, nothing began after an acknowledged cancel, and no attempt began twice while its node

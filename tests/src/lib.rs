@@ -115,11 +115,26 @@ pub fn run(command: &mut Command) -> Said {
 /// # Errors
 /// What the socket says, and an answer that is none.
 pub fn ask(root: &Path, method: &str, path: &str, body: &str) -> io::Result<(u16, Value)> {
+    let (status, body, _) = ask_with(root, method, path, "", body)?;
+    Ok((status, body))
+}
+
+/// The same with more in the head, lines that each end with CR LF; the answer has its head too.
+///
+/// # Errors
+/// Nobody listens, or the answer is none.
+pub fn ask_with(
+    root: &Path,
+    method: &str,
+    path: &str,
+    head: &str,
+    body: &str,
+) -> io::Result<(u16, Value, String)> {
     let mut stream = UnixStream::connect(root.join("data/jobyard.sock"))?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     let request = format!(
         "{method} /api/v1{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+         content-type: application/json\r\n{head}content-length: {}\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(request.as_bytes())?;
@@ -133,7 +148,7 @@ pub fn ask(root: &Path, method: &str, path: &str, body: &str) -> io::Result<(u16
         .nth(1)
         .and_then(|status| status.parse().ok());
     let status = status.ok_or(io::ErrorKind::InvalidData)?;
-    Ok((status, serde_json::from_str(body)?))
+    Ok((status, serde_json::from_str(body)?, head.into()))
 }
 
 /// Waits until something is there; panics with what was seen last after half a minute.

@@ -11,6 +11,7 @@ mod hpc;
 mod http;
 mod https;
 mod jobs;
+mod keys;
 mod owners;
 mod page;
 mod policies;
