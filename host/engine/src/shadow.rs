@@ -20,7 +20,9 @@ pub const PROPOSALS_KEPT_MAX: usize = 1_000;
 pub const COMPARED_JOBS_MAX: usize = 10_000;
 
 /// One proposal that places a job, in words that can be compared.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
 pub struct Placement {
     /// `start`, `grow`, `shrink` or `preempt`.
     pub what: String,
@@ -34,7 +36,7 @@ pub struct Placement {
 }
 
 /// A pass in which the two differed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DifferingPass {
     /// The number of the pass.
     pub number: u64,
@@ -49,7 +51,7 @@ pub struct DifferingPass {
 }
 
 /// What the shadow came to in sum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ShadowTotals {
     /// Passes in which both were asked.
     pub passes: u64,
@@ -80,7 +82,7 @@ pub struct ShadowTotals {
 }
 
 /// A job that the two start at different times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ComparedJob {
     /// Which.
     pub job: u32,
@@ -91,7 +93,7 @@ pub struct ComparedJob {
 }
 
 /// All that is known of a shadow.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ShadowReport {
     /// In sum.
     pub totals: ShadowTotals,

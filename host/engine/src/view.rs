@@ -8,7 +8,7 @@ use jobyard_kernel::{
 use serde::{Deserialize, Serialize};
 
 /// A job.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct JobView {
     /// Its id.
     pub id: u32,
@@ -83,7 +83,7 @@ pub struct JobView {
 }
 
 /// What a job holds of a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AllocationView {
     /// The node's name.
     pub node: String,
@@ -92,7 +92,7 @@ pub struct AllocationView {
 }
 
 /// Why a job waits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct WaitingView {
     /// The code: see `jobyard_kernel::waiting`.
     pub reason: u32,
@@ -101,7 +101,7 @@ pub struct WaitingView {
 }
 
 /// Instances by state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[expect(missing_docs, reason = "the names are the states")]
 pub struct CountsView {
     /// Of tasks that are being configured by themselves, in a job that is in the queue or runs.
@@ -115,7 +115,7 @@ pub struct CountsView {
 }
 
 /// A task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TaskView {
     /// Its id in the job.
     pub id: u32,
@@ -139,7 +139,7 @@ pub struct TaskView {
 }
 
 /// Instances that ended alike.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct OutcomeView {
     /// Finished, Failed or Canceled.
     pub state: String,

@@ -13,8 +13,8 @@ use tokio::sync::watch;
 use crate::auth::Gate;
 use crate::caller::Caller;
 use crate::{
-    Problem, environment, events, health, hpc, job_events, jobs, nodes, page, parameters, policies,
-    queue, session, simulation, summary, tasks, templates, timeline, tokens, users,
+    Problem, environment, events, health, hpc, job_events, jobs, nodes, openapi, page, parameters,
+    policies, queue, session, simulation, summary, tasks, templates, timeline, tokens, users,
 };
 
 /// What all requests share.
@@ -89,7 +89,8 @@ pub(crate) fn routes(app: App) -> Router {
         .merge(timeline::routes())
         .merge(simulation::routes())
         .route_layer(middleware::from_extractor::<Caller>())
-        .nest("/session", session::routes());
+        .nest("/session", session::routes())
+        .merge(openapi::routes());
     Router::new()
         .nest("/api/v1", v1)
         .nest("/hpc", hpc::routes())

@@ -22,7 +22,7 @@ use crate::caller::Caller;
 use crate::parameters::NewValue;
 
 /// Variables of the whole cluster.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Environment {
     /// By name.
     pub environment: BTreeMap<String, String>,

@@ -39,7 +39,8 @@ const GATHER: Duration = Duration::from_millis(50);
 const SILENCE_MAX: Duration = Duration::from_secs(15);
 
 /// The query of `GET /events`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 pub struct EventsQuery {
     /// Only those with a larger number.
@@ -51,7 +52,7 @@ pub struct EventsQuery {
 }
 
 /// An event.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Happened {
     /// Its number in the journal: 1 for the first, without gaps.
     pub number: u64,

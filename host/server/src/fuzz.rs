@@ -21,7 +21,7 @@ use cases::cases;
 pub(crate) mod cases;
 
 /// An engine without a node: nothing that is asked for here may run. Whoever waits is answered at once.
-fn server() -> &'static (Runtime, Router) {
+pub(crate) fn server() -> &'static (Runtime, Router) {
     static SERVER: OnceLock<(Runtime, Router)> = OnceLock::new();
     SERVER.get_or_init(|| {
         let runtime = Runtime::new().expect("a runtime");

@@ -37,6 +37,7 @@ pub mod job_events;
 pub mod jobs;
 mod keys;
 pub mod nodes;
+pub mod openapi;
 mod output;
 mod page;
 pub mod parameters;

@@ -25,14 +25,14 @@ use crate::body::{self, NamePath};
 use crate::caller::Caller;
 
 /// All nodes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct NodeList {
     /// In the order in which they joined.
     pub nodes: Vec<NodeView>,
 }
 
 /// A node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct NodeView {
     /// Its id.
     pub id: u32,
@@ -62,7 +62,7 @@ pub struct NodeView {
 }
 
 /// Which groups a node is in.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewGroups {
     /// All of them.
@@ -70,14 +70,14 @@ pub struct NewGroups {
 }
 
 /// All groups that nodes are in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct GroupList {
     /// By name.
     pub groups: Vec<GroupView>,
 }
 
 /// A node group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct GroupView {
     /// Its name.
     pub name: String,

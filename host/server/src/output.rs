@@ -31,7 +31,7 @@ const PIECES_WAITING_MAX: usize = 4;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Which of the two streams.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Stream {
     /// Standard output.
@@ -42,10 +42,12 @@ pub enum Stream {
 }
 
 /// The query of `GET /jobs/{id}/tasks/{task}/output`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 pub struct OutputQuery {
     /// `out` or `err`.
+    #[param(inline)]
     pub stream: Stream,
     /// One instance; all of them, one after the other, when it is not there.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -20,14 +20,14 @@ use crate::body::{self, NamePath};
 use crate::caller::Caller;
 
 /// All parameters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ParameterList {
     /// By name.
     pub parameters: Vec<ParameterView>,
 }
 
 /// A parameter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ParameterView {
     /// Its name.
     pub name: String,
@@ -40,7 +40,7 @@ pub struct ParameterView {
 }
 
 /// What a parameter is to be.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewValue {
     /// The value; lengths of time have a unit, or HPC Pack's where they are a bare number.

@@ -36,7 +36,7 @@ use crate::caller::Caller;
 const COMPONENT_BODY_BYTES_MAX: usize = 90 << 20;
 
 /// A component that is to be kept.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewPolicy {
     /// What people call it.
@@ -49,7 +49,7 @@ pub struct NewPolicy {
 }
 
 /// That a policy is to come into force.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Activate {
     /// All of its settings.
@@ -62,7 +62,7 @@ pub struct Activate {
 }
 
 /// Bounds that the new policy must keep; what is not there is not looked at.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NewGuard {
     /// For how long, in seconds.
@@ -82,7 +82,7 @@ pub struct NewGuard {
 }
 
 /// What is to be put back.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RollBack {
     /// The number of an activation; the one before where it is not there.
@@ -93,7 +93,7 @@ pub struct RollBack {
 }
 
 /// What is to be shadowed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Trial {
     /// A name, a digest, or the beginning of one.
@@ -105,7 +105,7 @@ pub struct Trial {
 }
 
 /// What is to decide for some of the nodes: either groups or a percentage.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Canary {
     /// A name, a digest, or the beginning of one.
@@ -123,7 +123,7 @@ pub struct Canary {
 }
 
 /// Which passes are run again: all where nothing is said.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct VerifyPasses {
     /// From here on: the number of a pass, or a time (RFC 3339).

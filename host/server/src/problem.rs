@@ -7,7 +7,9 @@ use jobyard::kernel::{BadParameter, JobId, Rejection, TaskId};
 use serde::{Deserialize, Serialize};
 
 /// Why a request was not carried out. Displayed as its `detail`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema, thiserror::Error,
+)]
 #[error("{detail}")]
 pub struct Problem {
     /// The status of the answer in words.

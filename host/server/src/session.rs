@@ -24,11 +24,12 @@ use crate::caller::Caller;
 use crate::tokens::moment;
 
 /// Who is asking.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SessionView {
     /// Their name.
     pub name: String,
     /// What they may do.
+    #[schema(value_type = Vec<String>)]
     pub roles: Vec<Role>,
     /// Whether they may only look.
     pub read_only: bool,
@@ -37,7 +38,7 @@ pub struct SessionView {
 }
 
 /// A log-in.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogIn {
     /// The user.

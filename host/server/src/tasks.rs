@@ -31,7 +31,8 @@ use crate::keys::{self, Done, Key, Told, carry_out};
 pub use crate::output::{OutputQuery, Stream};
 
 /// The query of `GET /jobs/{id}/tasks`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 pub struct TaskQuery {
     /// Tasks with higher ids only.
@@ -43,7 +44,7 @@ pub struct TaskQuery {
 }
 
 /// Some tasks of a job, by id.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TaskPage {
     /// The tasks.
     pub tasks: Vec<TaskView>,
@@ -52,7 +53,7 @@ pub struct TaskPage {
 }
 
 /// A task, and the first 1,000 of its instances that run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TaskDetail {
     /// The task.
     #[serde(flatten)]
@@ -62,7 +63,7 @@ pub struct TaskDetail {
 }
 
 /// An instance at a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RunView {
     /// Which; 0 of a basic task.
     pub instance: u32,
@@ -79,7 +80,7 @@ pub struct RunView {
 }
 
 /// What may be said beside the task.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TaskWords {
     /// One instance; all when it is not there.
@@ -97,7 +98,8 @@ pub struct TaskWords {
 }
 
 /// The query of `POST /jobs/{id}/tasks`. The body's language is its content type, as for jobs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 pub struct AddTasksQuery {
     /// In a job that is in the queue or runs: submit them too.

@@ -28,14 +28,14 @@ use crate::body::{self, NamePath};
 use crate::caller::Caller;
 
 /// All templates.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TemplateList {
     /// By name; the default one is always there.
     pub templates: Vec<TemplateView>,
 }
 
 /// A job template.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TemplateView {
     /// Its name; that of the path when it is not there.
@@ -71,7 +71,7 @@ pub struct TemplateView {
 }
 
 /// What a template says about one property.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RuleView {
     /// The value where the user gives none.
@@ -98,7 +98,7 @@ pub struct RuleView {
 }
 
 /// A value as people write it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(
     untagged,
     expecting = "a value is true or false, a number, a text or a list of names"

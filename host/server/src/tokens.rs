@@ -26,20 +26,21 @@ const EXPIRES_IN_SECONDS: i64 = 30 * 24 * 3_600;
 const EXPIRES_IN_SECONDS_MAX: i64 = 366 * 24 * 3_600;
 
 /// One's tokens.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TokenList {
     /// By number.
     pub tokens: Vec<TokenView>,
 }
 
 /// A token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TokenView {
     /// Its number.
     pub id: i64,
     /// What its user calls it.
     pub note: String,
     /// At most these roles.
+    #[schema(value_type = Vec<String>)]
     pub roles: Vec<Role>,
     /// Whether it may only look.
     pub read_only: bool,
@@ -50,12 +51,13 @@ pub struct TokenView {
 }
 
 /// What a token is to be.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NewToken {
     /// What to call it: at most 80 characters.
     pub note: String,
     /// At most these roles [default: those of whoever asks].
+    #[schema(value_type = Option<Vec<String>>)]
     pub roles: Option<Vec<Role>>,
     /// Whether it may only look.
     pub read_only: bool,
@@ -64,7 +66,7 @@ pub struct NewToken {
 }
 
 /// A token that was made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct MadeToken {
     /// Its number.
     pub id: i64,

@@ -22,18 +22,19 @@ use crate::caller::Caller;
 use crate::tokens::{moment, not_for_another, problem};
 
 /// Who there is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct UserList {
     /// By name.
     pub users: Vec<UserView>,
 }
 
 /// A user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct UserView {
     /// Their name; the `owner` of their jobs.
     pub name: String,
     /// What they may do.
+    #[schema(value_type = Vec<String>)]
     pub roles: Vec<Role>,
     /// Whether they have a password, or tokens only.
     pub has_password: bool,
@@ -42,10 +43,11 @@ pub struct UserView {
 }
 
 /// What a user is to be.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SetUser {
     /// What they may do; needed for a new one.
+    #[schema(value_type = Option<Vec<String>>)]
     pub roles: Option<Vec<Role>>,
     /// Their password.
     pub password: Option<String>,

@@ -17,7 +17,7 @@ use crate::{Engine, EngineError, rfc3339};
 pub(super) const PATIENCE: u32 = 10;
 
 /// What is known of a job that waits.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Explanation {
     /// The job.
     pub job: u32,

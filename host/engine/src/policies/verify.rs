@@ -56,7 +56,7 @@ impl FromStr for Bound {
 pub struct BadBound(pub String);
 
 /// A pass that does not come out the same.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Mismatch {
     /// Its number.
     pub pass: u64,
@@ -69,7 +69,7 @@ pub struct Mismatch {
 }
 
 /// Passes that could not be run again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Skipped {
     /// The first of them.
     pub pass: u64,
@@ -80,7 +80,7 @@ pub struct Skipped {
 }
 
 /// What was found.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct VerifyReport {
     /// Passes that came out the same.
     pub same: u64,

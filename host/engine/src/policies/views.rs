@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::rfc3339;
 
 /// A component that is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PolicyView {
     /// SHA-256 of its bytes.
     pub digest: String,
@@ -50,7 +50,7 @@ impl PolicyView {
 }
 
 /// That a policy came into force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ActivationView {
     /// From 1.
     pub number: u32,
@@ -97,7 +97,7 @@ impl ActivationView {
 }
 
 /// When a policy is taken back by itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct GuardView {
     /// Until when it is looked at.
     pub until: String,
@@ -124,7 +124,7 @@ impl GuardView {
 }
 
 /// A policy that is shadowed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TrialView {
     /// What people call the component.
     pub name: String,
@@ -154,7 +154,7 @@ impl TrialView {
 }
 
 /// A policy that is tried on some of the nodes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CanaryView {
     /// What it is.
     #[serde(flatten)]
@@ -183,7 +183,7 @@ impl CanaryView {
 }
 
 /// What was counted of the policy in force since it came into force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct WatchView {
     /// Its passes.
     pub passes: u64,
@@ -207,7 +207,7 @@ impl WatchView {
 }
 
 /// A call of a policy that failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FaultView {
     /// When.
     pub at: String,
@@ -247,7 +247,7 @@ impl FaultView {
 }
 
 /// All of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PolicyList {
     /// The policy in force.
     pub active: Option<ActivationView>,

@@ -17,7 +17,7 @@ use crate::keys::{Done, Key, Told, carry_out};
 pub const JOBS_PER_CALL_MAX: usize = 10_000;
 
 /// What may be said beside the job.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Words {
     /// For cancel and finish: becomes the job's error message; at most 320 characters.
@@ -32,7 +32,7 @@ pub struct Words {
 }
 
 /// The same for many jobs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Order {
     /// Which, in this order; at most [`JOBS_PER_CALL_MAX`].
@@ -49,7 +49,7 @@ pub struct Order {
 }
 
 /// What became of one of many: the job as it is now, or why not.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Answer {
     /// The job's id; none where a job that was to be added has none.
     pub id: Option<u32>,
@@ -62,7 +62,7 @@ pub struct Answer {
 }
 
 /// One for each that was asked for, in the same order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Answers {
     /// The answers.
     pub answers: Vec<Answer>,

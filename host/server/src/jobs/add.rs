@@ -19,7 +19,8 @@ use crate::caller::Caller;
 use crate::keys::{Done, KEYED_JOBS_MAX, Key, Told, carry_out};
 
 /// The query of `POST /jobs`. The body's language is its content type: `application/toml`, `application/json`, `application/xml`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 pub struct AddQuery {
     /// Submit it too.

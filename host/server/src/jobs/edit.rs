@@ -19,7 +19,7 @@ use crate::caller::Caller;
 use crate::keys::{Done, Key, carry_out};
 
 /// Until when a job is held.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Hold {
     /// RFC 3339, in the future and within a year.
@@ -77,7 +77,7 @@ pub(crate) async fn delete(
 }
 
 /// Which jobs are to be forgotten.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Purge {
     /// All that ended before this time, RFC 3339.
@@ -85,7 +85,8 @@ pub struct Purge {
 }
 
 /// The query of `GET /jobs/{id}/file`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 pub struct FileQuery {
     /// `json` (the default), `toml` or `xml`.

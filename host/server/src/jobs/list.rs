@@ -23,7 +23,8 @@ pub const PAGE_MAX: u32 = 1_000;
 const LOOK_MAX: usize = 20_000;
 
 /// The query of `GET /jobs`. Filters that are not given let everything through.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 pub struct ListQuery {
     /// Fine states, as `Queued,Running`; any case.
@@ -50,7 +51,7 @@ pub struct ListQuery {
 }
 
 /// Some jobs, newest first, without their tasks.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct JobPage {
     /// The jobs. Of those of history only what a list shows.
     pub jobs: Vec<JobView>,

@@ -18,7 +18,8 @@ pub const WAIT_SECONDS_DEFAULT: u64 = 30;
 pub const WAIT_SECONDS_MAX: u64 = 600;
 
 /// The query of `GET /jobs/{id}/wait`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 pub struct WaitQuery {
     /// 0 to [`WAIT_SECONDS_MAX`], by default [`WAIT_SECONDS_DEFAULT`].

@@ -51,7 +51,7 @@ impl Default for Limits {
 }
 
 /// Which limit ended a simulation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Limit {
     /// [`Limits::passes_max`].
@@ -63,7 +63,7 @@ pub enum Limit {
 }
 
 /// What a forecast says: one JSON object. Times are microseconds since 1970.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Forecast {
     /// The job.
     pub job: u32,
@@ -78,7 +78,7 @@ pub struct Forecast {
 }
 
 /// What is expected of a job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Expected {
     /// It starts.
@@ -120,7 +120,7 @@ impl Expected {
 }
 
 /// What a job gets of one node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Place {
     /// The node's name.
     pub node: String,

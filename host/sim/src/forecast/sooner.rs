@@ -19,7 +19,7 @@ pub const VARIANTS_MAX: usize = 10;
 const LIMIT_TRIED: Span = Span::from_secs(3_600);
 
 /// Changes that let a job start sooner: one JSON object. Times are microseconds since 1970.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Sooner {
     /// The job.
     pub job: u32,
@@ -36,7 +36,7 @@ pub struct Sooner {
 }
 
 /// A change and what would come of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Variant {
     /// The change, for people.
     pub change: String,

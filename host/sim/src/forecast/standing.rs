@@ -11,7 +11,7 @@ use super::world::{expected_end, holds};
 pub const JOBS_LISTED_MAX: usize = 20;
 
 /// Where a queued job stands: one JSON object. Times are microseconds since 1970.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Standing {
     /// The job.
     pub job: u32,
@@ -48,7 +48,7 @@ pub struct Standing {
 }
 
 /// A job that is before another in the queue.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Ahead {
     /// The job.
     pub job: u32,
@@ -63,7 +63,7 @@ pub struct Ahead {
 }
 
 /// A job that holds what another waits for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Holder {
     /// The job.
     pub job: u32,

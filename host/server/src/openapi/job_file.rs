@@ -1,0 +1,206 @@
+//! The keys of a JSON job file, as far as a schema can say what they may be: the reader says the rest. That all keys are here is tested.
+
+use serde_json::{Map, Value, json};
+
+const TEXTS: [&str; 8] = [
+    "name",
+    "project",
+    "owner",
+    "template",
+    "licences",
+    "email",
+    "progress_message",
+    "hold_until",
+];
+const FLAGS: [&str; 10] = [
+    "exclusive",
+    "single_node",
+    "can_preempt",
+    "can_grow",
+    "can_shrink",
+    "run_until_canceled",
+    "fail_on_task_failure",
+    "fail_dependent_tasks",
+    "notify_on_start",
+    "notify_on_completion",
+];
+const RANGES: [&str; 4] = ["cores", "sockets", "nodes", "gpus"];
+const NAMES: [&str; 3] = ["requested_nodes", "excluded_nodes", "node_groups"];
+const TABLES: [&str; 2] = ["environment", "custom_properties"];
+/// Each has a language of its own.
+const OTHERS: [&str; 13] = [
+    "kind",
+    "priority",
+    "task_retry_limit",
+    "valid_exit_codes",
+    "runtime",
+    "node_group_op",
+    "node_memory_mb",
+    "node_cores",
+    "order_by",
+    "process_memory_mb",
+    "target",
+    "progress",
+    "parent_jobs",
+];
+const TASK_TEXTS: [&str; 8] = [
+    "name",
+    "command",
+    "plugin",
+    "working_folder",
+    "standard_input",
+    "standard_output",
+    "standard_error",
+    "node_group",
+];
+
+/// A job, as a file has it.
+pub(super) fn job() -> Value {
+    let mut keys = job_keys();
+    keys.insert("task".into(), json!({ "type": "array", "items": task() }));
+    keys.insert("prepare".into(), node_task());
+    keys.insert("release".into(), node_task());
+    table(keys)
+}
+
+/// Keys of a job that are to be otherwise; null takes one back.
+pub(super) fn job_changes() -> Value {
+    table(job_keys().into_iter().map(or_null).collect())
+}
+
+/// Tasks for a job that there is.
+pub(super) fn tasks() -> Value {
+    let tasks = json!({ "type": "array", "items": task() });
+    let keys = json!({ "task": tasks, "prepare": node_task(), "release": node_task() });
+    json!({ "type": "object", "additionalProperties": false, "properties": keys })
+}
+
+/// Keys of a task that are to be otherwise.
+pub(super) fn task_changes() -> Value {
+    table(task_keys().into_iter().map(or_null).collect())
+}
+
+fn task() -> Value {
+    table(task_keys())
+}
+
+fn node_task() -> Value {
+    let mut keys = texts(&TASK_TEXTS[..7]);
+    keys.insert("rerunnable".into(), flag());
+    keys.insert("environment".into(), variables());
+    keys.insert("runtime".into(), number_or_text());
+    keys.insert("valid_exit_codes".into(), codes());
+    table(keys)
+}
+
+fn job_keys() -> Map<String, Value> {
+    let mut keys = texts(&TEXTS);
+    keys.extend(FLAGS.iter().map(|key| ((*key).into(), flag())));
+    keys.extend(RANGES.iter().map(|key| ((*key).into(), number_or_text())));
+    keys.extend(NAMES.iter().map(|key| ((*key).into(), names())));
+    keys.extend(TABLES.iter().map(|key| ((*key).into(), variables())));
+    keys.extend(OTHERS.iter().map(|&key| (key.into(), other(key))));
+    keys
+}
+
+fn task_keys() -> Map<String, Value> {
+    let mut keys = texts(&TASK_TEXTS);
+    for key in ["service", "rerunnable", "exclusive"] {
+        keys.insert(key.into(), flag());
+    }
+    keys.extend(RANGES.iter().map(|key| ((*key).into(), number_or_text())));
+    for key in ["after", "required_nodes"] {
+        keys.insert(key.into(), names());
+    }
+    keys.insert("environment".into(), variables());
+    for key in ["sweep", "runtime", "fail_job_on_failure_count"] {
+        keys.insert(key.into(), number_or_text());
+    }
+    keys.insert("valid_exit_codes".into(), codes());
+    keys
+}
+
+fn other(key: &str) -> Value {
+    match key {
+        "kind" => json!({ "enum": ["batch", "command"] }),
+        "valid_exit_codes" => codes(),
+        "parent_jobs" => json!({ "type": "array", "items": { "type": "integer", "minimum": 1 } }),
+        "progress" => json!({ "type": "integer", "minimum": 0, "maximum": 100 }),
+        "order_by" => json!({ "type": ["string", "array"] }),
+        "node_group_op" | "target" => json!({ "type": "string" }),
+        _ => number_or_text(),
+    }
+}
+
+fn texts(names: &[&str]) -> Map<String, Value> {
+    let text = |name: &&str| ((*name).into(), json!({ "type": "string" }));
+    names.iter().map(text).collect()
+}
+
+fn flag() -> Value {
+    json!({ "type": "boolean" })
+}
+
+fn names() -> Value {
+    json!({ "type": "array", "items": { "type": "string" } })
+}
+
+fn variables() -> Value {
+    json!({ "type": "object", "additionalProperties": { "type": "string" } })
+}
+
+/// Numbers, ranges like `2-8`, lengths of time like `2h30m`.
+fn number_or_text() -> Value {
+    json!({ "type": ["integer", "string"] })
+}
+
+fn codes() -> Value {
+    json!({ "type": ["integer", "string", "array"] })
+}
+
+fn or_null((key, schema): (String, Value)) -> (String, Value) {
+    (key, json!({ "anyOf": [schema, { "type": "null" }] }))
+}
+
+fn table(keys: Map<String, Value>) -> Value {
+    json!({ "type": "object", "additionalProperties": false, "properties": keys })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use jobyard::jobfile::{Format, JobFile};
+
+    use super::*;
+
+    /// What the reader says of one key more, with the keys that it knows.
+    fn error(value: &Value) -> String {
+        let read = JobFile::parse("x", &value.to_string(), Format::Json);
+        read.map(drop)
+            .map_err(|error| error.to_string())
+            .err()
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn the_schema_has_the_keys_that_the_reader_knows() {
+        let inner = |key: &str| job()["properties"][key].clone();
+        let task = inner("task")["items"].clone();
+        let cases = [
+            (job(), json!({ "nothing": 1 })),
+            (task, json!({ "task": [{ "nothing": 1 }] })),
+            (inner("prepare"), json!({ "prepare": { "nothing": 1 } })),
+        ];
+        for (schema, file) in cases {
+            let error = error(&file);
+            let (_, known) = error
+                .split_once("known here: ")
+                .expect("the reader names them");
+            let known: BTreeSet<&str> = known.split(", ").collect();
+            let keys = schema["properties"].as_object().expect("keys");
+            let keys: BTreeSet<&str> = keys.keys().map(String::as_str).collect();
+            assert_eq!(keys, known);
+        }
+    }
+}
