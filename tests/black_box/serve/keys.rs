@@ -29,7 +29,8 @@ fn jobs(daemon: &Daemon) -> usize {
 fn the_same_request_with_the_same_key_has_the_same_answer() {
     let daemon = Daemon::start();
     let two = format!("[{JOB}, {{\"task\": 1}}]");
-    let (_, first, _) = post(&daemon, "/jobs", "first", JOB);
+    let long = r#"{"task": [{"command": "sleep 600"}]}"#;
+    let (_, first, _) = post(&daemon, "/jobs", "first", long);
     let id = first["id"].as_u64().unwrap();
     let path = |rest: &str| format!("/jobs/{id}{rest}");
     // In this order: each is carried out once, whatever the jobs do meanwhile.

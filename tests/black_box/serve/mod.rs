@@ -7,6 +7,7 @@ mod daemon;
 mod events;
 mod filters;
 mod health;
+mod hostile;
 mod hpc;
 mod http;
 mod https;
