@@ -125,6 +125,10 @@ async fn json<T: DeserializeOwned + Default>(
         let takes = "this takes a body of type application/json";
         return Err(unsupported(&parts.headers, takes));
     }
+    // Serde would take a list for the values of an object in their order.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::bad("BadJson", "this takes an object: { … }"));
+    }
     let bad = |error: serde_json::Error| Problem::bad("BadJson", error.to_string());
     serde_json::from_slice(&bytes).map_err(bad)
 }

@@ -1,5 +1,6 @@
 //! The keys of a JSON job file, as far as a schema can say what they may be: the reader says the rest. That all keys are here is tested.
 
+use jobyard::kernel::limits::{SWEEP_INSTANCES_MAX, UNITS_MAX};
 use serde_json::{Map, Value, json};
 
 const TEXTS: [&str; 8] = [
@@ -88,7 +89,7 @@ fn node_task() -> Value {
     let mut keys = texts(&TASK_TEXTS[..7]);
     keys.insert("rerunnable".into(), flag());
     keys.insert("environment".into(), variables());
-    keys.insert("runtime".into(), number_or_text());
+    keys.insert("runtime".into(), text());
     keys.insert("valid_exit_codes".into(), codes());
     table(keys)
 }
@@ -113,43 +114,54 @@ fn task_keys() -> Map<String, Value> {
         keys.insert(key.into(), names());
     }
     keys.insert("environment".into(), variables());
-    for key in ["sweep", "runtime", "fail_job_on_failure_count"] {
-        keys.insert(key.into(), number_or_text());
-    }
+    keys.insert("sweep".into(), json!({ "type": ["string", "object"] }));
+    keys.insert("runtime".into(), text());
+    let failures = json!({ "type": "integer", "minimum": 1, "maximum": SWEEP_INSTANCES_MAX });
+    keys.insert("fail_job_on_failure_count".into(), failures);
     keys.insert("valid_exit_codes".into(), codes());
     keys
 }
 
 fn other(key: &str) -> Value {
+    let number = |least, most: u32| json!({ "type": "integer", "minimum": least, "maximum": most });
     match key {
         "kind" => json!({ "enum": ["batch", "command"] }),
         "valid_exit_codes" => codes(),
-        "parent_jobs" => json!({ "type": "array", "items": { "type": "integer", "minimum": 1 } }),
-        "progress" => json!({ "type": "integer", "minimum": 0, "maximum": 100 }),
-        "order_by" => json!({ "type": ["string", "array"] }),
-        "node_group_op" | "target" => json!({ "type": "string" }),
+        "parent_jobs" => json!({ "type": ["integer", "string", "array"] }),
+        "progress" => number(0, 100),
+        "task_retry_limit" => number(0, SWEEP_INSTANCES_MAX),
+        "target" => number(1, UNITS_MAX),
+        "process_memory_mb" => number(1, u32::MAX),
+        "order_by" | "node_group_op" | "runtime" => text(),
         _ => number_or_text(),
     }
 }
 
 fn texts(names: &[&str]) -> Map<String, Value> {
-    let text = |name: &&str| ((*name).into(), json!({ "type": "string" }));
-    names.iter().map(text).collect()
+    let entry = |name: &&str| ((*name).into(), text());
+    names.iter().map(entry).collect()
+}
+
+fn text() -> Value {
+    json!({ "type": "string" })
 }
 
 fn flag() -> Value {
     json!({ "type": "boolean" })
 }
 
+/// A list, or a text with commas.
 fn names() -> Value {
-    json!({ "type": "array", "items": { "type": "string" } })
+    json!({ "type": ["array", "string"], "items": text() })
 }
 
+/// In changes, null takes one away.
 fn variables() -> Value {
-    json!({ "type": "object", "additionalProperties": { "type": "string" } })
+    let value = json!({ "type": ["string", "integer", "null"] });
+    json!({ "type": "object", "additionalProperties": value })
 }
 
-/// Numbers, ranges like `2-8`, lengths of time like `2h30m`.
+/// Numbers, and ranges like `2-8`.
 fn number_or_text() -> Value {
     json!({ "type": ["integer", "string"] })
 }
