@@ -39,7 +39,9 @@ pub(crate) fn csv_of(objects: &[Value]) -> String {
         table.add_row(names.iter().map(|name| match &object[name.as_str()] {
             Value::Null => String::new(),
             Value::String(text) => text.clone(),
-            value => value.to_string(),
+            value @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                value.to_string()
+            }
         }));
     }
     csv(&table)

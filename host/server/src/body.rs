@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jobyard::{JobId, TaskId};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::Problem;
 
@@ -35,6 +36,9 @@ pub(crate) struct Json<T>(pub(crate) T);
 /// The same of more bytes than others.
 pub(crate) struct Large<T, const BYTES_MAX: usize>(pub(crate) T);
 
+/// Any JSON at all, a list or a text too; nothing is null.
+pub(crate) struct Any<const BYTES_MAX: usize = BODY_BYTES_MAX>(pub(crate) Value);
+
 impl<S: Send + Sync> FromRequestParts<S> for JobPath {
     type Rejection = Problem;
 
@@ -59,6 +63,15 @@ impl<S: Send + Sync> FromRequestParts<S> for NamePath {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         path(parts, state, "name").await.map(NamePath)
+    }
+}
+
+impl<S: Send + Sync, const BYTES_MAX: usize> FromRequest<S> for Any<BYTES_MAX> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let bytes = json(request, BYTES_MAX).await?;
+        bytes.map_or(Ok(Any(Value::Null)), |bytes| parse(&bytes).map(Any))
     }
 }
 
@@ -98,7 +111,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        json(request, BODY_BYTES_MAX).await.map(Json)
+        object(request, BODY_BYTES_MAX).await.map(Json)
     }
 }
 
@@ -108,29 +121,38 @@ impl<S: Send + Sync, T: DeserializeOwned + Default, const BYTES_MAX: usize> From
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        json(request, BYTES_MAX).await.map(Large)
+        object(request, BYTES_MAX).await.map(Large)
     }
 }
 
-async fn json<T: DeserializeOwned + Default>(
+/// An object; serde would take a list for the values of one in their order.
+async fn object<T: DeserializeOwned + Default>(
     request: Request,
     bytes_max: usize,
 ) -> Result<T, Problem> {
-    let (parts, body) = request.into_parts();
-    let bytes = read(body, bytes_max).await?;
-    if bytes.is_empty() {
+    let Some(bytes) = json(request, bytes_max).await? else {
         return Ok(T::default());
-    }
-    if media_type(&parts.headers) != Some("application/json") {
-        let takes = "this takes a body of type application/json";
-        return Err(unsupported(&parts.headers, takes));
-    }
-    // Serde would take a list for the values of an object in their order.
+    };
     if !bytes.trim_ascii_start().starts_with(b"{") {
         return Err(Problem::bad("BadJson", "this takes an object: { … }"));
     }
+    parse(&bytes)
+}
+
+/// The bytes of a body of JSON; none where there are none.
+async fn json(request: Request, bytes_max: usize) -> Result<Option<Bytes>, Problem> {
+    let (parts, body) = request.into_parts();
+    let bytes = read(body, bytes_max).await?;
+    if !bytes.is_empty() && media_type(&parts.headers) != Some("application/json") {
+        let takes = "this takes a body of type application/json";
+        return Err(unsupported(&parts.headers, takes));
+    }
+    Ok((!bytes.is_empty()).then_some(bytes))
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let bad = |error: serde_json::Error| Problem::bad("BadJson", error.to_string());
-    serde_json::from_slice(&bytes).map_err(bad)
+    serde_json::from_slice(bytes).map_err(bad)
 }
 
 /// Reads a whole body, of at most so many bytes, in a minute.

@@ -25,12 +25,13 @@ pub(crate) fn server() -> &'static (Runtime, Router) {
     static SERVER: OnceLock<(Runtime, Router)> = OnceLock::new();
     SERVER.get_or_init(|| {
         let runtime = Runtime::new().expect("a runtime");
-        let engine = runtime.block_on(Engine::builder().build());
+        // It is there as long as the server, which is as long as the tests.
+        let folder = tempfile::tempdir().expect("a folder").keep();
+        let engine = runtime.block_on(Engine::builder().data(&folder).build());
         let (_, stopping) = watch::channel(true);
-
         let app = App {
             engine: engine.expect("an engine"),
-            folder: std::path::Path::new("nowhere").into(),
+            folder: folder.into(),
             local_nodes: ["n1".to_string()].into(),
             stopping,
             gate: crate::auth::gate_of_nobody(),

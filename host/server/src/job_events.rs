@@ -22,19 +22,21 @@ use crate::past::look_back;
 pub const LOOKED_THROUGH_MAX: u64 = 20_000;
 
 /// The query of `GET /jobs/{id}/events`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 pub struct EventsOfJob {
     /// Only those with a larger number: `next` of the page before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<u64>,
     /// As for jobs.
+    #[param(minimum = 1, maximum = 1_000)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
 }
 
 /// Some events of a job, the oldest first. What a compaction has dropped is not there.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct EventPage {
     /// The events; none need be in a page that is not the last.
     pub events: Vec<Happened>,

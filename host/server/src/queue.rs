@@ -22,19 +22,21 @@ use crate::jobs::page_limit;
 use crate::summary::running;
 
 /// The query of `GET /queue` and `GET /running`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 pub struct PartQuery {
     /// So many jobs are skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offset: Option<u32>,
     /// As for jobs.
+    #[param(minimum = 1, maximum = 1_000)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
 }
 
 /// Some of the jobs.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Part {
     /// All that there are.
     pub total: u64,

@@ -30,10 +30,11 @@ use crate::body::{self, NamePath};
 use crate::caller::Caller;
 
 /// What is to be simulated.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NewSimulation {
     /// The policies that are compared with what really happened, 1 to 5.
+    #[schema(min_items = 1, max_items = 5)]
     pub policies: Vec<Tried>,
     /// Jobs that were submitted at this time or later, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,7 +47,7 @@ pub struct NewSimulation {
 }
 
 /// A policy that is tried.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tried {
     /// A name, a digest, or the beginning of one; or the name of a built-in policy.
@@ -56,16 +57,17 @@ pub struct Tried {
 }
 
 /// What came out.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct SimulationReport {
     /// The numbers, as `jobyard policy simulate --format json` has them.
+    #[schema(value_type = Object)]
     pub comparison: Comparison,
     /// The page that `jobyard policy simulate --html` writes: one file of HTML.
     pub page: String,
 }
 
 /// The policies that come with the program.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BuiltinPolicies {
     /// Their names.
     pub names: Vec<String>,

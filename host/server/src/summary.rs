@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::caller::Caller;
 
 /// Where things stand.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Summary {
     /// The version of this program.
     pub version: String,

@@ -35,25 +35,29 @@ pub const SECONDS_MAX: u64 = 7 * 86_400;
 pub const STARTS_DEFAULT: usize = 200;
 
 /// The query of `GET /timeline`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 pub struct TimelineQuery {
     /// So far back: 1 to [`SECONDS_MAX`], by default [`SECONDS_DEFAULT`].
+    #[param(minimum = 1, maximum = 604_800)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,
 }
 
 /// The query of `GET /plan`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 pub struct PlanQuery {
     /// At most so many starts: 1 to 1,000, by default [`STARTS_DEFAULT`].
+    #[param(minimum = 1, maximum = 1_000)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
 }
 
 /// What jobs held of nodes.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Timeline {
     /// What ended before is not here.
     pub from_us: u64,
@@ -66,7 +70,7 @@ pub struct Timeline {
 }
 
 /// What one job held of one node, from when to when.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct NodeSpan {
     /// The job.
     pub job: u32,

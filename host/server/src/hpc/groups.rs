@@ -140,7 +140,7 @@ pub(super) async fn create(
     State(app): State<App>,
     Caller(by): Caller,
     Extension(groups): Extension<Groups>,
-    body::Json(body): body::Json<Json>,
+    body::Any(body): body::Any,
 ) -> Result<Answer, Problem> {
     must_administer(&by, "create node groups")?;
     let wanted = Wanted::of(body)?;
@@ -175,7 +175,7 @@ pub(super) async fn update(
     Caller(by): Caller,
     Extension(groups): Extension<Groups>,
     NamePath(name): NamePath,
-    body::Json(body): body::Json<Json>,
+    body::Any(body): body::Any,
 ) -> Result<Answer, Problem> {
     must_administer(&by, "change node groups")?;
     let wanted = Wanted::of(body)?;
@@ -236,7 +236,7 @@ pub(super) async fn move_nodes(
     Caller(by): Caller,
     Extension(groups): Extension<Groups>,
     NamePath(name): NamePath,
-    body::Json(body): body::Json<Json>,
+    body::Any(body): body::Any,
 ) -> Result<Answer, Problem> {
     must_administer(&by, "change node groups")?;
     let wanted = Wanted::of(body)?;

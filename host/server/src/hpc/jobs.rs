@@ -17,7 +17,7 @@ use super::property::{Set, find, select, set};
 use super::query::Query;
 use crate::Problem;
 use crate::app::App;
-use crate::body::{JobPath, Large};
+use crate::body::{Any, JobPath};
 use crate::caller::Caller;
 use crate::jobs::bad_file;
 
@@ -41,7 +41,7 @@ pub(super) async fn create_of_xml(
     caller: Caller,
     request: Request,
 ) -> Result<Answer, Problem> {
-    let Large(body) = Large::<Json, JOB_TEXT_BYTES_MAX>::from_request(request, &()).await?;
+    let Any(body) = Any::<JOB_TEXT_BYTES_MAX>::from_request(request, &()).await?;
     let Json::String(text) = body else {
         return Err(Problem::bad(
             "BadJson",

@@ -44,7 +44,7 @@ impl<S: Send + Sync> FromRequest<S> for Pairs {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let body::Json(json) = body::Json::<Json>::from_request(request, state).await?;
+        let body::Any(json) = <body::Any>::from_request(request, state).await?;
         pairs(json).map(Pairs)
     }
 }
@@ -53,7 +53,7 @@ impl<S: Send + Sync> FromRequest<S> for Message {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let body::Json(json) = body::Json::<Json>::from_request(request, state).await?;
+        let body::Any(json) = <body::Any>::from_request(request, state).await?;
         match json {
             Json::Null => Ok(Message(String::new())),
             Json::String(text) => Ok(Message(text)),

@@ -88,7 +88,7 @@ fn task() -> Value {
 fn node_task() -> Value {
     let mut keys = texts(&TASK_TEXTS[..7]);
     keys.insert("rerunnable".into(), flag());
-    keys.insert("environment".into(), variables());
+    keys.extend(TABLES.iter().map(|key| ((*key).into(), variables())));
     keys.insert("runtime".into(), text());
     keys.insert("valid_exit_codes".into(), codes());
     table(keys)
@@ -113,7 +113,7 @@ fn task_keys() -> Map<String, Value> {
     for key in ["after", "required_nodes"] {
         keys.insert(key.into(), names());
     }
-    keys.insert("environment".into(), variables());
+    keys.extend(TABLES.iter().map(|key| ((*key).into(), variables())));
     keys.insert("sweep".into(), json!({ "type": ["string", "object"] }));
     keys.insert("runtime".into(), text());
     let failures = json!({ "type": "integer", "minimum": 1, "maximum": SWEEP_INSTANCES_MAX });

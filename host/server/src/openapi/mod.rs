@@ -8,6 +8,7 @@ mod cluster;
 mod job_file;
 mod jobs;
 mod operation;
+mod page;
 mod people;
 
 use std::sync::LazyLock;
@@ -21,7 +22,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::app::App;
 use crate::events::Happened;
-use operation::Schemas;
+use operation::{Operation, Schemas};
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| document().to_string());
 
@@ -33,13 +34,19 @@ async fn answer() -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], DOCUMENT.as_str())
 }
 
-/// The interface in OpenAPI 3.1.
-pub fn document() -> Value {
-    let operations = [
+/// All of them, resource by resource.
+fn all() -> [Vec<Operation>; 4] {
+    [
         jobs::operations(),
         cluster::operations(),
+        page::operations(),
         people::operations(),
-    ];
+    ]
+}
+
+/// The interface in OpenAPI 3.1.
+pub fn document() -> Value {
+    let operations = all();
     let mut schemas: Schemas = vec![(Happened::name().into(), Happened::schema())];
     let mut paths = Map::new();
     for mut operation in operations.into_iter().flatten() {
@@ -107,8 +114,13 @@ mod tests {
         // A router is printed with its paths.
         let printed = format!("{router:?}");
         let routed = printed.split('"').filter(|text| text.starts_with('/'));
-        // What is nowhere has a place too.
-        let is_one = |path: &&str| *path != "/" && !path.contains("{*");
+        // What is nowhere has a place too; the page is no part of the interface, and HPC Pack's has a table of its own.
+        let is_one = |path: &&str| {
+            let others = ["/assets/", "/hpc"];
+            *path != "/"
+                && !path.contains("{*")
+                && !others.iter().any(|other| path.starts_with(other))
+        };
         let routed: BTreeSet<&str> = routed.filter(is_one).collect();
         let described = described();
         let paths: BTreeSet<&str> = described.keys().map(String::as_str).collect();
@@ -137,11 +149,7 @@ mod tests {
 
     #[test]
     fn a_name_is_that_of_one_schema_and_each_that_is_referred_to_is_there() {
-        let operations = [
-            jobs::operations(),
-            cluster::operations(),
-            people::operations(),
-        ];
+        let operations = all();
         let mut known: BTreeMap<String, Value> = BTreeMap::new();
         for mut operation in operations.into_iter().flatten() {
             operation.value();

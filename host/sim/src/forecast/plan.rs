@@ -10,7 +10,7 @@ use super::{ForecastError, Limit, Limits, Make, Place};
 pub const STARTS_MAX: usize = 1_000;
 
 /// Jobs in the order in which they are expected to start: one JSON object. Times are microseconds since 1970.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Outlook {
     /// When it was made.
     pub made_us: u64,
@@ -27,7 +27,7 @@ pub struct Outlook {
 }
 
 /// A job that is expected to start.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ExpectedStart {
     /// The job.
     pub job: u32,
