@@ -43,7 +43,10 @@ fn sigterm_and_sigint_end_it_cleanly() {
         daemon.signal(signal);
         let (code, log) = daemon.end();
         assert_eq!(code, Some(0), "{log}");
-        let about_the_node = |line: &&str| line.starts_with("jobyard: node ");
+        let about_the_node = |line: &&str| {
+            let starts = ["jobyard: node ", "jobyard: tasks run as"];
+            starts.iter().any(|start| line.starts_with(start))
+        };
         let rest = log.lines().filter(|line| !about_the_node(line));
         assert_eq!(rest.count(), 1, "{log}");
         assert!(!daemon.place.path().join("data/jobyard.sock").exists());
