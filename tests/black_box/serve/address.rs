@@ -74,7 +74,9 @@ fn who_is_not_known_and_what_is_not_trusted_is_refused() {
     let ca = ["--ca", "data/tls/cert.pem"];
     let token = [("JOBYARD_TOKEN", "abc")];
     let list = ["job", "list", "--server", &server];
-    let table: [(Vec<&str>, &[(&str, &str)], &[&str]); 8] = [
+    /// Words, variables, and what is said.
+    type Case<'a> = (Vec<&'a str>, &'a [(&'a str, &'a str)], &'a [&'a str]);
+    let table: [Case<'_>; 8] = [
         (list.to_vec(), &token, &["whom to trust?", "--ca FILE"]),
         (
             [&list[..], &ca].concat(),

@@ -70,7 +70,7 @@ impl Terminal {
     }
 
     /// That it has ended well, and the terminal echoes and edits lines again.
-    fn is_left_in_order(mut self) {
+    fn ends_in_order(mut self) {
         self.shows(&["code 0", " icanon", " echo "]);
         assert!(!self.parser.lock().unwrap().screen().alternate_screen());
         assert!(!self.parser.lock().unwrap().screen().hide_cursor());
@@ -144,7 +144,7 @@ fn keys_show_a_job_in_full_and_cancel_it() {
     daemon.until("1", "Canceled");
     terminal.shows(&["0 of 2 cores busy", "2 canceled"]);
     terminal.press("q");
-    terminal.is_left_in_order();
+    terminal.ends_in_order();
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn control_c_leaves_the_terminal_as_it_was() {
     let mut terminal = Terminal::start(&daemon);
     terminal.shows(&["queue: no jobs"]);
     terminal.press("\u{3}");
-    terminal.is_left_in_order();
+    terminal.ends_in_order();
 }
 
 #[test]
@@ -187,5 +187,5 @@ fn a_long_queue_is_gone_through_page_by_page() {
     terminal.press("\u{1b}[5~");
     terminal.shows(&["newest first: 1 to ", " 60 "]);
     terminal.press("q");
-    terminal.is_left_in_order();
+    terminal.ends_in_order();
 }

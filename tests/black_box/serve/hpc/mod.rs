@@ -34,9 +34,9 @@ impl Hpc {
 
     /// Asks below `/hpc`, with a body if it is not null.
     fn ask(&self, verb: &str, path: &str, body: &Value) -> Answer {
-        let (head, body) = match body {
-            Value::Null => ("", String::new()),
-            body => (JSON, body.to_string()),
+        let (head, body) = match body.is_null() {
+            true => ("", String::new()),
+            false => (JSON, body.to_string()),
         };
         ask(
             &self.0,
