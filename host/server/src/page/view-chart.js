@@ -80,10 +80,11 @@ export function chart(place, context) {
     const first = past.spans.reduce((first, span) => Math.min(first, span.start_us), past.now_us);
     const whole = Number(back.value) * 1e6;
     const from = past.now_us - Math.min(whole, Math.max(LEAST_US, (past.now_us - first) * 1.05));
-    // As far as the plan reaches, but the past is not to be squeezed away.
+    // As far as the plan reaches, but the past is not to be squeezed away; the next starts are seen in any case.
+    const next = all.filter((bar) => bar.planned && !bar.rest).map((bar) => bar.from).sort((a, b) => a - b)[0] ?? past.now_us;
     const ends = all.filter((bar) => bar.planned && bar.to < Infinity).map((bar) => bar.to);
     const reach = Math.max(past.now_us + 6e7, ...ends.slice(0, BARS_MAX * 2));
-    const to = Math.min(reach, past.now_us + Math.max(LEAST_US, (past.now_us - from) * 2));
+    const to = Math.min(reach, past.now_us + Math.max(LEAST_US, (past.now_us - from) * 2, (next - past.now_us) * 2));
     const left = width < 500 ? 56 : LABEL;
     const x = (us) => left + ((Math.min(Math.max(us, from), to) - from) / (to - from)) * (width - left);
     const heights = here.map((name) => Math.min(64, Math.max(20, 8 * (cores.get(name) ?? 1))));
