@@ -111,10 +111,10 @@ pub enum UsersError {
     /// No roles at all.
     #[error("a user needs a role: User, JobOperator, JobAdministrator or Administrator")]
     NoRole,
-    /// [`USERS_MAX`].
+    /// 10,000 users.
     #[error("there are {USERS_MAX} users, and can be no more")]
     TooMany,
-    /// [`TOKENS_MAX`].
+    /// 100 tokens of one user that have not expired.
     #[error("{0:?} has {TOKENS_MAX} tokens, and can have no more: revoke some")]
     TooManyTokens(String),
     /// Of a version that this program does not know.
