@@ -144,8 +144,7 @@ fn token(place: &Place, name: &str) -> String {
 
 fn fill(daemon: &Daemon, count: u32) {
     let sleeps = r#"{"name": "long", "cores": 1, "task": [{"command": "sleep 3600"}]}"#;
-    let waits =
-        r#"{"name": "waits", "cores": 1, "runtime": "1h", "task": [{"command": "true"}]}"#;
+    let waits = r#"{"name": "waits", "cores": 1, "runtime": "1h", "task": [{"command": "true"}]}"#;
     let post = |body: &str| {
         let (status, said) =
             ask(daemon.place.path(), "POST", "/jobs?submit=true", body).expect("an answer");
