@@ -26,6 +26,7 @@ use serde_json::Value;
 
 use crate::Problem;
 use crate::app::App;
+use crate::auth::Shown;
 use crate::body::Asked;
 use crate::caller::Caller;
 
@@ -100,6 +101,7 @@ pub(crate) fn routes() -> Router<App> {
 async fn events(
     State(app): State<App>,
     caller: Caller,
+    shown: Shown,
     headers: HeaderMap,
     Asked(query): Asked<EventsQuery>,
 ) -> Result<Response, Problem> {
@@ -119,7 +121,13 @@ async fn events(
     }
     let first = read(&app, after).await?;
     let (sender, body) = Channel::<Bytes, io::Error>::new(BATCHES_WAITING_MAX);
-    tokio::spawn(follow(app, first, after, job, sender));
+    tokio::spawn(async move {
+        let gate = app.gate.clone();
+        tokio::select! {
+            () = follow(app, first, after, job, sender) => {}
+            () = gate.let_out(shown) => {}
+        }
+    });
     let head = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store"),
@@ -247,7 +255,14 @@ mod tests {
                     job,
                 };
                 let (app, caller) = (State(app.clone()), Caller(who.clone()));
-                let answer = events(app, caller, HeaderMap::new(), Asked(query)).await;
+                let answer = events(
+                    app,
+                    caller,
+                    Shown::default(),
+                    HeaderMap::new(),
+                    Asked(query),
+                )
+                .await;
                 let status = answer.map(|answer| answer.status().as_u16());
                 let denied = |problem: &Problem| problem.code == "PermissionDenied";
                 assert!(status.as_ref().err().is_none_or(denied), "{status:?}");

@@ -20,6 +20,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use crate::Problem;
 use crate::app::App;
+use crate::auth::Shown;
 use crate::body::{Asked, TaskPath};
 use crate::caller::Caller;
 
@@ -64,6 +65,7 @@ pub struct OutputQuery {
 pub(crate) async fn output(
     State(app): State<App>,
     caller: Caller,
+    shown: Shown,
     TaskPath(job, task): TaskPath,
     Asked(query): Asked<OutputQuery>,
 ) -> Result<Response, Problem> {
@@ -78,10 +80,17 @@ pub(crate) async fn output(
         stream: query.stream,
         sender,
     };
-    tokio::spawn(async move {
+    let gate = reader.app.gate.clone();
+    let read = async move {
         match instance {
             Some(instance) => reader.one(instance, query.attempt, query.follow).await,
             None => reader.all().await,
+        }
+    };
+    tokio::spawn(async move {
+        tokio::select! {
+            () = read => {}
+            () = gate.let_out(shown) => {}
         }
     });
     let kind = HeaderValue::from_static("application/octet-stream");

@@ -51,7 +51,7 @@ pub(crate) fn routes() -> Router<App> {
     Router::new().route("/", get(view).post(log_in).delete(log_out))
 }
 
-async fn view(caller: Caller, Extension(shown): Extension<Shown>) -> Json<SessionView> {
+async fn view(caller: Caller, shown: Shown) -> Json<SessionView> {
     Json(SessionView {
         name: caller.0.name,
         roles: caller.0.roles.iter().collect(),
@@ -79,7 +79,7 @@ async fn log_in(
 async fn log_out(
     State(app): State<App>,
     caller: Caller,
-    Extension(shown): Extension<Shown>,
+    shown: Shown,
 ) -> Result<impl IntoResponse, Problem> {
     if let (true, false, Some((token, _))) = (shown.session, shown.for_another, shown.token) {
         let ended = app.gate.users.revoke(&caller.0.name, token);

@@ -9,7 +9,7 @@
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{delete, get};
-use axum::{Extension, Json, Router};
+use axum::{Json, Router};
 use jobyard::{Role, Roles};
 use jobyard_users::{Kind, Token, UsersError};
 use serde::{Deserialize, Serialize};
@@ -95,7 +95,7 @@ async fn list(State(app): State<App>, caller: Caller) -> Result<Json<TokenList>,
 async fn make(
     State(app): State<App>,
     caller: Caller,
-    Extension(shown): Extension<Shown>,
+    shown: Shown,
     body::Json(new): body::Json<NewToken>,
 ) -> Result<(StatusCode, Json<MadeToken>), Problem> {
     not_for_another(&shown)?;
@@ -148,7 +148,7 @@ async fn make(
 async fn revoke(
     State(app): State<App>,
     caller: Caller,
-    Extension(shown): Extension<Shown>,
+    shown: Shown,
     Path(token): Path<String>,
 ) -> Result<StatusCode, Problem> {
     not_for_another(&shown)?;

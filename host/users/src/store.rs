@@ -372,6 +372,15 @@ impl Users {
         })
     }
 
+    /// Whether a token is there and has not expired.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn holds(&self, token: TokenId, now: i64) -> Result<bool, UsersError> {
+        let text = "SELECT 1 FROM token WHERE id = ?1 AND expires > ?2";
+        self.with(|db| db.prepare_cached(text)?.exists(params![token, now]))
+    }
+
     fn with<T>(
         &self,
         ask: impl FnOnce(&Connection) -> rusqlite::Result<T>,
@@ -531,6 +540,7 @@ mod tests {
         };
         assert_eq!(users.identify(&secret, 99).unwrap(), Some(less));
         assert_eq!(users.tokens("ann", 50).unwrap().len(), 1);
+        assert!(users.holds(id, 99).unwrap() && !users.holds(id, 100).unwrap());
         users.revoke("ann", id).unwrap();
         assert_eq!(users.identify(&secret, 50).unwrap(), None);
         assert!(matches!(

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use jobyard_tests::https::Https;
+use jobyard_tests::https::{Https, send};
 use jobyard_tests::{Place, run};
 
 use super::{Daemon, refused};
@@ -404,4 +404,34 @@ fn users_that_cannot_be_are_refused_in_words() {
         &serve,
         &[&address, "--listen"],
     );
+}
+
+#[test]
+fn who_is_not_let_in_any_more_is_told_no_more() {
+    let (daemon, https) = daemon();
+    let token = daemon.done(&["user", "token", "root"]);
+    let mut streams: Vec<_> = [bearer(&token), basic("oscar", "pw-oscar")]
+        .iter()
+        .map(|headers| {
+            let mut stream = https.connect().unwrap();
+            send(&mut stream, "GET /api/v1/events", headers, "").unwrap();
+            let mut head = [0; 12];
+            stream.read_exact(&mut head).unwrap();
+            assert_eq!(&head, b"HTTP/1.1 200");
+            stream
+        })
+        .collect();
+    daemon.done(&["user", "revoke", "root", "1"]);
+    daemon.done(&["user", "remove", "oscar"]);
+    for stream in &mut streams {
+        // The end of the chunks is the end of the answer.
+        let mut rest = Vec::new();
+        while !rest.ends_with(b"0\r\n\r\n") {
+            let mut part = [0; 1024];
+            match stream.read(&mut part).unwrap() {
+                0 => break,
+                bytes => rest.extend(&part[..bytes]),
+            }
+        }
+    }
 }

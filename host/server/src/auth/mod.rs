@@ -9,11 +9,13 @@ mod credentials;
 mod rates;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode};
 use jobyard::{Actor, Role, Roles};
@@ -41,6 +43,8 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(300);
 const REMEMBERED_MAX: usize = 1_000;
 /// How long a session lasts.
 const SESSION_SECONDS: i64 = 12 * 3_600;
+/// How long a stream goes on after its token was revoked.
+const LET_OUT_WITHIN: Duration = Duration::from_secs(5);
 /// Unicode scalar values of the name in `x-ms-as-user`.
 const NAME_CHARS_MAX: usize = 80;
 /// Names the user for whom somebody acts, as in HPC Pack.
@@ -75,8 +79,18 @@ pub(crate) struct Shown {
     pub(crate) read_only: bool,
     /// Whether a browser sent it by itself.
     pub(crate) session: bool,
+    /// Or the name whose password it was.
+    pub(crate) password_of: Option<String>,
     /// Whether they act for somebody else.
     pub(crate) for_another: bool,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Shown {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Shown, Infallible> {
+        Ok(parts.extensions.get().cloned().unwrap_or_default())
+    }
 }
 
 /// Where a request comes from; stands in its extensions.
@@ -109,7 +123,11 @@ impl Gate {
             Credentials::Unreadable(why) => return Err(not_authenticated(why)),
             Credentials::Basic { name, password } => {
                 let roles = self.check_password(&name, password, from).await?;
-                (Actor::new(name, roles), Shown::default())
+                let shown = Shown {
+                    password_of: Some(name.clone()),
+                    ..Shown::default()
+                };
+                (Actor::new(name, roles), shown)
             }
             Credentials::Token(secret) => match self.identify(&secret)? {
                 Some(identity) => shown_by(identity, false),
@@ -187,6 +205,22 @@ impl Gate {
             )));
         }
         Ok(Actor::new(name, roles))
+    }
+
+    /// Returns when what was shown is good for nothing any more: what goes on for long, as a stream of events, ends then. Never for the socket.
+    pub(crate) async fn let_out(&self, shown: Shown) {
+        loop {
+            tokio::time::sleep(LET_OUT_WITHIN).await;
+            let is_good = match (shown.token, &shown.password_of) {
+                (Some((token, _)), _) => self.users.holds(token, now()),
+                (None, Some(name)) => self.users.password(name).map(|known| known.is_some()),
+                (None, None) => Ok(true),
+            };
+            // Where it cannot be known, nobody is let out: the file comes back, or the daemon's end is near.
+            if !is_good.unwrap_or(true) {
+                return;
+            }
+        }
     }
 
     /// What roles are kept for somebody; none of somebody who is not known.
@@ -317,7 +351,7 @@ fn shown_by(identity: Identity, session: bool) -> (Actor, Shown) {
         token: Some((identity.token, identity.expires)),
         read_only: identity.read_only,
         session,
-        for_another: false,
+        ..Shown::default()
     };
     (Actor::new(identity.name, identity.roles), shown)
 }
