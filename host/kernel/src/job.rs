@@ -42,6 +42,23 @@ pub enum JobState {
     Canceling = 0x400,
 }
 
+impl JobState {
+    /// Every one.
+    pub const ALL: [JobState; 11] = [
+        JobState::Configuring,
+        JobState::Submitted,
+        JobState::Validating,
+        JobState::ExternalValidation,
+        JobState::Queued,
+        JobState::Running,
+        JobState::Finishing,
+        JobState::Finished,
+        JobState::Failed,
+        JobState::Canceled,
+        JobState::Canceling,
+    ];
+}
+
 /// The six values of Compute Cluster Pack, with fixed numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(u32)]

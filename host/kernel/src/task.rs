@@ -30,6 +30,23 @@ pub enum TaskState {
     Canceling = 1024,
 }
 
+impl TaskState {
+    /// Every one.
+    pub const ALL: [TaskState; 11] = [
+        TaskState::Configuring,
+        TaskState::Submitted,
+        TaskState::Validating,
+        TaskState::Queued,
+        TaskState::Dispatching,
+        TaskState::Running,
+        TaskState::Finishing,
+        TaskState::Finished,
+        TaskState::Failed,
+        TaskState::Canceled,
+        TaskState::Canceling,
+    ];
+}
+
 impl fmt::Display for TaskState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

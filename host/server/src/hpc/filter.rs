@@ -252,39 +252,13 @@ fn states(
 }
 
 fn job_state(name: &str) -> Option<u32> {
-    let states = [
-        JobState::Configuring,
-        JobState::Submitted,
-        JobState::Validating,
-        JobState::ExternalValidation,
-        JobState::Queued,
-        JobState::Running,
-        JobState::Finishing,
-        JobState::Finished,
-        JobState::Failed,
-        JobState::Canceled,
-        JobState::Canceling,
-    ];
-    let mut states = states.into_iter();
+    let mut states = JobState::ALL.into_iter();
     let found = states.find(|state| state.to_string().eq_ignore_ascii_case(name));
     found.map(|state| state as u32)
 }
 
 fn task_state(name: &str) -> Option<u32> {
-    let states = [
-        TaskState::Configuring,
-        TaskState::Submitted,
-        TaskState::Validating,
-        TaskState::Queued,
-        TaskState::Dispatching,
-        TaskState::Running,
-        TaskState::Finishing,
-        TaskState::Finished,
-        TaskState::Failed,
-        TaskState::Canceled,
-        TaskState::Canceling,
-    ];
-    let mut states = states.into_iter();
+    let mut states = TaskState::ALL.into_iter();
     let found = states.find(|state| state.to_string().eq_ignore_ascii_case(name));
     found.map(|state| state as u32)
 }

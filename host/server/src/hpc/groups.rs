@@ -18,11 +18,10 @@ use serde_json::Value as Json;
 use tokio::sync::Mutex;
 
 use super::answer::Answer;
-use super::nodes::must_administer;
 use crate::Problem;
 use crate::app::App;
 use crate::body::{self, NamePath};
-use crate::caller::Caller;
+use crate::caller::{Caller, must_administer};
 
 /// Groups that are described.
 const GROUPS_MAX: usize = 1_000;

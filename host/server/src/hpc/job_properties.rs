@@ -369,33 +369,15 @@ pub(super) static JOB: &[JobProperty] = &[
     shown("ComputedMaxCores", |of| Value::number(of.job.max)),
     shown("TaskCount", |of| count(of.job.counts.total())),
     shown("ConfiguringTaskCount", |of| {
-        count(match of.job.state() {
-            kernel::JobState::Configuring => of.job.counts.configuring + of.job.counts.queued,
-            kernel::JobState::Submitted
-            | kernel::JobState::Validating
-            | kernel::JobState::ExternalValidation
-            | kernel::JobState::Queued
-            | kernel::JobState::Running
-            | kernel::JobState::Finishing
-            | kernel::JobState::Finished
-            | kernel::JobState::Failed
-            | kernel::JobState::Canceled
-            | kernel::JobState::Canceling => of.job.counts.configuring,
+        count(match is_configured(of) {
+            true => of.job.counts.configuring + of.job.counts.queued,
+            false => of.job.counts.configuring,
         })
     }),
     shown("QueuedTaskCount", |of| {
-        count(match of.job.state() {
-            kernel::JobState::Configuring => 0,
-            kernel::JobState::Submitted
-            | kernel::JobState::Validating
-            | kernel::JobState::ExternalValidation
-            | kernel::JobState::Queued
-            | kernel::JobState::Running
-            | kernel::JobState::Finishing
-            | kernel::JobState::Finished
-            | kernel::JobState::Failed
-            | kernel::JobState::Canceled
-            | kernel::JobState::Canceling => of.job.counts.queued,
+        count(match is_configured(of) {
+            true => 0,
+            false => of.job.counts.queued,
         })
     }),
     shown("RunningTaskCount", |of| count(of.job.counts.running)),
@@ -432,6 +414,11 @@ pub(super) fn changed(job: &Job) -> Timestamp {
 
 fn time(at: Option<Timestamp>) -> Option<Value> {
     at.map(Value::Time)
+}
+
+/// Its tasks that wait are, to HPC Pack's clients, still being configured.
+fn is_configured(of: &JobOf<'_>) -> bool {
+    of.job.state() == kernel::JobState::Configuring
 }
 
 fn count(tasks: u64) -> Option<Value> {

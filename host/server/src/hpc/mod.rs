@@ -34,12 +34,10 @@ mod value;
 
 use axum::extract::Extension;
 use axum::handler::Handler;
-use axum::http::{Method, StatusCode, Uri};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use axum::{Router, middleware};
 
-use crate::Problem;
-use crate::app::App;
+use crate::app::{App, not_allowed, unknown};
 use crate::caller::Caller;
 use query::Takes;
 
@@ -304,14 +302,4 @@ pub(crate) fn routes() -> Router<App> {
         .layer(Extension(groups::Groups::default()))
         .layer(Extension(operations::Operations::default()))
         .layer(middleware::from_fn(answer::in_the_clients_language))
-}
-
-async fn unknown(uri: Uri) -> Problem {
-    let detail = format!("there is nothing at {}", uri.path());
-    Problem::new(StatusCode::NOT_FOUND, "UnknownRoute", detail)
-}
-
-async fn not_allowed(method: Method, uri: Uri) -> Problem {
-    let detail = format!("{} does not take {method}", uri.path());
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", detail)
 }

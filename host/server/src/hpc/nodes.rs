@@ -6,7 +6,6 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use jobyard::kernel::{self, Command, JobId, Node, NodeState};
-use jobyard::{Actor, Role};
 use serde::Serialize;
 
 use super::answer::Answer;
@@ -16,7 +15,7 @@ use super::query::Query;
 use crate::Problem;
 use crate::app::App;
 use crate::body::NamePath;
-use crate::caller::Caller;
+use crate::caller::{Caller, must_administer};
 
 /// A node. What jobyard does not know of it is empty.
 #[derive(Debug, Clone, Serialize)]
@@ -214,17 +213,4 @@ fn named(operation: &str) -> Result<Operation, Problem> {
             Err(Problem::bad("UnknownOperation", detail))
         }
     }
-}
-
-/// That they administer, for what no command of the kernel is about.
-pub(super) fn must_administer(by: &Actor, what: &str) -> Result<(), Problem> {
-    if by.is(Role::Administrator) {
-        return Ok(());
-    }
-    let detail = format!("{} may not {what}: only administrators may", by.name);
-    Err(Problem::new(
-        StatusCode::FORBIDDEN,
-        "ForAdministrators",
-        detail,
-    ))
 }

@@ -170,21 +170,6 @@ pub(crate) fn page_limit(asked: Option<u32>) -> Result<usize, Problem> {
     }
 }
 
-/// Every fine state.
-const STATES: [JobState; 11] = [
-    JobState::Configuring,
-    JobState::Submitted,
-    JobState::Validating,
-    JobState::ExternalValidation,
-    JobState::Queued,
-    JobState::Running,
-    JobState::Finishing,
-    JobState::Finished,
-    JobState::Failed,
-    JobState::Canceled,
-    JobState::Canceling,
-];
-
 #[derive(Debug, Clone)]
 struct Filter {
     /// The flags of the fine states.
@@ -270,14 +255,16 @@ fn chosen(
     };
     let mut flags = 0;
     for word in words.split(',').map(str::trim) {
-        let meant = STATES.into_iter().filter(|&state| means(word, state));
+        let meant = JobState::ALL
+            .into_iter()
+            .filter(|&state| means(word, state));
         let meant = meant.fold(0, |flags, state| flags | state as u32);
         if meant == 0 {
             let names = match key {
                 "status" => {
                     "NotSubmitted, Queued, Running, Finished, Failed, Cancelled, or 0 to 5".into()
                 }
-                _ => STATES.map(|state| state.to_string()).join(", "),
+                _ => JobState::ALL.map(|state| state.to_string()).join(", "),
             };
             let detail = format!("{key}: {word:?} is none of {names}");
             return Err(Problem::bad("BadQuery", detail));
