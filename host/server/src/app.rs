@@ -101,12 +101,12 @@ pub(crate) fn routes(app: App) -> Router {
         .with_state(app)
 }
 
-async fn unknown(uri: Uri) -> Problem {
+pub(crate) async fn unknown(uri: Uri) -> Problem {
     let detail = format!("there is nothing at {}", uri.path());
     Problem::new(StatusCode::NOT_FOUND, "UnknownRoute", detail)
 }
 
-async fn not_allowed(method: Method, uri: Uri) -> Problem {
+pub(crate) async fn not_allowed(method: Method, uri: Uri) -> Problem {
     let detail = format!("{} does not take {method}", uri.path());
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", detail)
 }

@@ -5,7 +5,7 @@ use std::ffi::CString;
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use jobyard::kernel::Job;
+use jobyard::kernel::{Job, Rejection};
 use jobyard::{Actor, JobView, Role, Roles};
 use nix::unistd::{Gid, Uid, User, getgrouplist};
 use tokio::net::unix::UCred;
@@ -53,15 +53,9 @@ impl Caller {
         all.into_iter().any(|role| self.0.is(role))
     }
 
-    /// That they are an administrator.
-    pub(crate) fn administers(&self, what: &str) -> Result<(), Problem> {
-        match self.0.is(Role::Administrator) {
-            true => Ok(()),
-            false => Err(denied(format!(
-                "{what} are for administrators, and {} is none",
-                self.0.name
-            ))),
-        }
+    /// That they are an administrator, for what no command of the kernel is about.
+    pub(crate) fn administers(&self, what: &'static str) -> Result<(), Problem> {
+        must_administer(&self.0, what)
     }
 
     /// That they may look at what is of all jobs.
@@ -97,6 +91,17 @@ impl Caller {
         let (by, id, owner) = (&self.0.name, job.id, &job.spec.owner);
         let detail = format!("{by} may not look at {what} of job {id} of {owner}");
         Err(denied(detail))
+    }
+}
+
+/// That somebody is an administrator; `what` is what they want to do.
+pub(crate) fn must_administer(by: &Actor, what: &'static str) -> Result<(), Problem> {
+    match by.is(Role::Administrator) {
+        true => Ok(()),
+        false => {
+            let by = by.name.clone();
+            Err(Rejection::ForAdministrators { by, what }.into())
+        }
     }
 }
 

@@ -21,10 +21,10 @@ use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jobyard::Role;
 use jobyard::kernel::{Guard, Part, Span};
 use jobyard::policies::{BadBound, Bound, PolicyList, PolicyView, VerifyReport, verify_passes};
 use jobyard::shadow::ShadowReport;
-use jobyard::{Actor, Role};
 use serde::{Deserialize, Serialize};
 
 use crate::Problem;
@@ -174,7 +174,7 @@ async fn load(
     caller: Caller,
     body::Large(new): body::Large<NewPolicy, COMPONENT_BODY_BYTES_MAX>,
 ) -> Result<(StatusCode, Json<PolicyView>), Problem> {
-    administrator(&caller.0, "load policies")?;
+    caller.administers("load policies")?;
     let bad = |error| Problem::bad("BadComponent", format!("component: no base64: {error}"));
     let component = STANDARD.decode(new.component).map_err(bad)?;
     let loaded = app
@@ -188,7 +188,7 @@ async fn view(
     caller: Caller,
     NamePath(name): NamePath,
 ) -> Result<Json<PolicyView>, Problem> {
-    administrator(&caller.0, "look at policies")?;
+    caller.administers("look at policies")?;
     Ok(Json(app.engine.stored_policy(&name).await?))
 }
 
@@ -197,7 +197,7 @@ async fn component(
     caller: Caller,
     NamePath(name): NamePath,
 ) -> Result<Vec<u8>, Problem> {
-    administrator(&caller.0, "look at policies")?;
+    caller.administers("look at policies")?;
     let digest = app.engine.stored_policy(&name).await?.digest;
     let gone = || Problem::failed(format!("the component {digest} is not kept"));
     app.engine.component(&digest).await?.ok_or_else(gone)
@@ -238,7 +238,7 @@ async fn roll_back(
 }
 
 async fn shadow(State(app): State<App>, caller: Caller) -> Result<Json<ShadowReport>, Problem> {
-    administrator(&caller.0, "look at the shadow")?;
+    caller.administers("look at the shadow")?;
     Ok(Json(app.engine.shadow_report()))
 }
 
@@ -291,7 +291,7 @@ async fn verify(
     caller: Caller,
     body::Json(asked): body::Json<VerifyPasses>,
 ) -> Result<Json<VerifyReport>, Problem> {
-    administrator(&caller.0, "verify what policies decided")?;
+    caller.administers("verify what policies decided")?;
     let (from, to) = (bound(asked.from)?, bound(asked.to)?);
     let (folder, host) = (app.folder.clone(), app.engine.plugin_host());
     let run = move || verify_passes(&folder, &host, from, to);
@@ -309,14 +309,4 @@ async fn verify(
 fn bound(text: Option<String>) -> Result<Option<Bound>, Problem> {
     let bound = text.map(|text| text.parse()).transpose();
     bound.map_err(|error: BadBound| Problem::bad("BadBound", error.to_string()))
-}
-
-fn administrator(by: &Actor, what: &'static str) -> Result<(), Problem> {
-    match by.is(Role::Administrator) {
-        true => Ok(()),
-        false => {
-            let by = by.name.clone();
-            Err(jobyard::kernel::Rejection::ForAdministrators { by, what }.into())
-        }
-    }
 }

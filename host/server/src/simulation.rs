@@ -17,11 +17,10 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use jobyard::builtin;
 use jobyard::jobfile::parse_hold_until;
-use jobyard::kernel::{Rejection, Timestamp};
+use jobyard::kernel::Timestamp;
 use jobyard::policies::{Candidate, PolicyView};
 use jobyard::sim::compare::RUNS_MAX;
 use jobyard::sim::{Comparison, Estimate, Window};
-use jobyard::{Actor, Role};
 use serde::{Deserialize, Serialize};
 
 use crate::Problem;
@@ -85,7 +84,7 @@ async fn simulate(
     caller: Caller,
     body::Json(new): body::Json<NewSimulation>,
 ) -> Result<Json<SimulationReport>, Problem> {
-    administrator(&caller.0, "simulate policies")?;
+    caller.administers("simulate policies")?;
     let most = RUNS_MAX - 1;
     if !(1..=most).contains(&new.policies.len()) {
         let count = new.policies.len();
@@ -118,7 +117,7 @@ fn time(key: &str, text: Option<String>) -> Result<Option<Timestamp>, Problem> {
 }
 
 async fn list(caller: Caller) -> Result<Json<BuiltinPolicies>, Problem> {
-    administrator(&caller.0, "look at policies")?;
+    caller.administers("look at policies")?;
     let names = builtin::policy_names().into_iter().map(String::from);
     Ok(Json(BuiltinPolicies {
         names: names.collect(),
@@ -130,7 +129,7 @@ async fn keep(
     caller: Caller,
     NamePath(name): NamePath,
 ) -> Result<(StatusCode, Json<PolicyView>), Problem> {
-    administrator(&caller.0, "load policies")?;
+    caller.administers("load policies")?;
     let built_in = builtin::policy(&name).ok_or_else(|| {
         let names = builtin::policy_names().join(", ");
         let detail = format!("there is no built-in policy {name:?}; built in are: {names}");
@@ -140,14 +139,4 @@ async fn keep(
     let name = built_in.name.trim_start_matches("policy-");
     let kept = app.engine.load_policy(&caller.0, name, bytes, manifest);
     Ok((StatusCode::CREATED, Json(kept.await?)))
-}
-
-fn administrator(by: &Actor, what: &'static str) -> Result<(), Problem> {
-    match by.is(Role::Administrator) {
-        true => Ok(()),
-        false => {
-            let by = by.name.clone();
-            Err(Rejection::ForAdministrators { by, what }.into())
-        }
-    }
 }

@@ -9,7 +9,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, put};
-use axum::{Extension, Json, Router};
+use axum::{Json, Router};
 use jobyard::{Role, Roles};
 use jobyard_users::{PasswordError, PasswordHash, User};
 use serde::{Deserialize, Serialize};
@@ -60,7 +60,7 @@ pub(crate) fn routes() -> Router<App> {
 }
 
 async fn list(State(app): State<App>, caller: Caller) -> Result<Json<UserList>, Problem> {
-    caller.administers("users")?;
+    caller.administers("manage users")?;
     let users = app.gate.users.list().map_err(problem)?;
     let users = users.into_iter().map(UserView::from).collect();
     Ok(Json(UserList { users }))
@@ -69,11 +69,11 @@ async fn list(State(app): State<App>, caller: Caller) -> Result<Json<UserList>, 
 async fn set(
     State(app): State<App>,
     caller: Caller,
-    Extension(shown): Extension<Shown>,
+    shown: Shown,
     NamePath(name): NamePath,
     body::Json(new): body::Json<SetUser>,
 ) -> Result<Json<UserView>, Problem> {
-    caller.administers("users")?;
+    caller.administers("manage users")?;
     not_for_another(&shown)?;
     let hash = match new.password {
         Some(password) => Some(hash(password).await?),
@@ -100,10 +100,10 @@ async fn set(
 async fn remove(
     State(app): State<App>,
     caller: Caller,
-    Extension(shown): Extension<Shown>,
+    shown: Shown,
     NamePath(name): NamePath,
 ) -> Result<StatusCode, Problem> {
-    caller.administers("users")?;
+    caller.administers("manage users")?;
     not_for_another(&shown)?;
     app.gate.users.remove(&name).map_err(problem)?;
     Ok(StatusCode::NO_CONTENT)

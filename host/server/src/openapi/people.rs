@@ -8,7 +8,9 @@ use crate::users::{SetUser, UserList, UserView};
 pub(super) fn operations() -> Vec<Operation> {
     let session = |method, summary| Operation::new("session", method, "/api/v1/session", summary);
     let token = |method, path, summary| Operation::new("tokens", method, path, summary);
-    let user = |method, path, summary| Operation::new("users", method, path, summary);
+    let user = |method, path, summary| {
+        Operation::new("users", method, path, summary).problem(403, &["ForAdministrators"])
+    };
     vec![
         session("get", "Who is asking, by whatever was shown").answers::<SessionView>(200),
         Operation::open(
