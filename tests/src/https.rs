@@ -97,12 +97,8 @@ impl Https {
         let (head, body) = answer
             .split_once("\r\n\r\n")
             .ok_or(io::ErrorKind::UnexpectedEof)?;
-        let status = head
-            .split(' ')
-            .nth(1)
-            .and_then(|status| status.parse().ok());
         Ok(Answer {
-            status: status.ok_or(io::ErrorKind::InvalidData)?,
+            status: crate::status(head)?,
             head: head.into(),
             body: body.into(),
         })

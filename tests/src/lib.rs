@@ -143,12 +143,14 @@ pub fn ask_with(
     let (head, body) = answer
         .split_once("\r\n\r\n")
         .ok_or(io::ErrorKind::UnexpectedEof)?;
-    let status = head
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok());
-    let status = status.ok_or(io::ErrorKind::InvalidData)?;
-    Ok((status, serde_json::from_str(body)?, head.into()))
+    Ok((status(head)?, serde_json::from_str(body)?, head.into()))
+}
+
+/// The status in the first line of an answer.
+fn status(head: &str) -> io::Result<u16> {
+    let said = head.split(' ').nth(1);
+    let status = said.and_then(|status| status.parse().ok());
+    Ok(status.ok_or(io::ErrorKind::InvalidData)?)
 }
 
 /// Waits until something is there; panics with what was seen last after half a minute.

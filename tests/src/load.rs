@@ -119,7 +119,9 @@ pub fn run(load: Load) -> Outcome {
         let clients: Vec<_> = (0..load.clients)
             .map(|n| {
                 let token = &tokens[(n % USERS) as usize];
-                scope.spawn(move || Client::new(https, token, n).ask_until(stop, load.rest_ms))
+                scope.spawn(move || {
+                    Client::new(https, token, n, load.queued).ask_until(stop, load.rest_ms)
+                })
             })
             .collect();
         thread::sleep(Duration::from_secs(load.seconds));
@@ -165,18 +167,21 @@ struct Client<'a> {
     headers: String,
     random: Random,
     number: u64,
+    /// So many jobs are there from the beginning.
+    jobs: u64,
     asked: u64,
     own: Vec<u64>,
     connection: Option<BufReader<Connection>>,
 }
 
 impl<'a> Client<'a> {
-    fn new(https: &'a Https, token: &str, number: u64) -> Client<'a> {
+    fn new(https: &'a Https, token: &str, number: u64, queued: u32) -> Client<'a> {
         Client {
             https,
             headers: format!("authorization: Bearer {token}\r\n"),
             random: Random(number * 7_919 + 1),
             number,
+            jobs: u64::from(queued) + 1,
             asked: 0,
             own: Vec::new(),
             connection: None,
@@ -237,7 +242,7 @@ impl<'a> Client<'a> {
             5 => get("/api/v1/jobs?state=Queued&limit=100"),
             6 => get("/api/v1/parameters"),
             7 => get("/api/v1/nodes"),
-            _ => format!("GET /api/v1/jobs/{}", 1 + self.random.below(50_000)),
+            _ => format!("GET /api/v1/jobs/{}", 1 + self.random.below(self.jobs)),
         };
         ("read", read, String::new(), String::new())
     }
@@ -261,11 +266,7 @@ impl<'a> Client<'a> {
 fn answer(from: &mut impl BufRead) -> io::Result<(u16, Vec<u8>)> {
     let mut line = String::new();
     from.read_line(&mut line)?;
-    let status = line
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok());
-    let status = status.ok_or(io::ErrorKind::UnexpectedEof)?;
+    let status = crate::status(&line)?;
     let mut length = 0;
     loop {
         line.clear();

@@ -78,6 +78,14 @@ fn slow_half_and_oversized_requests_do_not_hurt_others() {
     let read = stream.read(&mut answer).unwrap_or(0);
     let said = String::from_utf8_lossy(&answer[..read]);
     assert!(sent.is_err() || said.starts_with("HTTP/1.1 413 "), "{said}");
+    // Who has said nothing by now, or half of TLS, is not waited for.
+    for stream in [&silent[0], &half_tls[0]] {
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
+        let closed = (&mut &*stream).read(&mut [0; 64]);
+        assert!(closed.is_ok_and(|bytes| bytes < 64), "it was closed");
+    }
     drop((silent, half_tls, half_requests));
     assert_eq!(https.ask("GET /readyz", "", "").status, 200);
 }
