@@ -191,6 +191,7 @@ fn problems_have_a_status_and_a_code() {
         ),
         ("GET /api/v1/jobs?after=x", "", b"", 400, "BadQuery"),
         ("GET /api/v1/jobs?since=x", "", b"", 400, "BadQuery"),
+        ("GET /api/v1/jobs?ended_before=x", "", b"", 400, "BadQuery"),
         (
             "POST /api/v1/jobs",
             TOML,

@@ -484,6 +484,13 @@ fn ended_jobs_are_listed_and_purged() {
         ids(&["job", "list", "--all", "--since", "2100-01-01T00:00:00Z"]),
         [0_u64; 0]
     );
+    let ended = &daemon.json(&["job", "view", "3"])["ended"];
+    let ended = ended.as_str().expect("it has ended");
+    let before = ["job", "list", "--ended-before", ended];
+    assert!(ids(&before).iter().all(|id| *id < 3), "{ended}");
+    let before = ["job", "list", "--ended-before", "2100-01-01T00:00:00Z"];
+    assert_eq!(ids(&before), [3, 2, 1]);
+    assert_eq!(ids(&[&before[..], &["--since", ended]].concat())[0], 3);
     daemon.done(&["job", "purge", "2"]);
     daemon.refused(&["job", "view", "2"], &["there is no job 2"]);
     assert_eq!(ids(&["job", "list", "--state", "finished"]), [3, 1]);

@@ -208,12 +208,14 @@ async fn purge(client: &Client, args: Purge) -> Result<ExitCode, Failure> {
 }
 
 async fn list(client: &Client, args: List) -> Result<ExitCode, Failure> {
-    let state = args.state.or_else(|| (!args.all).then(|| LIVE.into()));
+    let only_live = !args.all && args.ended_before.is_none();
+    let state = args.state.or_else(|| only_live.then(|| LIVE.into()));
     let mut query = ListQuery {
         state,
         owner: args.owner,
         name: args.name,
         since: args.since,
+        ended_before: args.ended_before,
         ..ListQuery::default()
     };
     let limit = args.limit.unwrap_or(u32::MAX) as usize;

@@ -42,6 +42,9 @@ pub struct ListQuery {
     /// Jobs that were added, submitted, started or ended at this time or later, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
+    /// Jobs that ended before this time, RFC 3339; with `since`, that ended from then up to here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_before: Option<String>,
     /// Only what comes after this place: `next` of the page before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
@@ -177,6 +180,7 @@ struct Filter {
     owner: Option<String>,
     name: Option<String>,
     since: Option<Timestamp>,
+    ended_before: Option<Timestamp>,
 }
 
 /// The states of jobs that history has.
@@ -192,10 +196,13 @@ impl Filter {
             let status = state.status();
             is(text, format!("{status:?}")) || text == (status as u32).to_string()
         })?;
-        let since = query.since.as_deref().map(parse_hold_until).transpose();
-        let since = since.map_err(|e| Problem::bad("BadQuery", format!("since: {e}")))?;
+        let time = |key: &str, text: &Option<String>| {
+            let time = text.as_deref().map(parse_hold_until).transpose();
+            time.map_err(|error| Problem::bad("BadQuery", format!("{key}: {error}")))
+        };
         Ok(Filter {
-            since,
+            since: time("since", &query.since)?,
+            ended_before: time("ended_before", &query.ended_before)?,
             states: fine & coarse,
             owner: query.owner.clone(),
             name: query.name.clone(),
@@ -218,6 +225,7 @@ impl Filter {
             // One of them is looked up; of two the rest is left out later.
             state: states.next().filter(|_| states.next().is_none()),
             ended_from: self.since,
+            ended_before: self.ended_before,
             after,
             limit,
             ..Query::default()
@@ -239,6 +247,9 @@ impl Filter {
             && self
                 .since
                 .is_none_or(|since| times.into_iter().flatten().any(|at| at >= since))
+            && self
+                .ended_before
+                .is_none_or(|before| job.times.ended.is_some_and(|ended| ended < before))
             && is(&self.owner, &job.spec.owner)
             && is(&self.name, &job.spec.name)
     }

@@ -116,6 +116,9 @@ pub(crate) struct List {
     /// Those that were added, submitted, started or ended since then, as 2027-01-31T08:00:00Z
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(crate) since: Option<String>,
+    /// Those that ended before then; with --since, from then up to here
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) ended_before: Option<String>,
     /// At most so many
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: Option<u32>,
