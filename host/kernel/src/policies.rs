@@ -104,7 +104,7 @@ pub struct Guard {
     pub wait_max: Option<Span>,
 }
 
-/// What was counted of the policy in force since it came into force.
+/// What was counted of the policy in force, or of the canary, since it decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Watch {
     /// Its passes.
@@ -115,6 +115,18 @@ pub struct Watch {
     pub refused: u64,
     /// Its longest pass.
     pub slowest: Span,
+}
+
+impl Watch {
+    /// One more pass.
+    pub(crate) fn note(&mut self, record: &PassRecord) {
+        // Its first pass was made while the one before still decided: what that took is not held against it.
+        let first = self.passes == 0 && record.fresh;
+        self.passes += 1;
+        self.faults += u64::from(record.faults);
+        self.refused += u64::from(if first { 0 } else { record.refused });
+        self.slowest = self.slowest.max(record.took);
+    }
 }
 
 /// A policy that is asked beside the one in force.
@@ -251,6 +263,9 @@ pub struct Policies {
     pub last_pass: u64,
     /// Of the policy in force.
     pub watch: Watch,
+    /// Of the canary; of the last one, where there is none.
+    #[serde(default)]
+    pub canary_watch: Watch,
 }
 
 impl Policies {

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use comfy_table::{Cell, Table};
-use jobyard::policies::{ActivationView, Explanation, PolicyList, PolicyView, VerifyReport};
+use jobyard::policies::{
+    ActivationView, Explanation, PolicyList, PolicyView, VerifyReport, WatchView,
+};
 use jobyard::shadow::{Placement, ShadowReport};
 use jobyard_server::policies::{
     Activate, Canary, NewGuard, NewPolicy, RollBack, Trial, VerifyPasses,
@@ -301,14 +303,7 @@ fn in_force(list: &PolicyList) -> String {
 /// Who decides, and what is tried.
 fn seats(list: &PolicyList) -> String {
     let mut text = in_force(list);
-    let watch = &list.watch;
-    text.push_str(&format!(
-        "\n{} passes, the longest {:.1} ms; {} faults, {} refused proposals",
-        watch.passes,
-        watch.slowest_us as f64 / 1e3,
-        watch.faults,
-        watch.refused
-    ));
+    text.push_str(&format!("\n{}", counted(&list.watch)));
     if let Some(shadow) = &list.shadow {
         let policy = with_settings(&shadow.name, &shadow.settings);
         text.push_str(&format!("\nshadow: {policy}, since {}", shadow.since));
@@ -320,8 +315,19 @@ fn seats(list: &PolicyList) -> String {
             "\ncanary: {policy} decides for {part} ({nodes} nodes), since {}",
             trial.since
         ));
+        text.push_str(&format!("\ncanary: {}", counted(&canary.watch)));
     }
     text
+}
+
+fn counted(watch: &WatchView) -> String {
+    format!(
+        "{} passes, the longest {:.1} ms; {} faults, {} refused proposals",
+        watch.passes,
+        watch.slowest_us as f64 / 1e3,
+        watch.faults,
+        watch.refused
+    )
 }
 
 fn history(activations: &[ActivationView]) -> Table {

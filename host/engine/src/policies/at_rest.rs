@@ -34,7 +34,7 @@ impl AtRest {
 
     /// As [`Engine::policies`](crate::Engine::policies).
     pub fn policies(&self) -> PolicyList {
-        PolicyList::of(self.state.policies())
+        PolicyList::of(&self.state)
     }
 
     /// As [`Engine::stored_policy`](crate::Engine::stored_policy).

@@ -1,8 +1,10 @@
 //! Policies as people see them: plain data, times in RFC 3339.
 
+use std::collections::BTreeSet;
+
 use jobyard_kernel::{
-    Activation, ActivationCause, Canary, Guard, Policies, PolicyFault, Shadowing, StoredPolicy,
-    Timestamp, Watch,
+    Activation, ActivationCause, Canary, Guard, Policies, PolicyFault, Shadowing, State,
+    StoredPolicy, Timestamp, Watch,
 };
 use serde::{Deserialize, Serialize};
 
@@ -163,10 +165,22 @@ pub struct CanaryView {
     pub part: String,
     /// How many they are now.
     pub nodes: usize,
+    /// Their cores.
+    pub cores: u32,
+    /// Those that no job holds.
+    pub free_cores: u32,
+    /// Jobs that hold something of them, whoever started them.
+    pub jobs: usize,
+    /// What was counted of it.
+    pub watch: WatchView,
 }
 
 impl CanaryView {
-    fn of(policies: &Policies, canary: &Canary) -> Self {
+    fn of(state: &State, canary: &Canary) -> Self {
+        let policies = state.policies();
+        let part = policies.canary_nodes();
+        let nodes: Vec<_> = part.iter().filter_map(|&id| state.node(id)).collect();
+        let jobs: BTreeSet<_> = nodes.iter().flat_map(|node| &node.jobs).collect();
         CanaryView {
             trial: TrialView {
                 name: name(policies, &canary.setup.digest),
@@ -177,12 +191,16 @@ impl CanaryView {
                 why: canary.why.clone(),
             },
             part: canary.part.to_string(),
-            nodes: policies.canary_nodes().len(),
+            nodes: nodes.len(),
+            cores: nodes.iter().map(|node| node.spec.cores).sum(),
+            free_cores: nodes.iter().map(|node| node.free.len()).sum(),
+            jobs: jobs.len(),
+            watch: WatchView::of(&policies.canary_watch),
         }
     }
 }
 
-/// What was counted of the policy in force since it came into force.
+/// What was counted of the policy in force, or of the canary, since it decides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct WatchView {
     /// Its passes.
@@ -265,7 +283,8 @@ pub struct PolicyList {
 
 impl PolicyList {
     /// Of a state's.
-    pub fn of(policies: &Policies) -> Self {
+    pub fn of(state: &State) -> Self {
+        let policies = state.policies();
         let stored = policies.stored.values();
         let mut all: Vec<_> = stored
             .map(|stored| PolicyView::of(policies, stored))
@@ -279,10 +298,7 @@ impl PolicyList {
             active: history.first().cloned(),
             watch: WatchView::of(&policies.watch),
             shadow: policies.shadow.as_ref().map(|s| TrialView::of(policies, s)),
-            canary: policies
-                .canary
-                .as_ref()
-                .map(|c| CanaryView::of(policies, c)),
+            canary: policies.canary.as_ref().map(|c| CanaryView::of(state, c)),
             policies: all,
             history,
         }

@@ -270,6 +270,13 @@ async fn a_canary_decides_for_its_nodes() {
         (view.state.as_str(), view.allocation[0].node.as_str()),
         ("Running", "n2")
     );
+    let seen = engine.policies().await.unwrap().canary.unwrap();
+    assert_eq!((seen.nodes, seen.cores, seen.free_cores), (1, 1, 0));
+    assert_eq!(
+        (seen.jobs, seen.watch.faults, seen.watch.refused),
+        (1, 0, 0)
+    );
+    assert!(seen.watch.passes > 0);
     engine.end_canary(&ROOT, "").await.unwrap();
     engine.shutdown(Duration::ZERO).await;
 }

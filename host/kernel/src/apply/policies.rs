@@ -16,6 +16,9 @@ impl State {
 
     pub(super) fn canary_set(&mut self, canary: &Option<Arc<Canary>>) {
         self.policies.canary.clone_from(canary);
+        if canary.is_some() {
+            self.policies.canary_watch = Watch::default();
+        }
         self.choose_part();
     }
 
@@ -29,15 +32,11 @@ impl State {
         policies.last_pass = policies.last_pass.max(record.number);
         let active = policies.active().map_or(0, |active| active.number);
         // A pass that was answered by a last resort is the fault of the one in force.
-        let counts = record.seat == Seat::Active && [0, active].contains(&record.activation);
-        if counts {
-            let watch = &mut policies.watch;
-            // Its first pass was made while the one before still decided: what that took is not held against it.
-            let first = watch.passes == 0 && record.fresh;
-            watch.passes += 1;
-            watch.faults += u64::from(record.faults);
-            watch.refused += u64::from(if first { 0 } else { record.refused });
-            watch.slowest = watch.slowest.max(record.took);
+        let answers = [0, active].contains(&record.activation);
+        match record.seat {
+            Seat::Active if answers => policies.watch.note(record),
+            Seat::Canary if policies.canary.is_some() => policies.canary_watch.note(record),
+            Seat::Active | Seat::Canary | Seat::Shadow => {}
         }
     }
 }

@@ -80,9 +80,20 @@ impl World {
     }
 
     fn answered(&mut self, activation: u32, faults: u32, refused: u32, took: Span, fresh: bool) {
+        self.answered_at(Seat::Active, activation, (faults, refused), took, fresh);
+    }
+
+    fn answered_at(
+        &mut self,
+        seat: Seat,
+        activation: u32,
+        (faults, refused): (u32, u32),
+        took: Span,
+        fresh: bool,
+    ) {
         let record = PassRecord {
             number: self.state.policies().last_pass + 1,
-            seat: Seat::Active,
+            seat,
             activation,
             component: [0; 16],
             asked_after: 0,
@@ -289,6 +300,27 @@ fn a_canary_decides_for_its_part_and_nobody_else_does() {
     };
     assert_eq!(said(anywhere).as_deref(), Some("active"));
     assert_eq!(said(there).as_deref(), Some("canary"));
+}
+
+#[test]
+fn what_a_canary_does_is_counted_beside_what_the_policy_in_force_does() {
+    let mut world = World::new();
+    world.activate(ActivationCause::Chosen, None).unwrap();
+    let counted = |world: &World| {
+        let policies = world.state.policies();
+        [policies.watch, policies.canary_watch].map(|w| (w.passes, w.faults, w.refused))
+    };
+    let (second, span) = (Seat::Canary, Span::from_millis(5));
+    world.answered_at(second, 0, (1, 1), span, false);
+    assert_eq!(counted(&world), [(0, 0, 0); 2], "there is no canary");
+    world.canary(Part::Percent(50)).unwrap();
+    world.answered_at(second, 0, (0, 3), span, true);
+    world.answered_at(second, 0, (1, 2), span, false);
+    world.answered_at(Seat::Shadow, 0, (9, 9), span, false);
+    assert_eq!(counted(&world), [(0, 0, 0), (2, 1, 2)]);
+    assert_eq!(world.state.policies().canary_watch.slowest, span);
+    world.canary(Part::Percent(25)).unwrap();
+    assert_eq!(counted(&world), [(0, 0, 0); 2], "another canary");
 }
 
 #[test]
