@@ -321,6 +321,7 @@ impl Builder {
             shadow: ShadowLog::default(),
             folder,
             explaining: Arc::new(Semaphore::new(1)),
+            plan: Arc::default(),
         };
         let engine = Loop {
             core,

@@ -12,11 +12,12 @@ use jobyard_kernel::{
 };
 use jobyard_node::NodeLink;
 use jobyard_plugin::PluginHost;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot};
 
 use crate::archive::{PURGE_AT_ONCE, SharedHistory};
 use crate::commit::Store;
 use crate::many::described;
+use crate::policies::KeptPlan;
 use crate::run::{Answering, Request};
 use crate::shadow::ShadowLog;
 use crate::waiters::{Waiter, Waiters};
@@ -45,6 +46,8 @@ pub(crate) struct Parts {
     pub(crate) folder: Option<PathBuf>,
     /// Explanations cost a core: one is made at a time.
     pub(crate) explaining: Arc<Semaphore>,
+    /// The plan that was made last; held while one is made.
+    pub(crate) plan: Arc<Mutex<Option<KeptPlan>>>,
 }
 
 /// A handle that does not keep the engine up.
@@ -85,6 +88,11 @@ impl Engine {
     /// Where the journal is, unless it is in memory.
     pub(crate) fn folder(&self) -> Option<PathBuf> {
         self.parts.folder.clone()
+    }
+
+    /// The plan that was made last. Who has the lock makes the next.
+    pub(crate) fn plan(&self) -> &Mutex<Option<KeptPlan>> {
+        &self.parts.plan
     }
 
     /// Waits for the one before to be done.

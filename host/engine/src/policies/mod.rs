@@ -32,7 +32,8 @@ use crate::{Engine, EngineError, builtin};
 pub use at_rest::AtRest;
 pub use explain::Explanation;
 pub(crate) use guard::watch;
-pub use outlook::{PLAN_HORIZON, PLAN_PASSES_MAX};
+pub(crate) use outlook::KeptPlan;
+pub use outlook::{PLAN_HORIZON, PLAN_PASSES_MAX, PLAN_REST, PLAN_STANDS};
 pub(crate) use start::{Started, Wanted};
 pub use verify::{BadBound, Bound, Mismatch, Skipped, VerifyError, VerifyReport, verify_passes};
 pub use views::{
@@ -108,7 +109,7 @@ impl Engine {
     /// # Errors
     /// The engine has stopped.
     pub async fn policies(&self) -> Result<PolicyList, EngineError> {
-        self.look(|state, _| PolicyList::of(state.policies())).await
+        self.look(|state, _| PolicyList::of(state)).await
     }
 
     /// Puts a policy in force, between two passes, after it has taken its settings and got through a first pass on everything beside
