@@ -1,7 +1,9 @@
 //! The components that the engine brings along, under their names.
 
 use jobyard_node::PluginSet;
-use jobyard_plugin::{LoadError, Manifest, ManifestError, Plugin, PluginHost, World};
+use jobyard_plugin::{
+    LoadError, Manifest, ManifestError, Part, Plugin, PluginHost, World, compose,
+};
 
 macro_rules! components {
     ($($(#[$doc:meta])* $name:ident = $file:literal, $world:ident;)*) => {
@@ -28,6 +30,17 @@ pub struct Component {
     pub bytes: &'static [u8],
     /// Its `plugin.toml`.
     pub manifest: &'static str,
+}
+
+/// A policy that is part of the program, as a whole.
+#[derive(Debug, Clone)]
+pub struct Whole {
+    /// What people call it: `fifo`, `ranked+formula`.
+    pub name: String,
+    /// The component itself.
+    pub bytes: Vec<u8>,
+    /// Its `plugin.toml`.
+    pub manifest: String,
 }
 
 components! {
@@ -64,6 +77,40 @@ components! {
 /// A built-in policy by name: `fifo`, or `policy-fifo`.
 pub fn policy(name: &str) -> Option<Component> {
     named(World::SchedulingPolicy, name)
+}
+
+/// A whole policy by name: a built-in one, or the built-in halves of one with a plus between, which are composed: `ranked+formula`. Takes
+/// milliseconds of a core.
+pub fn whole_policy(name: &str) -> Option<Whole> {
+    if let Some(own) = policy(name) {
+        return Some(Whole {
+            name: own.short_name().into(),
+            bytes: own.bytes.into(),
+            manifest: own.manifest.into(),
+        });
+    }
+    let (ranked, order) = name.split_once('+')?;
+    let (ranked, order) = (ranked_policy(ranked)?, ranker(order)?);
+    // Those of the program fit together and have manifests: a test composes all of them.
+    let manifest = ranked.manifest().ok()?.composed(&order.manifest().ok()?);
+    Some(Whole {
+        name: composed_name(&ranked, &order),
+        bytes: compose(ranked.part(), order.part()).ok()?,
+        manifest: manifest.text().ok()?,
+    })
+}
+
+/// The names of all whole policies.
+pub fn whole_policy_names() -> Vec<String> {
+    let own = policy_names().into_iter().map(String::from);
+    let both = of_world(World::RankedPolicy).flat_map(|ranked| {
+        of_world(World::JobRanker).map(move |ranker| composed_name(ranked, ranker))
+    });
+    own.chain(both).collect()
+}
+
+fn composed_name(ranked: &Component, ranker: &Component) -> String {
+    format!("{}+{}", ranked.short_name(), ranker.short_name())
 }
 
 /// A built-in ranked policy by name: `ranked`, or `policy-ranked`.
@@ -122,6 +169,13 @@ impl Component {
     /// None that a test would not have found: it is part of the program.
     pub fn manifest(&self) -> Result<Manifest, ManifestError> {
         Manifest::parse(self.manifest)
+    }
+
+    fn part(&self) -> Part<'static> {
+        Part {
+            name: self.name,
+            bytes: self.bytes,
+        }
     }
 
     /// The name that people and jobs use: what follows `policy-`, `executor-` and so on.

@@ -7,6 +7,7 @@
 //! | `GET /builtin-policies` | names: [`BuiltinPolicies`] |
 //! | `POST /builtin-policies/{name}` | keeps one, so that it can be shadowed and put in force; answered with a `PolicyView` |
 //!
+//! A ranked policy with a ranker is one of them, under the names of both: `ranked+formula` is composed when it is asked for.
 //! A simulation takes seconds of a core; one is made at a time.
 
 use std::collections::BTreeMap;
@@ -68,7 +69,7 @@ pub struct SimulationReport {
 /// The policies that come with the program.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BuiltinPolicies {
-    /// Their names.
+    /// Their names. One with a plus is a ranked policy with that ranker in it: the settings of the ranker are `ranker.NAME`.
     pub names: Vec<String>,
 }
 
@@ -118,10 +119,8 @@ fn time(key: &str, text: Option<String>) -> Result<Option<Timestamp>, Problem> {
 
 async fn list(caller: Caller) -> Result<Json<BuiltinPolicies>, Problem> {
     caller.administers("look at policies")?;
-    let names = builtin::policy_names().into_iter().map(String::from);
-    Ok(Json(BuiltinPolicies {
-        names: names.collect(),
-    }))
+    let names = builtin::whole_policy_names();
+    Ok(Json(BuiltinPolicies { names }))
 }
 
 async fn keep(
@@ -130,13 +129,16 @@ async fn keep(
     NamePath(name): NamePath,
 ) -> Result<(StatusCode, Json<PolicyView>), Problem> {
     caller.administers("load policies")?;
-    let built_in = builtin::policy(&name).ok_or_else(|| {
-        let names = builtin::policy_names().join(", ");
+    let named = name.clone();
+    let composed = tokio::task::spawn_blocking(move || builtin::whole_policy(&named)).await;
+    let whole = composed.map_err(Problem::failed_by)?.ok_or_else(|| {
+        let names = builtin::whole_policy_names().join(", ");
         let detail = format!("there is no built-in policy {name:?}; built in are: {names}");
         Problem::new(StatusCode::NOT_FOUND, "UnknownPolicy", detail)
     })?;
-    let (bytes, manifest) = (built_in.bytes.to_vec(), Some(built_in.manifest.into()));
-    let name = built_in.name.trim_start_matches("policy-");
-    let kept = app.engine.load_policy(&caller.0, name, bytes, manifest);
+    let (name, bytes) = (whole.name, whole.bytes);
+    let kept = app
+        .engine
+        .load_policy(&caller.0, &name, bytes, Some(whole.manifest));
     Ok((StatusCode::CREATED, Json(kept.await?)))
 }

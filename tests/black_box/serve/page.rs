@@ -158,11 +158,44 @@ fn recorded_jobs_are_simulated_under_other_policies() {
     assert!(names["names"].as_array().unwrap().contains(&json!("fifo")));
     let kept = said(&daemon, "POST", "/builtin-policies/fifo", &Value::Null);
     assert_eq!(kept["name"], "fifo");
-    let asked = json!({"policies": [{"policy": "fifo"}, {"policy": "backfill", "settings": {"order": "sjbf"}}]});
+    // Ranked policies are whole with a ranker in them, and are composed when they are asked for.
+    let ranked = names["names"].as_array().unwrap();
+    let ranked = ranked.iter().filter_map(Value::as_str);
+    let ranked: Vec<&str> = ranked.filter(|name| name.contains('+')).collect();
+    assert_eq!(ranked.len(), 3, "{ranked:?}");
+    for name in &ranked {
+        let path = format!("/builtin-policies/{}", name.replace('+', "%2B"));
+        let kept = said(&daemon, "POST", &path, &Value::Null);
+        assert_eq!(kept["name"], **name);
+        let manifest = kept["manifest"].as_str().unwrap();
+        assert!(manifest.contains("\"ranker."), "{manifest}");
+        let digest = &kept["digest"];
+        let inspected = daemon.json(&["policy", "inspect", name]);
+        assert_eq!(
+            inspected["digest"], *digest,
+            "as the command line composes it"
+        );
+    }
+    daemon.done(&[
+        "policy",
+        "shadow",
+        "ranked+formula",
+        "--set",
+        "ranker.formula=sjf",
+    ]);
+    let asked = json!({"policies": [{"policy": "fifo"}, {"policy": "backfill", "settings": {"order": "sjbf"}}, {"policy": "ranked+multifactor"}]});
     let report = said(&daemon, "POST", "/simulation", &asked);
     let runs = report["comparison"]["runs"].as_array().unwrap().iter();
     let runs: Vec<&str> = runs.map(|run| run["name"].as_str().unwrap()).collect();
-    assert_eq!(runs, ["recorded", "fifo", "backfill order=sjbf"]);
+    assert_eq!(
+        runs,
+        [
+            "recorded",
+            "fifo",
+            "backfill order=sjbf",
+            "ranked+multifactor"
+        ]
+    );
     assert_eq!(report["comparison"]["jobs"], 3);
     assert!(
         report["page"]

@@ -67,17 +67,21 @@ impl Engine {
         match self.setup(policy, settings.clone()).await {
             Ok(setup) => self.choice(&setup).await,
             Err(unknown) => {
-                let built_in = builtin::policy(policy).ok_or(unknown)?;
                 let (host, settings) = (self.plugin_host(), settings.clone());
+                let name = policy.clone();
                 let load = move || {
-                    let manifest = Manifest::parse(built_in.manifest);
-                    let manifest = manifest.map_err(|error| error.to_string())?;
-                    let world = World::SchedulingPolicy;
-                    let (name, bytes) = (built_in.name, built_in.bytes);
-                    let plugin = builtin::load(&host, name, bytes, world, Some(manifest));
-                    plugin.map_err(|error| error.to_string())
+                    let own = builtin::whole_policy(&name)?;
+                    let manifest = Manifest::parse(&own.manifest);
+                    let manifest = manifest.map_err(|error| error.to_string());
+                    let load = |manifest| {
+                        let world = World::SchedulingPolicy;
+                        let plugin = builtin::load(&host, &name, &own.bytes, world, Some(manifest));
+                        plugin.map_err(|error| error.to_string())
+                    };
+                    Some(manifest.and_then(load))
                 };
-                let plugin = self.beside(load).await?.map_err(EngineError::Forecast)?;
+                let plugin = self.beside(load).await?.ok_or(unknown)?;
+                let plugin = plugin.map_err(EngineError::Forecast)?;
                 Ok(PolicyChoice {
                     limits: plugin.limits(),
                     plugin,
