@@ -156,9 +156,108 @@ def shadows_activates_and_rolls_back(page):
     browser.click("dialog button", "Roll back")
     browser.sees("[aria-label='In force'] h2", "backfill")
     browser.sees("tbody", "rolled back to 1")
+    in_force = "return [...document.querySelectorAll('tbody .tag')].filter((tag) => tag.textContent === 'in force').length"
+    assert browser.script(in_force) == 1, browser.script(in_force)
     browser.click("button", "End the shadow")
     browser.until("no shadow", "return !document.querySelector('[aria-label=shadow]')")
     yard.ask("POST", f"/jobs/{first}/cancel", {"forced": True})
+
+
+def guards_what_comes_into_force(page):
+    browser, yard = page.browser, page.yard
+    page.view("policies")
+    browser.click("button[aria-label='Activate fifo']")
+    disabled = "return document.querySelector('#guard-faults').matches(':disabled')"
+    assert browser.script(disabled)
+    browser.type("#activate-why", "with care")
+    browser.type("#activate-guard", "30")
+    assert not browser.script(disabled)
+    browser.type("#guard-pass", "60000")
+    browser.type("#guard-wait", "7200")
+    browser.type("#guard-refused", "25")
+    page.picture("guard")
+    browser.click("dialog button", "Activate")
+    browser.sees("[aria-label='In force'] h2", "fifo")
+    browser.sees("[aria-label='In force']", "0 faults, 25 refused, 60,000 ms a pass, 7,200 s of waiting")
+    guard = yard.ask("GET", "/policies")["active"]["guard"]
+    assert [guard[key] for key in ("faults_max", "refused_max", "pass_ms_max", "wait_s_max")] == [0, 25, 60_000, 7_200], guard
+    browser.click("[aria-label='In force'] button", "Roll back")
+    browser.type("#rollback-why", "enough")
+    browser.click("dialog button", "Roll back")
+    browser.sees("[aria-label='In force'] h2", "backfill")
+
+
+def tries_a_policy_on_some_nodes(page):
+    browser, yard = page.browser, page.yard
+    page.view("policies")
+    browser.find("summary", "Load a policy")
+    browser.script("document.querySelector('#built-in').closest('details').open = true")
+    browser.until("built-in policies", "return document.querySelector('#built-in').options.length > 1")
+    browser.choose("#built-in", "ranked+formula")
+    browser.click("button", "Load built-in")
+    # By keyboard only: on 360 pixels, in the dark.
+    browser.size(360, 740, phone=True)
+    browser.scheme("dark")
+    try:
+        browser.find("button[aria-label='Canary ranked+formula']")
+        browser.script("document.querySelector(`button[aria-label='Canary ranked+formula']`).focus()")
+        browser.keys("Enter")
+        browser.find("dialog[open] #canary-percent")
+        label = browser.script("return document.querySelector('#canary-group-0 + label').textContent")
+        tab_to(browser, "#canary-group-0" if label == "new" else "#canary-group-1")
+        browser.keys("Space")
+        assert browser.script("return document.querySelector('#canary-percent').disabled")
+        tab_to(browser, "#canary-why")
+        browser.keys(*"to see")
+        tab_to(browser, "#settings")
+        browser.keys(*"no such thing")
+        submit_dialog(browser)
+        browser.sees("dialog [role=alert]", "write name=value")
+        browser.type("#settings", "ranker.formula=sjf")
+        width = browser.script("return document.querySelector('dialog').scrollWidth - document.querySelector('dialog').clientWidth")
+        assert width <= 0, width
+        poor = browser.script(CONTRASTS.replace("main *", "main *, dialog *"))
+        assert poor == ["done"], poor
+        page.picture("phone-canary")
+        submit_dialog(browser)
+        browser.sees("[aria-label=canary] h2", "Canary: ranked+formula ranker.formula=sjf")
+        browser.sees("[aria-label=canary]", "the groups new: 1 node")
+        job = yard.submit("sleep 600", name="there", cores="8", node_groups=["new"])
+        browser.sees("[aria-label=canary]", "8 of 8")
+        passes = "return [...document.querySelectorAll('[aria-label=canary] .facts div')].some((one) => /^Passes[1-9]/.test(one.textContent))"
+        browser.until("its passes", passes)
+        wide = browser.script("return document.documentElement.scrollWidth")
+        assert wide <= 360, wide
+        browser.script("document.querySelector('[aria-label=canary]').scrollIntoView()")
+        page.picture("phone-canary-set")
+        browser.script("document.querySelector('[data-focus=end-canary]').focus()")
+        browser.keys("Enter")
+        browser.until("no canary", "return !document.querySelector('[aria-label=canary]')")
+    finally:
+        browser.scheme("light")
+        browser.size(1280, 860)
+    yard.ask("POST", f"/jobs/{job}/cancel", {"forced": True})
+    # And so many in a hundred.
+    browser.click("button[aria-label='Canary policy-backfill']")
+    browser.type("#canary-percent", "34")
+    browser.click("dialog button", "Try")
+    browser.sees("[aria-label=canary]", "34 % of the nodes: 1 node")
+    page.picture("canary")
+    browser.click("button", "End the canary")
+    browser.until("no canary", "return !document.querySelector('[aria-label=canary]')")
+
+
+def tab_to(browser, css):
+    for _ in range(20):
+        if browser.script("return document.activeElement.matches(arguments[0])", css):
+            return
+        browser.keys("Tab")
+    raise Failed(f"{css} is not reached by Tab")
+
+
+def submit_dialog(browser):
+    tab_to(browser, "dialog button[type=submit]")
+    browser.keys("Enter")
 
 
 def simulates(page):
@@ -400,7 +499,8 @@ def shows_users_their_own(page):
 
 
 TESTS = [
-    logs_in_and_out, submits_watches_and_cancels, says_why_and_when, shadows_activates_and_rolls_back, simulates, shows_hostile_names_as_text,
+    logs_in_and_out, submits_watches_and_cancels, says_why_and_when, shadows_activates_and_rolls_back, guards_what_comes_into_force,
+    tries_a_policy_on_some_nodes, simulates, shows_hostile_names_as_text,
     works_by_keyboard, fits_a_phone, is_dark_in_the_dark, shows_users_their_own, says_when_the_daemon_is_gone, keeps_up_with_very_many_jobs,
 ]
 

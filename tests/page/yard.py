@@ -15,7 +15,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 JOBYARD = os.path.join(ROOT, "target/debug/jobyard")
 # An administrator, and somebody who has jobs of their own only.
 ADA, BEN = ("ada", "the password of ada"), ("ben", "the password of ben")
-NODES = [("n1", 4), ("n2", 4), ("n3", 8)]
+NODES = [("n1", 4, "old"), ("n2", 4, "old"), ("n3", 8, "new")]
 DAEMON_WAIT_S = 30
 
 
@@ -43,8 +43,8 @@ class Yard:
         self.process = None
         with open(self.config(), "w") as file:
             file.write(f'data = "{self.data}"\ncache = "{self.folder}/code"\n[http]\nlisten = "127.0.0.1:{self.port}"\n[tasks]\nroot = true\n')
-            for name, cores in NODES:
-                file.write(f'[[node]]\nname = "{name}"\ncores = {cores}\n')
+            for name, cores, group in NODES:
+                file.write(f'[[node]]\nname = "{name}"\ncores = {cores}\ngroups = ["{group}"]\n')
         self.start()
         self.url = self.open_door()
 

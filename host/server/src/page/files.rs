@@ -52,6 +52,7 @@ pub(super) const FILES: &[File] = files![
     "main.js"
     "notes.js"
     "pager.js"
+    "policy-dialogs.js"
     "shadow.js"
     "stream.js"
     "view-chart.js"

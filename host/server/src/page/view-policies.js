@@ -1,9 +1,11 @@
-// Policies: which one decides, what a shadow would do otherwise, and what has been in force. Administrators load, shadow, activate and roll back.
+// Policies: which one decides, what a shadow would do otherwise, and what has been in force. Administrators load, shadow, try on some
+// nodes, activate and roll back.
 
-import { del, get, post, put } from "./api.js";
+import { del, get, post } from "./api.js";
 import { button, facts, field, h, row, show, table, update } from "./dom.js";
-import { ago, count, policy } from "./format.js";
-import { ask, note, tried } from "./notes.js";
+import { ago, count, counted, policy } from "./format.js";
+import { note, tried } from "./notes.js";
+import { activate, canary, rollBack, shadow } from "./policy-dialogs.js";
 import { diff } from "./shadow.js";
 
 const KEPT = [["Name", "name"], ["Now", "narrow"], ["Loaded", "narrow"], ["By", "name"], ["Digest", "narrow"], ["", "buttons"]];
@@ -25,22 +27,19 @@ export function policies(place, context) {
       h("h2", {}, now ? policy(now.name, now.settings) : "No policy is in force"),
       now ? facts([
         ["In force since", ago(now.at)], ["By", now.by], ["Why", now.why], ["How", now.cause],
-        ["Passes", count(list.watch.passes)], ["Longest pass", `${(list.watch.slowest_us / 1000).toFixed(1)} ms`],
-        ["Refused proposals", count(list.watch.refused)], ["Faults", count(list.watch.faults)],
-        ["Guarded until", now.guard ? ago(now.guard.until) : null],
+        ...watched(list.watch), ...(now.guard ? guarded(now.guard) : []),
       ]) : null,
-      administers && list.history.length > 1 ? h("div", { class: "actions" }, button("Roll back", () => rollBack(list.history[1]), { "data-focus": "rollback" })) : null));
+      administers && list.history.length > 1 ? h("div", { class: "actions" }, button("Roll back", () => rollBack(list.history[1], done), { "data-focus": "rollback" })) : null));
     if (!administers) return;
     update(kept.body, list.policies, (one) => JSON.stringify(one), (one) => row(KEPT, [
       one.name, one.seats.map((seat) => h("span", { class: "tag" }, seat)), ago(one.loaded), one.by, h("code", { title: one.digest }, one.digest.slice(0, 10)),
       h("div", { class: "actions" },
-        button("Activate", () => activate(one), { "data-focus": `activate-${one.digest}`, "aria-label": `Activate ${one.name}` }),
-        one.seats.includes("shadow") ? null : button("Shadow", () => shadow(one), { "data-focus": `shadow-${one.digest}`, "aria-label": `Shadow ${one.name}` })),
+        act("Activate", activate, one), one.seats.includes("shadow") ? null : act("Shadow", shadow, one), one.seats.includes("canary") ? null : act("Canary", canary, one)),
     ]));
-    update(history.body, list.history, (one) => JSON.stringify([one, one === now]), (one) => row(HISTORY, [
+    update(history.body, list.history, (one) => JSON.stringify([one, one.number === now?.number]), (one) => row(HISTORY, [
       String(one.number), policy(one.name, one.settings), ago(one.at), one.by, one.cause, one.why,
-      one === now || one.number === now?.number ? h("span", { class: "tag" }, "in force")
-        : button("Go back to this", () => rollBack(one), { "data-focus": `back-${one.number}`, "aria-label": `Go back to ${one.number}, ${one.name}` }),
+      one.number === now?.number ? h("span", { class: "tag" }, "in force")
+        : button("Go back to this", () => rollBack(one, done), { "data-focus": `back-${one.number}`, "aria-label": `Go back to ${one.number}, ${one.name}` }),
     ]));
   }
 
@@ -49,39 +48,7 @@ export function policies(place, context) {
     context.again();
   };
 
-  function activate(one) {
-    const why = h("input", { id: "activate-why", maxlength: 320, required: true, autocomplete: "off" });
-    const settings = settingsField();
-    const minutes = h("input", { id: "activate-guard", type: "number", min: 1, max: 10_080, placeholder: "no guard" });
-    ask(`Put ${one.name} in force`, [
-      field("Why", why), field("Settings", settings, "One a line, as order=sjbf; none for the defaults."),
-      field("Guard for minutes", minutes, "It is taken back by itself if it faults, or has more than ten proposals refused, in this time."),
-    ], "Activate", async () => {
-      const guard = minutes.value ? { window_s: minutes.value * 60, faults_max: 0, refused_max: 10 } : undefined;
-      await post(`/policies/${one.digest}/activate`, { settings: pairs(settings), why: why.value, guard });
-      done(`${one.name} is in force.`);
-    });
-  }
-
-  function shadow(one) {
-    const why = h("input", { id: "shadow-why", maxlength: 320, autocomplete: "off" });
-    const settings = settingsField();
-    ask(`Shadow ${one.name}`, [
-      h("p", {}, "It is asked beside the policy in force, and never heeded."),
-      field("Why", why), field("Settings", settings, "One a line, as order=sjbf; none for the defaults."),
-    ], "Shadow", async () => {
-      await put("/policy/shadow", { policy: one.digest, settings: pairs(settings), why: why.value });
-      done(`${one.name} is shadowed.`);
-    });
-  }
-
-  function rollBack(to) {
-    const why = h("input", { id: "rollback-why", maxlength: 320, required: true, autocomplete: "off" });
-    ask(`Go back to ${policy(to.name, to.settings)}`, [h("p", {}, `It was in force as number ${to.number}.`), field("Why", why)], "Roll back", async () => {
-      await post("/policy/rollback", { to: to.number, why: why.value });
-      done(`${to.name} is in force again.`);
-    });
-  }
+  const act = (word, dialog, one) => button(word, () => tried(() => dialog(one, done)), { "data-focus": `${word}-${one.digest}`, "aria-label": `${word} ${one.name}` });
 
   function drawTrials(list, report) {
     const end = (what, path) => button(`End the ${what}`, () => tried(async () => {
@@ -90,10 +57,10 @@ export function policies(place, context) {
     }, `The ${what} has ended.`), { "data-focus": `end-${what}` });
     const trial = (what, path, one, extra) => h("section", { class: "panel", "aria-label": what },
       h("h2", {}, `${what[0].toUpperCase()}${what.slice(1)}: ${policy(one.name, one.settings)}`),
-      facts([["Since", ago(one.since)], ["By", one.by], ["Why", one.why], ["Part", one.part], ["Nodes", one.nodes]]), extra, h("div", { class: "actions" }, end(what, path)));
+      facts([["Since", ago(one.since)], ["By", one.by], ["Why", one.why]]), extra, h("div", { class: "actions" }, end(what, path)));
     const all = [];
     if (list.shadow) all.push({ sign: JSON.stringify([list.shadow, report]), make: () => trial("shadow", "/policy/shadow", list.shadow, diff(report)) });
-    if (list.canary) all.push({ sign: JSON.stringify(list.canary), make: () => trial("canary", "/policy/canary", list.canary, null) });
+    if (list.canary) all.push({ sign: JSON.stringify(list.canary), make: () => trial("canary", "/policy/canary", list.canary, part(list.canary)) });
     update(trials, all, (one) => one.sign, (one) => one.make());
   }
 
@@ -106,10 +73,35 @@ export function policies(place, context) {
       if (!built) {
         built = (await get("/builtin-policies")).names;
         const choice = place.querySelector("#built-in");
-        show(choice, built.map((name) => h("option", {}, name)));
+        const [ranked, whole] = [built.filter((name) => name.includes("+")), built.filter((name) => !name.includes("+"))];
+        show(choice, h("optgroup", { label: "As they are" }, whole.map((name) => h("option", {}, name))),
+          h("optgroup", { label: "In the order of a ranker" }, ranked.map((name) => h("option", { value: name }, name.replace("+", " by ")))));
       }
     },
   };
+}
+
+/** What was counted of one that decides. */
+function watched(watch) {
+  return [
+    ["Passes", count(watch.passes)], ["Longest pass", `${(watch.slowest_us / 1000).toFixed(1)} ms`],
+    ["Refused proposals", count(watch.refused)], ["Faults", count(watch.faults)],
+  ];
+}
+
+/** Until when it is guarded, and what by. */
+function guarded(guard) {
+  const bounds = [[guard.faults_max, "faults"], [guard.refused_max, "refused"], [guard.pass_ms_max, "ms a pass"], [guard.wait_s_max, "s of waiting"]];
+  const some = bounds.filter(([most]) => most !== null).map(([most, what]) => `${count(most)} ${what}`);
+  return [["Guarded until", ago(guard.until)], ["At most", some.join(", ")]];
+}
+
+/** The nodes of a canary, and what it has made of them. */
+function part(canary) {
+  return facts([
+    ["Decides for", `${canary.part}: ${counted(canary.nodes, "node")}`], ["Cores used there", `${count(canary.cores - canary.free_cores)} of ${count(canary.cores)}`],
+    ["Jobs there", count(canary.jobs)], ...watched(canary.watch),
+  ]);
 }
 
 /** How a policy comes here: one of the program's own, or a file. */
@@ -137,27 +129,13 @@ function bring(context) {
   const keep = (event) => {
     event.preventDefault();
     tried(async () => {
-      await post(`/builtin-policies/${built.value}`);
+      await post(`/builtin-policies/${encodeURIComponent(built.value)}`);
       context.again();
     }, `${built.value} is kept.`);
   };
   return h("details", { class: "panel" }, h("summary", {}, "Load a policy"),
     h("form", { class: "filter", on: { submit: keep } }, field("Built in", built), h("button", { type: "submit" }, "Load built-in")),
     h("form", { class: "filter", on: { submit: upload } }, field("Component", file), field("Manifest", manifest), field("Call it", name), go));
-}
-
-function settingsField() {
-  return h("textarea", { id: "settings", rows: 3, spellcheck: "false", autocapitalize: "none" });
-}
-
-/** `name=value`, one a line. */
-function pairs(area) {
-  const lines = area.value.split("\n").map((line) => line.trim()).filter(Boolean);
-  return Object.fromEntries(lines.map((line) => {
-    const at = line.indexOf("=");
-    if (at < 1) throw new Error(`"${line}" is no setting: write name=value`);
-    return [line.slice(0, at).trim(), line.slice(at + 1).trim()];
-  }));
 }
 
 function base64(file) {
