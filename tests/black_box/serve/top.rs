@@ -6,11 +6,12 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use jobyard_tests::{binary, wait_for};
+use rustix::process::Signal;
 
 use super::Daemon;
 
 /// Rows and columns.
-const SIZE: (NonZero<u16>, NonZero<u16>) = (NonZero::new(30).unwrap(), NonZero::new(110).unwrap());
+const SIZE: (NonZero<u16>, NonZero<u16>) = (NonZero::new(30).unwrap(), NonZero::new(120).unwrap());
 
 /// A terminal in which `jobyard top` runs, and then says how it found the terminal.
 struct Terminal {
@@ -108,7 +109,7 @@ fn one_picture_goes_to_scripts() {
     for part in [
         "2 of 2 cores busy",
         "1 of 1 nodes online",
-        "jobs: 1 queued",
+        "1 running, 1 queued",
         "ahead",
         "behind",
         "why it waits",
@@ -169,23 +170,54 @@ fn a_long_queue_is_gone_through_page_by_page() {
         .file("jobs.json", serde_json::to_string(&jobs).unwrap());
     daemon.done(&["job", "submit", "jobs.json"]);
     let mut terminal = Terminal::start(&daemon);
-    terminal.shows(&["jobs: 60 queued", "newest first: 1 to "]);
+    let first = terminal.shows(&["60 queued", "queue, next first: 1 to ", " of 60"]);
+    assert!(place(&first, 1) < place(&first, 2), "{first}");
     terminal.press("\u{1b}[6~");
     let second = wait_for("the second page", || {
         let text = terminal.text();
-        let first = text
-            .split("newest first: ")
-            .nth(1)?
-            .split(' ')
-            .next()?
-            .parse::<u32>()
-            .ok()?;
+        let rest = text.split("next first: ").nth(1)?;
+        let first = rest.split(' ').next()?.parse::<u32>().ok()?;
         (first > 1).then_some(first)
     });
-    let top = 60 - (second - 1);
-    terminal.shows(&[&format!(" {top} ")]);
+    // In an idle queue a job's place is its number.
+    terminal.shows(&[&format!(" {second}      {second} ")]);
+    terminal.press("G");
+    terminal.shows(&[" to 60 of 60", " 60      60 "]);
+    terminal.press("g");
+    terminal.shows(&["next first: 1 to "]);
     terminal.press("\u{1b}[5~");
-    terminal.shows(&["newest first: 1 to ", " 60 "]);
+    terminal.shows(&["next first: 1 to "]);
+    // What comes with a higher priority stands before all of them, at once.
+    daemon.submit("name = \"urgent\"\npriority = \"Highest\"\n[[task]]\ncommand = \"true\"\n");
+    terminal.shows(&[" 1      61 urgent", "61 queued"]);
+    terminal.press("q");
+    terminal.ends_in_order();
+}
+
+/// The line in which a place of the queue stands.
+fn place(text: &str, number: u32) -> Option<usize> {
+    let name = format!(" {number} ");
+    let mut lines = text
+        .lines()
+        .enumerate()
+        .skip_while(|(_, line)| !line.contains("next first"));
+    lines
+        .find(|(_, line)| line.contains(&name))
+        .map(|(at, _)| at)
+}
+
+#[test]
+fn a_daemon_that_was_away_is_seen_again() {
+    let mut daemon = busy();
+    let mut terminal = Terminal::start(&daemon);
+    terminal.shows(&["ahead", "behind", "q end"]);
+    daemon.signal(Signal::KILL);
+    daemon.end();
+    terminal.shows(&["no daemon answers"]);
+    daemon.again(&["--cores", "2"]);
+    terminal.shows(&["ahead", "behind", "q end"]);
+    daemon.done(&["job", "cancel", "2"]);
+    terminal.shows(&["queue: no jobs", "1 canceled"]);
     terminal.press("q");
     terminal.ends_in_order();
 }

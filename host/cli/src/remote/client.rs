@@ -81,28 +81,32 @@ impl Client {
         self.send(Method::GET, &path, Sent::default()).await
     }
 
+    /// For what the daemon knows no keys of: it is not sent again.
     pub(crate) async fn post(&self, path: &str, body: impl Serialize) -> Result<Value, Failure> {
-        self.with_json(Method::POST, path, body).await
+        self.with_json(Method::POST, path, body, None).await
+    }
+
+    /// Posts what is to be carried out once, where the daemon takes an `Idempotency-Key`: a connection that breaks off is tried again.
+    pub(crate) async fn post_once(
+        &self,
+        path: &str,
+        body: impl Serialize,
+    ) -> Result<Value, Failure> {
+        self.with_json(Method::POST, path, body, Some(new_key()?))
+            .await
     }
 
     pub(crate) async fn put(&self, path: &str, body: impl Serialize) -> Result<Value, Failure> {
-        self.with_json(Method::PUT, path, body).await
+        self.with_json(Method::PUT, path, body, None).await
     }
 
     pub(crate) async fn patch(&self, path: &str, body: impl Serialize) -> Result<Value, Failure> {
-        self.with_json(Method::PATCH, path, body).await
+        self.with_json(Method::PATCH, path, body, None).await
     }
 
     /// The answer; null where there is none.
     pub(crate) async fn delete(&self, path: &str) -> Result<Value, Failure> {
         json(self.send(Method::DELETE, path, Sent::default()).await?).await
-    }
-
-    /// A text that is not part of the interface proper, as `/metrics`.
-    pub(crate) async fn text(&self, path: &str) -> Result<String, Failure> {
-        let answer = self.send_to("", Method::GET, path, Sent::default()).await?;
-        let body = answer.into_body().collect().await.map_err(Failure::work)?;
-        Ok(String::from_utf8_lossy(&body.to_bytes()).into_owned())
     }
 
     /// Bytes as they come.
@@ -133,34 +137,25 @@ impl Client {
         method: Method,
         path: &str,
         body: impl Serialize,
+        key: Option<String>,
     ) -> Result<Value, Failure> {
         let body = serde_json::to_vec(&body).map_err(Failure::work)?;
         let sent = Sent {
             body: Some(("application/json", Bytes::from(body))),
-            key: None,
+            key,
         };
         json(self.send(method, path, sent).await?).await
     }
 
+    /// A daemon that ends may close a connection without an answer: what may be asked twice is.
     async fn send(
         &self,
         method: Method,
         path: &str,
         sent: Sent<'_>,
     ) -> Result<Response<Incoming>, Failure> {
-        self.send_to(INTERFACE, method, path, sent).await
-    }
-
-    /// A daemon that ends may close a connection without an answer: what may be asked twice is.
-    async fn send_to(
-        &self,
-        below: &str,
-        method: Method,
-        path: &str,
-        sent: Sent<'_>,
-    ) -> Result<Response<Incoming>, Failure> {
         let may_repeat = [Method::GET, Method::PUT].contains(&method) || sent.key.is_some();
-        let path = format!("{below}{path}");
+        let path = format!("{INTERFACE}{path}");
         let first = self.exchange(&method, &path, sent.clone()).await;
         let answer = match first {
             Err(Lost::Answer(_)) if may_repeat => self.exchange(&method, &path, sent).await,

@@ -10,14 +10,15 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Text};
 use ratatui::widgets::{Block, Cell, Paragraph, Row, Table, TableState, Wrap};
 
-use super::screen::{Pane, Screen};
-use crate::remote::show;
+use super::screen::{Pane, Screen, rows as rows_of};
 
-const KEYS: &str = " Tab list  ↑↓ row  PgUp/PgDn page  Enter job  c cancel  q end";
+const KEYS: &str = " Tab list  ↑↓ row  PgUp/PgDn page  Home/End  Enter job  c cancel  q end";
 const KEYS_OF_JOB: &str = " Esc back  c cancel  q back";
 /// Columns of the bar of a node and of a job.
 const NODE_BAR: usize = 20;
 const JOB_BAR: usize = 10;
+/// A screen of fewer columns shows less of each: names and reasons need the place.
+const WIDE: u16 = 110;
 
 /// All of it.
 pub(crate) fn draw(frame: &mut Frame<'_>, screen: &mut Screen) {
@@ -32,8 +33,8 @@ pub(crate) fn draw(frame: &mut Frame<'_>, screen: &mut Screen) {
         }
         None => {
             nodes(frame, screen, parts.nodes);
-            jobs(frame, screen, Pane::Running, parts.running);
-            jobs(frame, screen, Pane::Queued, parts.queued);
+            running(frame, screen, parts.running);
+            queue(frame, screen, parts.queued);
         }
     }
     frame.render_widget(foot(screen), parts.foot);
@@ -45,15 +46,17 @@ fn summary(screen: &Screen) -> Line<'static> {
     let cores: u64 = nodes.iter().map(|node| u64::from(node.cores)).sum();
     let free: u64 = nodes.iter().map(|node| u64::from(node.free_cores)).sum();
     let online = nodes.iter().filter(|node| is_well(node)).count();
+    // What matters most comes first: narrow screens cut the rest.
     Line::from(format!(
-        " {} of {cores} cores busy, {online} of {} nodes online; jobs: {} queued, {} finished, {} failed, {} canceled; policy {}",
+        " {} of {cores} cores busy, {online} of {} nodes online; {} running, {} queued; policy {}; {} finished, {} failed, {} canceled",
         cores - free,
         nodes.len(),
+        numbers.running,
         numbers.queued,
+        numbers.policy.trim_start_matches("policy-"),
         numbers.finished,
         numbers.failed,
         numbers.canceled,
-        numbers.policy.trim_start_matches("policy-"),
     ))
     .style(Modifier::BOLD)
 }
@@ -70,125 +73,151 @@ fn foot(screen: &Screen) -> Line<'static> {
 
 fn nodes(frame: &mut Frame<'_>, screen: &Screen, area: Rect) {
     let all = &screen.seen.nodes;
+    let has_gpus = all.iter().any(|node| node.gpus > 0);
+    let columns = match area.width < WIDE {
+        true => NODE_BAR / 2,
+        false => NODE_BAR,
+    };
     let rows = all.iter().map(|node| {
         let busy = node.cores - node.free_cores.min(node.cores);
-        let gpus = match node.gpus {
+        let gpus = node.gpus - node.free_gpus.min(node.gpus);
+        let gpus = has_gpus.then(|| match node.gpus {
             0 => String::new(),
-            gpus => format!("{} of {gpus}", gpus - node.free_gpus.min(gpus)),
-        };
+            all => format!("{gpus} of {all}"),
+        });
         let state = match node.reachable {
             true => node.state.as_str(),
             false => "Unreachable",
         };
-        Row::new([
+        let mut cells = vec![
             Cell::from(node.name.clone()),
             state_cell(screen, state),
-            Cell::from(bar(u64::from(busy), u64::from(node.cores), NODE_BAR)),
+            Cell::from(bar(u64::from(busy), u64::from(node.cores), columns)),
             right(format!("{busy} of {}", node.cores)),
-            right(gpus),
-            right(node.jobs.len().to_string()),
-            Cell::from(node.groups.join(", ")),
-        ])
+        ];
+        cells.extend(gpus.map(right));
+        cells.push(right(node.jobs.len().to_string()));
+        cells.push(Cell::from(node.groups.join(", ")));
+        Row::new(cells)
     });
-    let widths = [
-        Constraint::Max(24),
-        Constraint::Length(11),
-        Constraint::Length(NODE_BAR as u16),
-        Constraint::Length(12),
-        Constraint::Length(8),
-        Constraint::Length(5),
-        Constraint::Fill(1),
-    ];
-    let header = ["node", "state", "cores", "", "GPUs", "jobs", "groups"];
-    let table = list(screen, Pane::Nodes, rows, widths, header, "nodes".into());
-    let mut state =
-        TableState::new().with_selected(selected(screen, Pane::Nodes, screen.nodes.row));
+    let columns = u16::try_from(columns).unwrap_or(u16::MAX);
+    let mut table = Columns::default();
+    table.add("node", Constraint::Fill(2));
+    table.add("state", Constraint::Length(11));
+    table.add("cores", Constraint::Length(columns));
+    table.add("", Constraint::Length(10));
+    if has_gpus {
+        table.add("GPUs", Constraint::Length(8));
+    }
+    table.add("jobs", Constraint::Length(5));
+    table.add("groups", Constraint::Fill(2));
+    let (row, count) = (screen.nodes.row, all.len());
+    let room = usize::from(rows_of(area)).max(1);
     // The row stays in sight in a list that is longer than its place.
-    *state.offset_mut() = screen
-        .nodes
-        .row
-        .saturating_sub(usize::from(area.height.saturating_sub(4)));
+    let first = row.saturating_sub(room - 1);
+    let title = match count > room {
+        true => format!("nodes: {} to {} of {count}", first + 1, first + room),
+        false => "nodes".into(),
+    };
+    let table = list(screen, Pane::Nodes, rows, table, title);
+    let mut state = TableState::new().with_selected(selected(screen, Pane::Nodes, row));
+    *state.offset_mut() = first;
     frame.render_stateful_widget(table, area, &mut state);
 }
 
-fn jobs(frame: &mut Frame<'_>, screen: &Screen, pane: Pane, area: Rect) {
-    let (page, place) = screen.jobs(pane);
-    let is_running = pane == Pane::Running;
+fn running(frame: &mut Frame<'_>, screen: &Screen, area: Rect) {
     let now = Timestamp::now();
-    let rows = page.jobs.iter().map(|job| {
+    let is_wide = area.width >= WIDE;
+    let rows = screen.seen.running.jobs.iter().map(|job| {
         let counts = job.counts;
         let done = counts.finished + counts.failed + counts.canceled;
         let all = done + counts.running + counts.queued;
+        let (part, whole) = match job.progress {
+            0 => (done, all),
+            percent => (u64::from(percent), 100),
+        };
+        let bar = is_wide.then(|| Cell::from(bar(part, whole, JOB_BAR)));
+        let on = job.allocation.iter().map(|a| a.node.as_str());
         let mut cells = vec![
             right(job.id.to_string()),
             Cell::from(job.name.clone()),
             Cell::from(job.owner.clone()),
             state_cell(screen, &job.state),
-            right(job.priority.to_string()),
         ];
-        match is_running {
-            true => {
-                let (part, whole) = match job.progress {
-                    0 => (done, all),
-                    percent => (u64::from(percent), 100),
-                };
-                cells.push(Cell::from(bar(part, whole, JOB_BAR)));
-                cells.push(right(format!("{done}/{all}")));
-                cells.push(right(since(job, now)));
-                let on = job.allocation.iter().map(|a| a.node.as_str());
-                cells.push(Cell::from(on.collect::<Vec<_>>().join(", ")));
-            }
-            false => {
-                cells.push(Cell::from(show::time(&job.expected_start)));
-                let why = job.waiting.as_ref().map(|waiting| waiting.text.clone());
-                cells.push(Cell::from(why.unwrap_or_default()));
-            }
-        }
+        cells.extend(bar);
+        cells.push(right(format!("{done}/{all}")));
+        cells.push(right(since(job, now)));
+        cells.push(Cell::from(on.collect::<Vec<_>>().join(", ")));
         Row::new(cells)
     });
-    let first = [
-        Constraint::Length(8),
-        Constraint::Fill(2),
-        Constraint::Max(12),
-        Constraint::Length(10),
-        Constraint::Length(8),
-    ];
-    let (rest, header): (&[Constraint], &[&str]) = match is_running {
-        true => (
-            &[
-                Constraint::Length(JOB_BAR as u16),
-                Constraint::Length(11),
-                Constraint::Length(12),
-                Constraint::Fill(2),
-            ],
-            &[
-                "job", "name", "owner", "state", "priority", "done", "", "for", "on",
-            ],
-        ),
-        false => (
-            &[Constraint::Length(19), Constraint::Fill(5)],
-            &[
-                "job",
-                "name",
-                "owner",
-                "state",
-                "priority",
-                "expected start",
-                "why it waits",
-            ],
-        ),
+    let mut table = Columns::default();
+    table.add("job", Constraint::Length(7));
+    table.add("name", Constraint::Fill(2));
+    table.add("owner", Constraint::Length(if is_wide { 12 } else { 8 }));
+    table.add("state", Constraint::Length(9));
+    if is_wide {
+        table.add("tasks done", Constraint::Length(JOB_BAR as u16));
+        table.add("", Constraint::Length(11));
+    } else {
+        table.add("done", Constraint::Length(7));
+    }
+    table.add("for", Constraint::Length(9));
+    table.add("on", Constraint::Fill(3));
+    jobs(frame, screen, Pane::Running, (rows, table), area);
+}
+
+fn queue(frame: &mut Frame<'_>, screen: &Screen, area: Rect) {
+    let now = Timestamp::now();
+    let is_wide = area.width >= WIDE;
+    let first = screen.queued.offset + 1;
+    let rows = screen.seen.queued.jobs.iter().enumerate().map(|(at, job)| {
+        let why = job.waiting.as_ref().map(|waiting| waiting.text.clone());
+        Row::new([
+            right((first + at).to_string()),
+            right(job.id.to_string()),
+            Cell::from(job.name.clone()),
+            Cell::from(job.owner.clone()),
+            right(job.priority.to_string()),
+            right(starts(job, now)),
+            Cell::from(why.unwrap_or_default()),
+        ])
+    });
+    let mut table = Columns::default();
+    table.add("", Constraint::Length(6));
+    table.add("job", Constraint::Length(7));
+    table.add("name", Constraint::Fill(2));
+    table.add("owner", Constraint::Length(if is_wide { 12 } else { 8 }));
+    table.add("prio", Constraint::Length(4));
+    table.add("starts", Constraint::Length(if is_wide { 12 } else { 8 }));
+    table.add("why it waits", Constraint::Fill(5));
+    jobs(frame, screen, Pane::Queued, (rows, table), area);
+}
+
+fn jobs<'a>(
+    frame: &mut Frame<'_>,
+    screen: &Screen,
+    pane: Pane,
+    (rows, table): (impl Iterator<Item = Row<'a>>, Columns),
+    area: Rect,
+) {
+    let (part, place) = screen.jobs(pane);
+    let what = match pane {
+        Pane::Running => "running, newest first",
+        Pane::Queued | Pane::Nodes => "queue, next first",
     };
-    let widths: Vec<Constraint> = first.iter().chain(rest).copied().collect();
-    let what = if is_running { "running" } else { "queue" };
-    let title = match (page.jobs.len(), page.next.is_some() || place.before > 0) {
-        (0, _) => format!("{what}: no jobs"),
-        (_, false) => format!("{what}, newest first"),
-        (count, true) => {
-            let (from, to) = (place.before + 1, place.before + count);
-            format!("{what}, newest first: {from} to {to}")
+    let short = what.split(',').next().unwrap_or_default();
+    let room = usize::from(rows_of(area));
+    let shown = part.jobs.len().min(room);
+    let title = match part.total {
+        0 => format!("{short}: no jobs"),
+        total if total == shown as u64 => what.into(),
+        total => {
+            let (from, to) = (place.offset + 1, place.offset + shown);
+            format!("{what}: {from} to {to} of {total}")
         }
     };
-    let table = list(screen, pane, rows, widths, header.iter().copied(), title);
+    let rows = rows.take(room);
+    let table = list(screen, pane, rows, table, title);
     let mut state = TableState::new().with_selected(selected(screen, pane, place.row));
     frame.render_stateful_widget(table, area, &mut state);
 }
@@ -200,12 +229,25 @@ fn in_full(frame: &mut Frame<'_>, screen: &Screen, job: u32, area: Rect) {
     frame.render_widget(text.block(block), area);
 }
 
+/// The columns of a table.
+#[derive(Default)]
+struct Columns {
+    names: Vec<&'static str>,
+    widths: Vec<Constraint>,
+}
+
+impl Columns {
+    fn add(&mut self, name: &'static str, width: Constraint) {
+        self.names.push(name);
+        self.widths.push(width);
+    }
+}
+
 fn list<'a>(
     screen: &Screen,
     pane: Pane,
     rows: impl Iterator<Item = Row<'a>>,
-    widths: impl IntoIterator<Item = Constraint>,
-    header: impl IntoIterator<Item = &'a str>,
+    columns: Columns,
     title: String,
 ) -> Table<'a> {
     let is_focus = screen.focus == pane;
@@ -213,8 +255,8 @@ fn list<'a>(
         true => Style::from(Modifier::BOLD),
         false => Style::default(),
     };
-    let header = Row::new(header.into_iter().map(Cell::from));
-    Table::new(rows, widths.into_iter().collect::<Vec<_>>())
+    let header = Row::new(columns.names);
+    Table::new(rows, columns.widths)
         .header(header.style(Modifier::UNDERLINED))
         .row_highlight_style(Modifier::REVERSED)
         .block(
@@ -261,6 +303,28 @@ fn bar(part: u64, whole: u64, columns: usize) -> String {
     "█".repeat(filled) + &"░".repeat(columns - filled)
 }
 
+/// When it is expected to start, seen from now.
+fn starts(job: &JobView, now: Timestamp) -> String {
+    let at = job.expected_start.as_deref();
+    let at = at.and_then(|at| at.parse::<Timestamp>().ok());
+    at.map_or(String::new(), |at| {
+        match u64::try_from(at.as_second() - now.as_second()) {
+            Ok(seconds @ 1..) => format!("in {}", short(seconds)),
+            Ok(0) | Err(_) => "now".into(),
+        }
+    })
+}
+
+/// A length of time in eight columns at most, with the word before it.
+fn short(seconds: u64) -> String {
+    match seconds {
+        0..100 => format!("{seconds} s"),
+        100..6_000 => format!("{} m", seconds / 60),
+        6_000..360_000 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
 /// How long it has been running.
 fn since(job: &JobView, now: Timestamp) -> String {
     let started = job
@@ -274,6 +338,22 @@ fn since(job: &JobView, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn starts_are_said_in_eight_columns() {
+        for (seconds, expected) in [
+            (1, "1 s"),
+            (99, "99 s"),
+            (100, "1 m"),
+            (5_999, "99 m"),
+            (6_000, "1 h"),
+            (359_999, "99 h"),
+            (360_000, "4 d"),
+        ] {
+            assert_eq!(short(seconds), expected, "{seconds}");
+            assert!(format!("in {}", short(seconds)).len() <= 8);
+        }
+    }
 
     #[test]
     fn bars_are_empty_only_at_nothing() {

@@ -1,10 +1,11 @@
 //! `jobyard top`: a daemon as it is now, in a terminal: nodes, what runs, what waits and why.
 //!
-//! Asks for what is on the screen once a second, and for no more: a page of each list. Here is the loop; what is asked is in `seen`, what keys
-//! do in `screen`, how it looks in `draw`.
+//! Asks for what is on the screen when something has happened, and for no more: a page of each list. Here is the loop; what says that something
+//! has happened is in `news`, what is asked in `seen`, what keys do in `screen`, how it looks in `draw`.
 
 pub(crate) mod args;
 mod draw;
+mod news;
 mod screen;
 mod seen;
 mod terminal;
@@ -13,12 +14,13 @@ use std::future::{Future, pending};
 use std::io::IsTerminal;
 use std::pin::Pin;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jobyard_server::jobs::Words;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 
 use self::args::Top;
 use self::screen::{Act, Screen};
@@ -27,8 +29,12 @@ use crate::failure::Failure;
 use crate::remote::{Client, show};
 use crate::signals::Signals;
 
-/// How long what is shown stands.
-const REFRESH: Duration = Duration::from_secs(1);
+/// How often it is drawn though nothing has happened: times go on.
+const DRAW_EVERY: Duration = Duration::from_secs(1);
+/// Between two questions.
+const ASK_EVERY: Duration = Duration::from_millis(500);
+/// A daemon that was slow is given so many times as long as it took.
+const REST: u32 = 3;
 /// The picture where there is no terminal: columns and rows.
 const PICTURE: (u16, u16) = (120, 40);
 
@@ -38,7 +44,7 @@ pub(crate) fn run(top: Top) -> impl AsyncFnOnce(Client) -> Result<ExitCode, Fail
         let is_terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
         match (top.once, is_terminal) {
             (true, _) => once(&client).await?,
-            (false, true) => live(&client).await?,
+            (false, true) => live(client).await?,
             (false, false) => {
                 let text = "this is no terminal: --once prints one picture of what there is";
                 return Err(Failure::Input(text.into()));
@@ -73,7 +79,8 @@ async fn once(client: &Client) -> Result<(), Failure> {
 type Asking<'a> = Option<Pin<Box<dyn Future<Output = Result<Seen, Failure>> + 'a>>>;
 
 /// Until the user has seen enough.
-async fn live(client: &Client) -> Result<(), Failure> {
+async fn live(client: Client) -> Result<(), Failure> {
+    let client = &Arc::new(client);
     let size = terminal::size().unwrap_or(PICTURE);
     let mut screen = Screen::new(size, crate::table::is_coloured());
     // A daemon that is not there is said before the screen is taken.
@@ -81,34 +88,43 @@ async fn live(client: &Client) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let mut terminal = terminal::Taken::take()?;
     let mut keys = terminal::keys();
-    let mut tick = tokio::time::interval(REFRESH);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut news = news::listen(Arc::clone(client));
+    let mut clock = tokio::time::interval(DRAW_EVERY);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut asking: Asking<'_> = None;
+    let (mut is_new, mut began, mut next) = (false, Instant::now(), Instant::now());
     loop {
         terminal.draw(&mut screen)?;
+        let mut look = false;
         tokio::select! {
             key = keys.recv() => match key.map_or(Act::Quit, |key| screen.key(key)) {
                 Act::Quit => return Ok(()),
                 Act::Nothing => {}
-                Act::Ask => asking = Some(Box::pin(ask(client, screen.wanted()))),
+                Act::Ask => look = true,
                 Act::Cancel(job) => {
                     let path = format!("/jobs/{job}/cancel");
-                    let done = client.post(&path, Words::default()).await;
+                    let done = client.post_once(&path, Words::default()).await;
                     screen.said(match done {
                         Ok(_) => format!("job {job} is being canceled"),
                         Err(failure) => failure.to_string(),
                     });
-                    asking = Some(Box::pin(ask(client, screen.wanted())));
+                    look = true;
                 }
             },
-            _ = tick.tick(), if asking.is_none() => {
-                asking = Some(Box::pin(ask(client, screen.wanted())));
-            }
+            Some(()) = news.recv(), if !is_new => is_new = true,
+            () = sleep_until(next), if is_new && asking.is_none() => look = true,
             seen = answer(&mut asking) => {
                 asking = None;
                 screen.take(seen);
+                next = Instant::now() + ASK_EVERY.max(began.elapsed() * REST);
             }
+            _ = clock.tick() => {}
             _ = signals.next() => return Ok(()),
+        }
+        if look {
+            is_new = false;
+            began = Instant::now();
+            asking = Some(Box::pin(ask(client, screen.wanted())));
         }
     }
 }

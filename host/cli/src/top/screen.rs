@@ -1,9 +1,10 @@
 //! What is on the screen, and what keys make of it. Draws nothing and asks nobody.
 
+use jobyard_server::queue::Part;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::{Constraint, Layout, Rect};
 
-use super::seen::{Jobs, Page, Seen, Wanted};
+use super::seen::{Page, Seen, Wanted};
 use crate::failure::Failure;
 
 /// Rows of a list that are no entries: its border and its header.
@@ -19,14 +20,12 @@ pub(crate) enum Pane {
     Queued,
 }
 
-/// Where in a list the user is: which page of it, and which row of that.
+/// Where in a list the user is: the page that is shown, and the row of it.
 #[derive(Debug, Default)]
 pub(crate) struct Place {
-    /// Where the pages begin that were gone through, the one that is shown last; the first page begins nowhere.
-    starts: Vec<String>,
-    pub(crate) row: usize,
     /// Entries of the pages before.
-    pub(crate) before: usize,
+    pub(crate) offset: usize,
+    pub(crate) row: usize,
 }
 
 /// What a key asks for.
@@ -52,6 +51,8 @@ pub(crate) struct Screen {
     pub(crate) confirm: Option<u32>,
     /// What was done, or went wrong, last.
     pub(crate) message: String,
+    /// What went wrong is that the daemon did not answer.
+    is_lost: bool,
     pub(crate) coloured: bool,
     size: Rect,
 }
@@ -76,6 +77,7 @@ impl Screen {
             job: None,
             confirm: None,
             message: String::new(),
+            is_lost: false,
             coloured,
             size: Rect::new(0, 0, width, height),
         }
@@ -87,14 +89,23 @@ impl Screen {
         self.layout()
     }
 
+    /// Nodes have a third at most, what runs two fifths of what is left, and both no more than they need.
     fn layout(&self) -> Parts {
-        let nodes = u16::try_from(self.seen.nodes.len().max(1)).unwrap_or(u16::MAX);
-        let nodes = nodes.saturating_add(FRAME_ROWS).min(NODES_ROWS_MAX);
+        let height = self.size.height;
+        let needed = |count: usize| {
+            let rows = u16::try_from(count.max(1)).unwrap_or(u16::MAX);
+            rows.saturating_add(FRAME_ROWS)
+        };
+        let most = (height / 3).min(NODES_ROWS_MAX);
+        let nodes = needed(self.seen.nodes.len()).min(most);
+        let left = height.saturating_sub(nodes + 2);
+        let running = usize::try_from(self.seen.running.total).unwrap_or(usize::MAX);
+        let running = needed(running).min(left * 2 / 5);
         let [summary, nodes, running, queued, foot] = Layout::vertical([
             Constraint::Length(1),
             Constraint::Length(nodes),
-            Constraint::Fill(2),
-            Constraint::Fill(3),
+            Constraint::Length(running),
+            Constraint::Fill(1),
             Constraint::Length(1),
         ])
         .areas(self.size);
@@ -107,16 +118,15 @@ impl Screen {
         }
     }
 
-    /// What the screen has room for.
+    /// What the screen may have room for: where the lists end is known when it is known what is in them.
     pub(crate) fn wanted(&self) -> Wanted {
-        let parts = self.layout();
-        let page = |place: &Place, area: Rect| Page {
-            after: place.starts.last().cloned(),
-            rows: rows(area),
+        let page = |place: &Place| Page {
+            offset: place.offset,
+            rows: self.size.height,
         };
         Wanted {
-            running: page(&self.running, parts.running),
-            queued: page(&self.queued, parts.queued),
+            running: page(&self.running),
+            queued: page(&self.queued),
             job: self.job,
         }
     }
@@ -124,12 +134,20 @@ impl Screen {
     /// What the daemon said, or why it did not.
     pub(crate) fn take(&mut self, seen: Result<Seen, Failure>) {
         match seen {
-            Ok(seen) => self.seen = seen,
-            Err(failure) => self.message = failure.to_string(),
+            Ok(seen) => {
+                self.seen = seen;
+                if std::mem::take(&mut self.is_lost) {
+                    self.message.clear();
+                }
+            }
+            Err(failure) => {
+                self.is_lost = true;
+                self.message = failure.to_string();
+            }
         }
         self.nodes.row = clamped(self.nodes.row, self.seen.nodes.len());
-        self.running.row = clamped(self.running.row, self.seen.running.jobs.len());
-        self.queued.row = clamped(self.queued.row, self.seen.queued.jobs.len());
+        self.running.follow(&self.seen.running);
+        self.queued.follow(&self.seen.queued);
     }
 
     pub(crate) fn said(&mut self, message: String) {
@@ -176,20 +194,12 @@ impl Screen {
             KeyCode::Char('q') | KeyCode::Esc => return Act::Quit,
             KeyCode::Tab => self.focus = self.focus.next(),
             KeyCode::BackTab => self.focus = self.focus.next().next(),
-            KeyCode::Down | KeyCode::Char('j') => return self.down(),
-            KeyCode::Up | KeyCode::Char('k') => return self.up(),
-            KeyCode::PageDown => {
-                self.place().row = usize::MAX - 1;
-                return self.down();
-            }
-            KeyCode::PageUp => {
-                self.place().row = 0;
-                return self.up();
-            }
-            KeyCode::Home | KeyCode::Char('g') => {
-                *self.place() = Place::default();
-                return Act::Ask;
-            }
+            KeyCode::Down | KeyCode::Char('j') => return self.step(1),
+            KeyCode::Up | KeyCode::Char('k') => return self.step(-1),
+            KeyCode::PageDown => return self.turn(1),
+            KeyCode::PageUp => return self.turn(-1),
+            KeyCode::Home | KeyCode::Char('g') => return self.go(0),
+            KeyCode::End | KeyCode::Char('G') => return self.go(usize::MAX),
             KeyCode::Enter => {
                 self.job = self.selected();
                 return match self.job {
@@ -221,34 +231,54 @@ impl Screen {
         }
     }
 
-    fn down(&mut self) -> Act {
-        let jobs = match self.focus {
-            Pane::Nodes => {
-                self.nodes.row = clamped(self.nodes.row.saturating_add(1), self.seen.nodes.len());
-                return Act::Nothing;
-            }
-            Pane::Running => &self.seen.running,
-            Pane::Queued => &self.seen.queued,
-        };
-        let (next, count) = (jobs.next.clone(), jobs.jobs.len());
-        self.place().down(next, count)
+    /// So many rows on.
+    fn step(&mut self, by: isize) -> Act {
+        let place = self.place();
+        let at = (place.offset + place.row).saturating_add_signed(by);
+        self.go(at)
     }
 
-    fn up(&mut self) -> Act {
-        let parts = self.layout();
-        let rows = match self.focus {
+    /// So many pages on.
+    fn turn(&mut self, pages: isize) -> Act {
+        let rows = isize::try_from(self.rows()).unwrap_or(isize::MAX);
+        self.step(pages.saturating_mul(rows))
+    }
+
+    /// To an entry, or to the last one.
+    fn go(&mut self, at: usize) -> Act {
+        let rows = self.rows();
+        let all = match self.focus {
             Pane::Nodes => {
-                self.nodes.row = self.nodes.row.saturating_sub(1);
+                self.nodes.row = clamped(at, self.seen.nodes.len());
                 return Act::Nothing;
             }
-            Pane::Running => rows(parts.running),
-            Pane::Queued => rows(parts.queued),
+            Pane::Running => self.seen.running.total,
+            Pane::Queued => self.seen.queued.total,
         };
-        self.place().up(usize::from(rows))
+        let at = clamped(at, usize::try_from(all).unwrap_or(usize::MAX));
+        let place = self.place();
+        let offset = at / rows * rows;
+        let is_here = offset == place.offset;
+        (place.offset, place.row) = (offset, at - offset);
+        match is_here {
+            true => Act::Nothing,
+            false => Act::Ask,
+        }
+    }
+
+    /// How many entries of the list that keys go to are seen at one time.
+    fn rows(&self) -> usize {
+        let parts = self.layout();
+        let area = match self.focus {
+            Pane::Nodes => parts.nodes,
+            Pane::Running => parts.running,
+            Pane::Queued => parts.queued,
+        };
+        usize::from(rows(area)).max(1)
     }
 
     /// The list of a pane, for those who draw it.
-    pub(crate) fn jobs(&self, pane: Pane) -> (&Jobs, &Place) {
+    pub(crate) fn jobs(&self, pane: Pane) -> (&Part, &Place) {
         match pane {
             Pane::Running => (&self.seen.running, &self.running),
             Pane::Nodes | Pane::Queued => (&self.seen.queued, &self.queued),
@@ -267,37 +297,10 @@ impl Pane {
 }
 
 impl Place {
-    /// A row on, or to the next page if there is one.
-    fn down(&mut self, next: Option<String>, count: usize) -> Act {
-        if self.row.saturating_add(1) < count {
-            self.row += 1;
-            return Act::Nothing;
-        }
-        let Some(next) = next.filter(|_| count > 0) else {
-            self.row = count.saturating_sub(1);
-            return Act::Nothing;
-        };
-        self.starts.push(next);
-        self.before += count;
-        self.row = 0;
-        Act::Ask
-    }
-
-    /// A row back, or to the last row of the page before.
-    fn up(&mut self, rows: usize) -> Act {
-        if self.row > 0 {
-            self.row -= 1;
-            return Act::Nothing;
-        }
-        if self.starts.pop().is_none() {
-            return Act::Nothing;
-        }
-        self.before = match self.starts.is_empty() {
-            true => 0,
-            false => self.before.saturating_sub(rows),
-        };
-        self.row = rows.saturating_sub(1);
-        Act::Ask
+    /// Stays on what there is.
+    fn follow(&mut self, part: &Part) {
+        self.offset = usize::try_from(part.offset).unwrap_or(usize::MAX);
+        self.row = clamped(self.row, part.jobs.len());
     }
 }
 
@@ -316,20 +319,35 @@ mod tests {
 
     #[test]
     fn a_list_is_gone_through_page_by_page_and_back() {
-        let mut place = Place::default();
-        let next = || Some("9".to_string());
-        assert_eq!(place.down(next(), 2), Act::Nothing);
-        assert_eq!((place.row, place.before), (1, 0));
-        assert_eq!(place.down(next(), 2), Act::Ask);
-        assert_eq!((place.row, place.before), (0, 2));
-        // The end of the list.
-        assert_eq!(place.down(None, 1), Act::Nothing);
-        assert_eq!((place.row, place.before), (0, 2));
-        assert_eq!(place.up(2), Act::Ask);
-        assert_eq!((place.row, place.before), (1, 0));
-        assert_eq!(place.up(2), Act::Nothing);
-        assert_eq!(place.up(2), Act::Nothing);
-        assert_eq!((place.row, place.before), (0, 0));
+        let mut screen = Screen::new((80, 24), false);
+        screen.seen.queued.total = 25;
+        let rows = screen.rows();
+        assert_eq!(rows, 11);
+        for (key, offset, row, act) in [
+            (KeyCode::Up, 0, 0, Act::Nothing),
+            (KeyCode::Down, 0, 1, Act::Nothing),
+            (KeyCode::PageDown, 11, 1, Act::Ask),
+            (KeyCode::Home, 0, 0, Act::Ask),
+            (KeyCode::End, 22, 2, Act::Ask),
+            (KeyCode::Down, 22, 2, Act::Nothing),
+            (KeyCode::Up, 22, 1, Act::Nothing),
+            (KeyCode::PageUp, 11, 1, Act::Ask),
+            (KeyCode::Up, 11, 0, Act::Nothing),
+            (KeyCode::Up, 0, 10, Act::Ask),
+            (KeyCode::Down, 11, 0, Act::Ask),
+            (KeyCode::PageUp, 0, 0, Act::Ask),
+            (KeyCode::PageUp, 0, 0, Act::Nothing),
+        ] {
+            assert_eq!(screen.key(Some(KeyEvent::from(key))), act, "{key}");
+            let place = (screen.queued.offset, screen.queued.row);
+            assert_eq!(place, (offset, row), "{key}");
+        }
+        // The list has become shorter meanwhile.
+        screen.key(Some(KeyEvent::from(KeyCode::End)));
+        let mut seen = Seen::default();
+        (seen.queued.total, seen.queued.offset) = (12, 11);
+        screen.take(Ok(seen));
+        assert_eq!((screen.queued.offset, screen.queued.row), (11, 0));
     }
 
     #[test]

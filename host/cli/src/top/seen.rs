@@ -1,29 +1,27 @@
 //! What is asked of the daemon for one picture.
 
 use jobyard::JobView;
-use jobyard_server::jobs::{JobPage, ListQuery, PAGE_MAX};
+use jobyard_server::jobs::PAGE_MAX;
 use jobyard_server::nodes::{NodeList, NodeView};
+use jobyard_server::queue::{Part, PartQuery};
+use jobyard_server::summary::Summary;
 use jobyard_server::tasks::{TaskPage, TaskQuery};
 
 use crate::failure::Failure;
 use crate::remote::{Client, job_show, show};
 
-/// States of jobs that have begun and not ended.
-const RUNNING: &str = "Running,Finishing,Canceling";
-/// States of jobs that wait.
-const QUEUED: &str = "Queued,Submitted,Validating,ExternalValidation";
 /// Tasks that a job in full shows.
 const TASKS_MAX: u32 = 100;
 
-/// Part of a list: so many jobs from a place on.
-#[derive(Debug, Clone, Default)]
+/// Part of a list: so many jobs from a place on, at most.
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Page {
-    pub(crate) after: Option<String>,
+    pub(crate) offset: usize,
     pub(crate) rows: u16,
 }
 
 /// What is to be asked.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Wanted {
     pub(crate) running: Page,
     pub(crate) queued: Page,
@@ -34,41 +32,24 @@ pub(crate) struct Wanted {
 /// What the daemon said.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    pub(crate) numbers: Numbers,
+    pub(crate) numbers: Summary,
     pub(crate) nodes: Vec<NodeView>,
-    pub(crate) running: Jobs,
-    pub(crate) queued: Jobs,
+    /// Those that were added last first.
+    pub(crate) running: Part,
+    /// In the order of the queue.
+    pub(crate) queued: Part,
     /// The job that is shown in full, as text.
     pub(crate) job: Option<String>,
 }
 
-/// A page of a list.
-#[derive(Debug, Default)]
-pub(crate) struct Jobs {
-    pub(crate) jobs: Vec<JobView>,
-    /// Where the next one begins.
-    pub(crate) next: Option<String>,
-}
-
-/// Numbers of the whole.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct Numbers {
-    pub(crate) policy: String,
-    pub(crate) queued: u64,
-    pub(crate) finished: u64,
-    pub(crate) failed: u64,
-    pub(crate) canceled: u64,
-}
-
 /// Asks for all of it.
 pub(crate) async fn ask(client: &Client, wanted: Wanted) -> Result<Seen, Failure> {
-    let metrics = client.text("/metrics").await?;
     let nodes: NodeList = show::read(client.get("/nodes", ()).await?)?;
     Ok(Seen {
-        numbers: numbers(&metrics),
+        numbers: show::read(client.get("/summary", ()).await?)?,
         nodes: nodes.nodes,
-        running: jobs(client, RUNNING, wanted.running).await?,
-        queued: jobs(client, QUEUED, wanted.queued).await?,
+        running: jobs(client, "/running", wanted.running).await?,
+        queued: jobs(client, "/queue", wanted.queued).await?,
         job: match wanted.job {
             Some(id) => Some(in_full(client, id).await?),
             None => None,
@@ -76,18 +57,23 @@ pub(crate) async fn ask(client: &Client, wanted: Wanted) -> Result<Seen, Failure
     })
 }
 
-async fn jobs(client: &Client, states: &str, page: Page) -> Result<Jobs, Failure> {
-    let query = ListQuery {
-        state: Some(states.into()),
-        after: page.after,
-        limit: Some(u32::from(page.rows).clamp(1, PAGE_MAX)),
-        ..ListQuery::default()
-    };
-    let page: JobPage = show::read(client.get("/jobs", query).await?)?;
-    Ok(Jobs {
-        jobs: page.jobs,
-        next: page.next,
-    })
+/// A page of a list. One that has become so short that nothing of it is there is asked for its last page.
+async fn jobs(client: &Client, path: &str, page: Page) -> Result<Part, Failure> {
+    let limit = u32::from(page.rows).clamp(1, PAGE_MAX);
+    let mut offset = u32::try_from(page.offset).unwrap_or(u32::MAX);
+    loop {
+        let query = PartQuery {
+            offset: Some(offset),
+            limit: Some(limit),
+        };
+        let part: Part = show::read(client.get(path, query).await?)?;
+        if !part.jobs.is_empty() || offset == 0 {
+            return Ok(part);
+        }
+        let last = part.total.saturating_sub(1) / u64::from(limit) * u64::from(limit);
+        // It becomes less each time.
+        offset = u32::try_from(last).unwrap_or(0).min(offset - 1);
+    }
 }
 
 /// A job with its first tasks; what of it is refused is said in its place.
@@ -120,29 +106,6 @@ fn plain(text: &str) -> String {
     std::iter::once(first).chain(rest).collect()
 }
 
-/// Out of the lines of OpenMetrics. What is not there is zero.
-fn numbers(metrics: &str) -> Numbers {
-    let value = |name: &str| {
-        let mut lines = metrics.lines();
-        let found = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        let value = found.and_then(|rest| rest.split(' ').next()?.parse::<f64>().ok());
-        value.unwrap_or_default() as u64
-    };
-    let ended = |state: &str| value(&format!("jobyard_jobs_ended_total{{state=\"{state}\"}}"));
-    let policy = metrics.lines().find_map(|line| {
-        let labels = line.strip_prefix("jobyard_build_info{")?;
-        let (_, rest) = labels.split_once("policy=\"")?;
-        Some(rest.split_once('"')?.0.to_string())
-    });
-    Numbers {
-        policy: policy.unwrap_or_default(),
-        queued: value("jobyard_jobs_queued"),
-        finished: ended("Finished"),
-        failed: ended("Failed"),
-        canceled: ended("Canceled"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,24 +115,5 @@ mod tests {
         let text = "a \u{1b}[38;5;14m Queued \u{1b}[39m b";
         assert_eq!(plain(text), "a  Queued  b");
         assert_eq!(plain("as it is"), "as it is");
-    }
-
-    #[test]
-    fn numbers_are_read_out_of_metrics() {
-        let metrics = "# TYPE jobyard_build info\n\
-            jobyard_build_info{version=\"0.1.0\",policy=\"backfill\"} 1\n\
-            jobyard_jobs_queued 12\n\
-            jobyard_jobs_queued_other 5\n\
-            jobyard_jobs_ended_total{state=\"Finished\"} 3\n\
-            jobyard_jobs_ended_total{state=\"Failed\"} 1\n# EOF\n";
-        let expected = Numbers {
-            policy: "backfill".into(),
-            queued: 12,
-            finished: 3,
-            failed: 1,
-            canceled: 0,
-        };
-        assert_eq!(numbers(metrics), expected);
-        assert_eq!(numbers(""), Numbers::default());
     }
 }
