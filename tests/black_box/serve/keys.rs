@@ -1,7 +1,8 @@
 //! `Idempotency-Key`: what is sent twice is done once, also where the daemon was killed before its answer was read.
 
-use std::io::Write;
-use std::os::unix::net::UnixStream;
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 use std::thread;
 
 use jobyard_tests::{ask, ask_with, wait_for};
@@ -133,4 +134,80 @@ fn an_answer_that_a_kill_took_away_is_given_after_the_restart() {
         assert_eq!(job["id"], 1);
         assert_eq!(jobs(&daemon), 1);
     }
+}
+
+/// Hands the requests of a command line on to the daemon, up to the second that is posted. The answer to the first of those is lost: the
+/// connection closes instead.
+fn lossy(daemon: &Daemon, front: &Path) -> thread::JoinHandle<Vec<String>> {
+    let back = daemon.place.path().join("data/jobyard.sock");
+    let listener = UnixListener::bind(front.join("jobyard.sock")).unwrap();
+    thread::spawn(move || {
+        let mut heads = Vec::new();
+        while heads.len() < 2 {
+            let (mut client, _) = listener.accept().unwrap();
+            let request = whole(&mut client);
+            let is_posted = request.starts_with(b"POST ");
+            let mut server = UnixStream::connect(&back).unwrap();
+            server.write_all(&request).unwrap();
+            let answer = whole(&mut server);
+            if !(is_posted && heads.is_empty()) {
+                client.write_all(&answer).unwrap();
+            }
+            if is_posted {
+                heads.push(String::from_utf8(request).unwrap());
+            }
+        }
+        heads
+    })
+}
+
+/// One message of HTTP.
+fn whole(stream: &mut UnixStream) -> Vec<u8> {
+    let (mut all, mut bytes) = (Vec::new(), [0; 4096]);
+    loop {
+        let text = String::from_utf8_lossy(&all).to_lowercase();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.split("content-length: ").nth(1);
+            let length = length.and_then(|rest| rest.lines().next()?.parse().ok());
+            if body.len() >= length.unwrap_or(0) {
+                return all;
+            }
+        }
+        let count = stream.read(&mut bytes).unwrap();
+        assert_ne!(count, 0, "{text}");
+        all.extend(&bytes[..count]);
+    }
+}
+
+#[test]
+fn what_the_command_line_sends_twice_is_done_once() {
+    let daemon = Daemon::start();
+    let long = r#"{"task": [{"command": "sleep 600"}]}"#;
+    ask(daemon.place.path(), "POST", "/jobs", long).unwrap();
+    let file = daemon.place.path().join("task.toml");
+    std::fs::write(file, "[[task]]\ncommand = \"false\"\n").unwrap();
+    for (at, words) in [
+        vec!["job", "clone", "1"],
+        vec!["task", "add", "1", "task.toml"],
+        vec!["job", "submit", "--id", "2"],
+        vec!["job", "cancel", "2"],
+        vec!["job", "requeue", "2"],
+        vec!["task", "cancel", "2.1"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let front = daemon.place.path().join(format!("front{at}"));
+        std::fs::create_dir(&front).unwrap();
+        let sent = lossy(&daemon, &front);
+        let folder = front.display().to_string();
+        let words = [words.as_slice(), &["--data", &folder]].concat();
+        daemon.done(&words);
+        let heads = sent.join().unwrap();
+        assert!(heads[0].contains("\r\nidempotency-key: "), "{}", heads[0]);
+        assert_eq!(heads[0], heads[1], "{words:?}");
+    }
+    assert_eq!(jobs(&daemon), 2);
+    let (_, tasks) = ask(daemon.place.path(), "GET", "/jobs/1/tasks", "").unwrap();
+    assert_eq!(tasks["tasks"].as_array().unwrap().len(), 2);
 }

@@ -75,7 +75,9 @@ pub(crate) fn run(
             JobVerb::Export(args) => export(client, args).await,
             JobVerb::Purge(args) => purge(client, args).await,
             JobVerb::Clone(args) => {
-                let answer = client.post(&format!("/jobs/{}/clone", args.id), ()).await?;
+                let answer = client
+                    .post_once(&format!("/jobs/{}/clone", args.id), ())
+                    .await?;
                 one(answer, args.show.form())
             }
             JobVerb::Delete(args) => {
@@ -336,7 +338,7 @@ async fn many(client: &Client, verb: &str, jobs: Many, order: Order) -> Result<E
         jobs: jobs.ids,
         ..order
     };
-    let answer = client.post(&format!("/jobs/{verb}"), order).await?;
+    let answer = client.post_once(&format!("/jobs/{verb}"), order).await?;
     answers(answer, jobs.show.form())
 }
 

@@ -134,7 +134,7 @@ async fn act(
         ..words
     };
     let path = format!("{}/{verb}", path(args.id)?);
-    let answer = client.post(&path, words).await?;
+    let answer = client.post_once(&path, words).await?;
     show::answer(args.show.form(), answer, |task| one(args.id, task))?;
     Ok(ExitCode::SUCCESS)
 }
