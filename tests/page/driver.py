@@ -16,7 +16,7 @@ import urllib.request
 WAIT_S = 20
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 # The names of keys that have no letter.
-KEYS = {"Enter": "\ue007", "Tab": "\ue004", "Escape": "\ue00c", "ArrowRight": "\ue014", "ArrowDown": "\ue015", "Space": " "}
+KEYS = {"Enter": "\ue007", "Tab": "\ue004", "Escape": "\ue00c", "ArrowRight": "\ue014", "ArrowDown": "\ue015", "Space": " ", "End": "\ue010"}
 SHIFT = "\ue008"
 
 OPTIONS = [

@@ -21,7 +21,7 @@ export function nodes(place, context) {
     location.hash = `#/nodes/${encodeURIComponent(node.name)}`;
   });
   const detail = h("section", { class: "panel", "aria-label": "The chosen node", hidden: true });
-  const filter = h("input", { id: "node-filter", type: "search", placeholder: "Name or group", autocomplete: "off", spellcheck: "false" });
+  const filter = h("input", { id: "node-filter", type: "search", placeholder: "Name, group or state", autocomplete: "off", spellcheck: "false" });
   const parts = table("Nodes", COLUMNS, { class: "cards titled" });
   const pager = new Pager(() => draw());
   const nothing = h("p", { class: "empty", hidden: true }, "There are no nodes.");
@@ -34,7 +34,7 @@ export function nodes(place, context) {
 
   function draw() {
     const wanted = filter.value.trim().toLowerCase();
-    const fits = (node) => !wanted || [node.name, ...node.groups].some((text) => text.toLowerCase().includes(wanted));
+    const fits = (node) => !wanted || [node.name, stateOf(node), ...node.groups].some((text) => text.toLowerCase().includes(wanted));
     const some = all.filter(fits);
     pager.of(some.length);
     const here = some.slice(pager.offset, pager.offset + PAGE);
