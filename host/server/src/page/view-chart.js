@@ -24,14 +24,14 @@ const COLUMNS = [["Job", "narrow right"], ["Name", "name"], ["Owner", "name"], [
 
 export function chart(place, context) {
   let [past, plan, cores, lane] = [null, null, new Map(), 0];
-  let [planAt, pastAt] = [-Infinity, -Infinity];
+  let [planAt, pastAt, noPlan] = [-Infinity, -Infinity, ""];
   const back = h("select", { id: "chart-back" }, BACK.map(([seconds, text]) => h("option", { value: seconds, selected: seconds === 3_600 }, text)));
   const says = h("p", { class: "about", role: "status" });
-  const picture = h("div", { class: "gantt panel" });
+  const picture = h("div", { class: "gantt panel" }, h("p", { class: "empty" }, "What the nodes did is being read …"));
   const before = button("Nodes before", () => move(-LANES));
   const after = button("More nodes", () => move(LANES));
   const shown = h("span", {});
-  const lanes = h("div", { class: "pager" }, before, shown, after);
+  const lanes = h("div", { class: "pager", hidden: true }, before, shown, after);
   const parts = table("The same as a table", COLUMNS, { class: "cards" });
   const pager = new Pager(() => list());
   back.addEventListener("change", () => {
@@ -106,8 +106,10 @@ export function chart(place, context) {
     const words = [`${count(past.spans.length)} pieces of work since ${clock(Math.max(from, past.from_us))}`];
     if (past.left_out) words.push(`${count(past.left_out)} earlier ones are left out`);
     if (past.from_us > from + 1e6) words.push(`the journal's latest events reach back to ${clock(past.from_us)}`);
-    if (plan) words.push(`${count(plan.starts.length)} of ${count(plan.queued)} queued jobs are planned, as of ${clock(plan.made_us)}`);
-    says.textContent = `${words.join("; ")}.`;
+    if (!plan) words.push(noPlan || "the plan is being made …");
+    else if (plan.limit === "jobs_max") words.push(`the queue of ${count(plan.queued)} jobs is too long to be simulated`);
+    else words.push(`${count(plan.starts.length)} of ${count(plan.queued)} queued jobs are planned, as of ${clock(plan.made_us)}`);
+    says.textContent = `${words.join("; ").replace(/[.…\s]+$/, "")}.`;
     list();
   }
 
@@ -140,7 +142,8 @@ export function chart(place, context) {
           [plan, planAt] = [made, performance.now()];
           draw();
         }, (problem) => {
-          if (problem.status > 0) says.textContent = `There is no plan: ${problem.message}`;
+          if (problem.status > 0) noPlan = `there is no plan: ${problem.message}`;
+          draw();
         });
       }
     },
