@@ -34,7 +34,7 @@ export class HeatMap {
     const legend = Array.from({ length: STEPS }, (_, step) => h("span", { class: `swatch heat-${step}` }));
     this.counts = h("p", { class: "about" });
     this.place = h("figure", { class: "panel" }, this.counts, this.canvas,
-      h("figcaption", { class: "legend" }, "idle ", legend, " all cores used", h("span", { class: "swatch heat-off" }), " takes no jobs", h("span", { class: "swatch heat-lost" }), " unreachable"), this.says);
+      h("figcaption", { class: "legend" }, "idle ", legend, " all cores used", h("span", {}, h("span", { class: "swatch heat-off" }), " takes no jobs"), h("span", {}, h("span", { class: "swatch heat-lost" }), " unreachable")), this.says);
     this.canvas.addEventListener("pointermove", (event) => this.tell(this.under(event)));
     this.canvas.addEventListener("pointerleave", () => this.tell(null));
     this.canvas.addEventListener("click", (event) => {

@@ -5,7 +5,7 @@ import { button, h, row, show, table, update } from "./dom.js";
 import { clock, moment } from "./format.js";
 import { dataOf, follow } from "./stream.js";
 
-const COLUMNS = [["Number", "narrow right"], ["When", "narrow"], ["What", "narrow"], ["Details", "command"]];
+const COLUMNS = [["Number", "narrow right"], ["When", "narrow"], ["What", "narrow name"], ["Details", "command"]];
 /** Events that are kept on the page: the latest. */
 const KEPT_MAX = 500;
 /** Pages that are asked for by themselves; each looks through 20,000 events. */

@@ -34,7 +34,7 @@ export function outlook(place, context) {
       h("p", { class: "why" }, h("b", {}, "Why it waits: "), standing.why),
       facts([
         ["Place", standing.position ? `${count(standing.position)} of ${count(standing.queued)}` : "it may not start yet"],
-        ["Needs", `${count(standing.min)}–${count(standing.max)} ${standing.unit}`],
+        ["Needs", `${standing.min === standing.max ? count(standing.max) : `${count(standing.min)}–${count(standing.max)}`} ${standing.unit}`],
         ["Free for it now", `${count(standing.free)} of ${count(standing.at_most)} ${standing.unit}`],
         ["Nodes it may run on", count(standing.nodes)],
         ["Promised start", standing.promised_us ? ago(standing.promised_us) : null],

@@ -39,7 +39,7 @@ export function chart(place, context) {
     context.again();
   });
   show(place, h("h1", {}, "Chart"), h("div", { class: "filter" }, field("The last", back)), says,
-    h("p", { class: "legend" }, h("span", { class: "swatch was" }), " ran or runs ", h("span", { class: "swatch will" }), " planned, or until its limit; a colour for each owner"),
+    h("p", { class: "legend" }, h("span", {}, h("span", { class: "swatch was" }), " ran or runs"), h("span", {}, h("span", { class: "swatch will" }), " planned, or until its limit; a colour for each owner")),
     picture, lanes, h("details", { on: { toggle: () => list() } }, h("summary", {}, "The same as a table"), parts.whole, pager.place));
   const sized = new ResizeObserver(() => draw());
   sized.observe(picture);
