@@ -5,6 +5,7 @@
 //! | `GET /timeline` | what jobs held of nodes since a time: [`TimelineQuery`], [`Timeline`] |
 //! | `GET /plan` | which jobs start next, when and where, as the policy in force decides in virtual time: [`PlanQuery`], [`Outlook`] |
 //!
+//! A plan is made once for all who ask, and stands until something happens, for some seconds: `made_us` says since when.
 //! The past is read out of the journal's latest events. Times are microseconds since 1970, as in explanations. Who does not see all jobs is shown their own.
 
 use std::collections::BTreeMap;

@@ -1,5 +1,8 @@
 //! What the web page asks for beside the rest of the interface, and the page's files. How the page behaves is tried in a browser: `tests/page`.
 
+use std::collections::BTreeSet;
+use std::thread;
+
 use jobyard_tests::{ask, wait_for};
 use serde_json::{Value, json};
 
@@ -145,6 +148,31 @@ fn the_events_of_a_job_come_by_pages() {
         (page["complete"] == true).then_some(())
     });
     assert_eq!(pieces, whole);
+}
+
+#[test]
+fn a_plan_is_made_once_for_all_who_ask() {
+    let daemon = yard();
+    let runs = submit(&daemon, "runs", "4", "sleep 600");
+    daemon.until(&runs.to_string(), "Running");
+    let waits = submit(&daemon, "waits", "4", "true");
+    let planned = |job: u64| {
+        let plan = look(&daemon, "/plan");
+        let starts = plan["starts"].as_array().unwrap();
+        let has = starts.iter().any(|start| start["job"] == job);
+        has.then(|| plan["made_us"].as_u64().unwrap())
+    };
+    wait_for("the plan with the job that waits", || planned(waits));
+    let made: BTreeSet<u64> = thread::scope(|scope| {
+        let ask = || planned(waits).unwrap();
+        let asked: Vec<_> = (0..16).map(|_| scope.spawn(ask)).collect();
+        asked.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    // Something may have happened in between, once: that the last pass came to nothing.
+    assert!(made.len() <= 2, "{made:?}");
+    let more = submit(&daemon, "more", "4", "true");
+    let later = wait_for("the plan with one more", || planned(more));
+    assert!(Some(&later) > made.last());
 }
 
 #[test]
