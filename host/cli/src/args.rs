@@ -76,6 +76,8 @@ pub(crate) enum Verb {
     User(User),
     /// Policies: look at them, compose, check and simulate them; load, put in force, shadow and try them on a daemon
     Policy(Policy),
+    /// Job filters of a daemon: what they are asked, and what they said
+    Filter(remote::Filter),
     /// Components of every kind: list, inspect, check
     Plugin(Plugins),
     /// Watch a daemon: nodes, what runs, what waits and why

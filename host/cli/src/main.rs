@@ -69,6 +69,7 @@ fn main() -> ExitCode {
         Verb::Node(node) => remote::main(&node.daemon, remote::node::run(node.verb)),
         Verb::Template(all) => remote::main(&all.daemon, remote::template::run(all.verb)),
         Verb::Env(env) => remote::main(&env.daemon, remote::env::run(env.verb)),
+        Verb::Filter(all) => remote::main(&all.daemon, remote::filter::run(all.verb)),
         Verb::Plugin(plugins) => plugin::main(plugins, &arguments.common),
         Verb::Top(mut top) => {
             let daemon = std::mem::take(&mut top.daemon);

@@ -310,6 +310,7 @@ impl Builder {
             deciders.insert(seat, Decider::start(seat, slot, answers_in.clone())?);
         }
         let (go_back, guard_says) = mpsc::channel(1);
+        let filters = Filters::start(filters.slots)?;
         let parts = Parts {
             notices: notices.clone(),
             host,
@@ -319,6 +320,7 @@ impl Builder {
             waiters: waiters.clone(),
             store: committer.store(),
             shadow: ShadowLog::default(),
+            filters: filters.log.clone(),
             folder,
             explaining: Arc::new(Semaphore::new(1)),
             plan: Arc::default(),
@@ -334,7 +336,7 @@ impl Builder {
             answers: (answers_in, answers),
             shadow: parts.shadow.clone(),
             go_back,
-            filters: Filters::start(filters.slots)?,
+            filters,
             nodes,
             handles,
             notices,

@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
-use jobyard_kernel::Timestamp;
-use jobyard_kernel::filter::{FilterAnswer, FilterFault, Question, Wants};
+use jobyard_kernel::filter::{FilterAnswer, FilterFault, Question, QuestionKind, Wants};
+use jobyard_kernel::{JobId, Timestamp};
 use jobyard_plugin::{Answered, FilterSlot, PluginHost, World};
 use tokio::sync::mpsc;
 
+use crate::filter_log::FilterLog;
 use crate::{BuildError, builtin};
 
 /// A filter as the builder was told of it.
@@ -60,6 +62,9 @@ impl Loaded {
 pub(crate) struct Said {
     pub(crate) filter: Arc<str>,
     pub(crate) question: u64,
+    pub(crate) job: JobId,
+    pub(crate) asked: QuestionKind,
+    pub(crate) took: Duration,
     pub(crate) answered: Answered,
 }
 
@@ -67,6 +72,7 @@ pub(crate) struct Said {
 pub(crate) struct Filters {
     asks: BTreeMap<String, mpsc::Sender<(Question, Timestamp)>>,
     pub(crate) replies: mpsc::Receiver<Said>,
+    pub(crate) log: FilterLog,
     /// Keeps `replies` open where there is no filter.
     _open: mpsc::Sender<Said>,
 }
@@ -74,6 +80,7 @@ pub(crate) struct Filters {
 impl Filters {
     pub(crate) fn start(slots: Vec<FilterSlot>) -> Result<Self, BuildError> {
         let (outbox, replies) = mpsc::channel(slots.len().max(1));
+        let log = FilterLog::of(&slots);
         let mut asks = BTreeMap::new();
         for mut slot in slots {
             let name = slot.name().to_string();
@@ -83,11 +90,16 @@ impl Filters {
             let filter: Arc<str> = name.as_str().into();
             let work = move || {
                 while let Some((question, now)) = inbox.blocking_recv() {
-                    let number = question.number;
+                    let (number, job) = (question.number, question.job.id);
+                    let asked = question.asks.kind();
+                    let began = Instant::now();
                     let answered = slot.ask(question, now);
                     let reply = Said {
                         filter: filter.clone(),
                         question: number,
+                        job,
+                        asked,
+                        took: began.elapsed(),
                         answered,
                     };
                     if outbox.blocking_send(reply).is_err() {
@@ -104,6 +116,7 @@ impl Filters {
         Ok(Filters {
             asks,
             replies,
+            log,
             _open: outbox,
         })
     }

@@ -16,6 +16,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, onesh
 
 use crate::archive::{PURGE_AT_ONCE, SharedHistory};
 use crate::commit::Store;
+use crate::filter_log::FilterLog;
 use crate::many::described;
 use crate::policies::KeptPlan;
 use crate::run::{Answering, Request};
@@ -42,6 +43,7 @@ pub(crate) struct Parts {
     pub(crate) waiters: Waiters,
     pub(crate) store: Store,
     pub(crate) shadow: ShadowLog,
+    pub(crate) filters: FilterLog,
     /// Where the journal is, unless it is in memory.
     pub(crate) folder: Option<PathBuf>,
     /// Explanations cost a core: one is made at a time.
@@ -103,6 +105,10 @@ impl Engine {
 
     pub(crate) fn shadow_log(&self) -> &ShadowLog {
         &self.parts.shadow
+    }
+
+    pub(crate) fn filter_log(&self) -> &FilterLog {
+        &self.parts.filters
     }
 
     /// Tells those who listen.

@@ -55,6 +55,7 @@ mod clock;
 mod commit;
 pub mod core;
 mod error;
+pub mod filter_log;
 mod filters;
 mod handle;
 pub mod jobfile;

@@ -459,6 +459,7 @@ impl Loop {
     }
 
     fn filter_answered(&mut self, said: Said) {
+        self.filters.log.note(&said, self.clock.now());
         let Answered { answer, fault, log } = said.answered;
         for line in log {
             let filter = said.filter.clone();

@@ -71,6 +71,16 @@ impl FilterSlot {
         self.plugin.name()
     }
 
+    /// The component that answers.
+    pub fn plugin(&self) -> &Plugin {
+        &self.plugin
+    }
+
+    /// All of its settings.
+    pub fn settings(&self) -> &[(String, String)] {
+        &self.settings
+    }
+
     /// What it wants to be shown.
     pub fn wants(&self) -> &Wants {
         &self.wants

@@ -13,8 +13,9 @@ use tokio::sync::watch;
 use crate::auth::Gate;
 use crate::caller::Caller;
 use crate::{
-    Problem, environment, events, health, hpc, job_events, jobs, nodes, openapi, page, parameters,
-    policies, queue, session, simulation, summary, tasks, templates, timeline, tokens, users,
+    Problem, environment, events, filters, health, hpc, job_events, jobs, nodes, openapi, page,
+    parameters, policies, queue, session, simulation, summary, tasks, templates, timeline, tokens,
+    users,
 };
 
 /// What all requests share.
@@ -79,6 +80,7 @@ pub(crate) fn routes(app: App) -> Router {
         .nest("/parameters", parameters::routes())
         .nest("/policies", policies::routes())
         .nest("/policy", policies::seat_routes())
+        .nest("/filters", filters::routes())
         .nest("/templates", templates::routes())
         .nest("/environment", environment::routes())
         .nest("/events", events::routes())

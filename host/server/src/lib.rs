@@ -5,7 +5,7 @@
 //! answers are also what `jobyard job`, `task`, `node` and `param` read.
 //!
 //! # The interface
-//! Below `/api/v1`, one module a resource: [`jobs`], [`tasks`], [`nodes`], [`parameters`], [`templates`], [`environment`], [`policies`], [`events`], [`session`], [`users`], [`tokens`]. Times are RFC 3339 in UTC, a job has
+//! Below `/api/v1`, one module a resource: [`jobs`], [`tasks`], [`nodes`], [`parameters`], [`templates`], [`environment`], [`policies`], [`filters`], [`events`], [`session`], [`users`], [`tokens`]. Times are RFC 3339 in UTC, a job has
 //! its six-value `status` beside its fine `state`. A request that cannot be carried out is answered with a [`Problem`]
 //! (`application/problem+json`) whose `code` programs may rely on. Unknown keys, in a query or a body, are refused.
 //!
@@ -28,6 +28,7 @@ mod caller;
 mod connection;
 pub mod environment;
 pub mod events;
+pub mod filters;
 mod folder;
 #[cfg(test)]
 mod fuzz;

@@ -1,6 +1,6 @@
 //! Job filters under a real daemon: licences that are never used twice, a job that is turned away, a filter that traps.
 
-use jobyard_tests::{Place, wait_for};
+use jobyard_tests::{Place, ask_with, wait_for};
 use serde_json::Value;
 
 use super::Daemon;
@@ -132,4 +132,77 @@ fn a_filter_that_traps_holds_the_job() {
     daemon.done(&["param", "set", "ActivationFilterProgram", ""]);
     daemon.done(&["job", "hold", &job, "--clear"]);
     daemon.until(&job, "Finished");
+}
+
+#[test]
+fn what_filters_are_asked_and_what_they_said_is_seen() {
+    let place = Place::new();
+    let trap = Filter {
+        submission: None,
+        ..Filter::doing("unreachable")
+    };
+    std::fs::write(place.path().join("bad.wasm"), trap.build()).unwrap();
+    let licences = ["--filter", "filter-licences", "--cores", "4"];
+    let set = ["--filter-set", "filter-licences.licences=tool:1"];
+    let bad = ["--filter", "bad.wasm"];
+    let mut daemon = Daemon::start_in(place, &[&licences[..], &set, &bad].concat());
+    let job = daemon.submit("licences = \"tool:1\"\n[[task]]\ncommand = \"true\"\n");
+    let bad = wait_for("the bad filter to have failed", || {
+        let view = daemon.json(&["filter", "view", "bad"]);
+        (view["answers"]["fault"] == 1).then_some(view)
+    });
+    assert_eq!(bad["last_fault"]["kind"], "failed", "{bad}");
+    assert_eq!(bad["last_fault"]["job"].to_string(), job);
+    let text = bad["latest"][0]["text"].as_str().unwrap_or_default();
+    assert!(text.contains("unreachable"), "{bad}");
+    assert_eq!(bad["latest"][0]["asked"], "activation");
+
+    let list = daemon.json(&["filter", "list"]);
+    let names: Vec<&Value> = list["filters"].as_array().unwrap().iter().collect();
+    assert_eq!(
+        names.iter().map(|f| &f["name"]).collect::<Vec<_>>(),
+        ["bad", "filter-licences"]
+    );
+    let good = names[1];
+    assert_eq!(good["asks"], serde_json::json!(["activation"]), "{good}");
+    assert_eq!(good["everywhere"], good["asks"]);
+    assert_eq!(good["settings"]["licences"], "tool:1");
+    assert_eq!(good["answers"]["start"], 1, "{good}");
+    let said = daemon.done(&["filter", "view", "filter-licences"]);
+    for part in ["all jobs", "licences=tool:1", "start 1", "activation"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let rows = daemon.done(&["filter", "view", "filter-licences", "--format", "csv"]);
+    assert!(rows.starts_with("at,job,asked,answer,ms,text\n"), "{rows}");
+    assert!(
+        rows.contains(&format!(",{job},activation,start,")),
+        "{rows}"
+    );
+    daemon.refused(&["filter", "view", "gate"], &["no filter \"gate\""]);
+
+    // Users learn what a filter said of their job from the job.
+    for path in ["/filters", "/filters/bad"] {
+        let head = "x-ms-as-user: ann\r\n";
+        let (status, problem, _) = ask_with(daemon.place.path(), "GET", path, head, "").unwrap();
+        let code = (status, problem["code"].as_str());
+        assert_eq!(code, (403, Some("ForAdministrators")), "{problem}");
+    }
+
+    // Who is shown to it follows the cluster's parameters and the templates.
+    daemon.done(&["param", "set", "ActivationFilterProgram", "bad"]);
+    let template = "activation_filters = [\"filter-licences\"]\n";
+    daemon.place.file("night.toml", template);
+    daemon.done(&["template", "set", "Night", "night.toml"]);
+    let view = daemon.json(&["filter", "view", "filter-licences"]);
+    let whose = (&view["everywhere"], &view["templates"]);
+    assert_eq!(
+        whose,
+        (&serde_json::json!([]), &serde_json::json!(["Night"]))
+    );
+    // What was said is not kept.
+    daemon.signal(rustix::process::Signal::KILL);
+    daemon.end();
+    daemon.again(&["--filter", "filter-licences"]);
+    let view = daemon.json(&["filter", "view", "filter-licences"]);
+    assert_eq!(view["questions"], 0, "{view}");
 }

@@ -1,10 +1,11 @@
-//! Verbs that talk to a daemon: `jobyard job`, `task`, `node`, `template`, `env`, `param`, `policy` and `top`.
+//! Verbs that talk to a daemon: `jobyard job`, `task`, `node`, `template`, `env`, `param`, `policy`, `filter` and `top`.
 
 pub(crate) mod args;
 mod at_rest;
 mod client;
 pub(crate) mod env;
 mod explain;
+pub(crate) mod filter;
 mod https;
 pub(crate) mod job;
 mod job_file;

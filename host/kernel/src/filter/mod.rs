@@ -250,6 +250,17 @@ pub enum Asks {
     Revert,
 }
 
+impl Asks {
+    /// The same without what is shown.
+    pub fn kind(&self) -> QuestionKind {
+        match self {
+            Asks::Submission => QuestionKind::Submission,
+            Asks::Activation(_) => QuestionKind::Activation,
+            Asks::Revert => QuestionKind::Revert,
+        }
+    }
+}
+
 /// What a job is about to be given, and what others hold.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {

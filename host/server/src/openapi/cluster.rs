@@ -1,11 +1,13 @@
-//! Nodes, parameters, environment, templates, policies, and what a watch over the daemon asks for.
+//! Nodes, parameters, environment, templates, policies, filters, and what a watch over the daemon asks for.
 
+use jobyard::filter_log::FilterInFull;
 use jobyard::policies::{PolicyList, PolicyView, VerifyReport};
 use jobyard::shadow::ShadowReport;
 use serde_json::json;
 
 use super::operation::Operation;
 use crate::environment::Environment;
+use crate::filters::FilterList;
 use crate::nodes::{GroupList, NewGroups, NodeList, NodeView};
 use crate::parameters::{NewValue, ParameterList, ParameterView};
 use crate::policies::{Activate, Canary, NewPolicy, RollBack, Trial, VerifyPasses};
@@ -18,6 +20,7 @@ pub(super) fn operations() -> Vec<Operation> {
         templates(),
         policies(),
         seats(),
+        filters(),
         health(),
     ];
     parts.into_iter().flatten().collect()
@@ -250,6 +253,19 @@ fn seats() -> Vec<Operation> {
         .answers::<VerifyReport>(200)
         .problem(400, &["BadBound"])
         .problem(409, &["CannotVerify"]),
+    ]
+}
+
+fn filters() -> Vec<Operation> {
+    let filter = |path, summary| administers(Operation::new("filters", "get", path, summary));
+    vec![
+        filter("/api/v1/filters", "The job filters that there are").answers::<FilterList>(200),
+        filter(
+            "/api/v1/filters/{name}",
+            "A job filter, with what it said lately",
+        )
+        .answers::<FilterInFull>(200)
+        .problem(404, &["UnknownFilter"]),
     ]
 }
 

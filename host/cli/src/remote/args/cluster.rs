@@ -1,4 +1,4 @@
-//! `jobyard node`, `template`, `env` and `param`.
+//! `jobyard node`, `template`, `filter`, `env` and `param`.
 
 use std::path::PathBuf;
 
@@ -91,6 +91,31 @@ pub(crate) struct TemplateSet {
     /// What it says: a file in TOML, or in JSON (.json); `-` is standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) show: Show,
+}
+
+/// `jobyard filter`.
+#[derive(Debug, Args)]
+pub(crate) struct Filter {
+    #[command(flatten)]
+    pub(crate) daemon: Daemon,
+    #[command(subcommand)]
+    pub(crate) verb: FilterVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FilterVerb {
+    /// List the job filters of the daemon: which jobs they are asked about, how often, and how long they took
+    List(Show),
+    /// Show one, with its last answers
+    View(FilterName),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FilterName {
+    /// Its name
+    pub(crate) name: String,
     #[command(flatten)]
     pub(crate) show: Show,
 }
