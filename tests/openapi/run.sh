@@ -26,7 +26,7 @@ end() {
 trap end EXIT
 
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-"$jobyard" --cache target/debug/test-code-cache serve --data "$data" --listen "127.0.0.1:$port" 2>"$place/log" &
+"$jobyard" --cache target/debug/test-code-cache serve --data "$data" --listen "127.0.0.1:$port" --filter filter-licences 2>"$place/log" &
 daemon=$!
 for _ in $(seq 300); do
     if grep -q "ready on" "$place/log"; then break; fi

@@ -1,7 +1,10 @@
 //! What a policy may claim of itself beyond the contract. Claims add rules, scenarios and published results to what is checked.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
+
+use jobyard_plugin::Plugin;
 
 macro_rules! claims {
     ($($(#[doc = $doc:literal])+ $case:ident = $name:literal;)*) => {
@@ -47,6 +50,18 @@ claims! {
     EasySjbf = "easy-sjbf";
     /// Conservative backfilling: every job has a reservation that no later one may break.
     Conservative = "conservative";
+}
+
+impl Claim {
+    /// What a policy's manifest claims: of the policy as it is without settings.
+    ///
+    /// # Errors
+    /// It claims what this kit does not know.
+    pub fn of_manifest(plugin: &Plugin) -> Result<BTreeSet<Claim>, UnknownClaim> {
+        let manifest = plugin.manifest();
+        let claims = manifest.into_iter().flat_map(|manifest| &manifest.claims);
+        claims.map(|claim| claim.parse()).collect()
+    }
 }
 
 impl fmt::Display for Claim {

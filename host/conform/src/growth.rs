@@ -19,7 +19,7 @@ const NODES: u32 = 100;
 const TRIES: usize = 5;
 
 /// The first pass over a queue, and one after a single change, on a cluster of 100 nodes.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct PassTime {
     /// Jobs in the queue.
     pub jobs: u32,

@@ -1,5 +1,8 @@
 //! The whole check of a policy: rules on random cases, scenarios, published results, and the time of a pass.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use jobyard_sim::Trace;
 
 use crate::Tested;
@@ -11,6 +14,7 @@ use crate::recording::{Broken, Recording};
 use crate::report::{Checked, Outcome, Report, Sort};
 use crate::rules::{Examined, RULES, Rule, Verdict};
 use crate::shrink::shrink;
+use crate::stop::Stoppable;
 use crate::vectors::{expectations, scenarios};
 use crate::yard::{Calls, Unplayable, record};
 
@@ -29,9 +33,15 @@ pub struct Options {
     pub trace: Option<Trace>,
     /// Whether the time of passes is measured.
     pub measure: bool,
+    /// Becomes true when nobody waits for the report any more: looked at before each call of the policy.
+    pub stop: Arc<AtomicBool>,
 }
 
 impl Options {
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     fn wants(&self, rule: &Rule) -> bool {
         self.rules.is_empty() || self.rules.iter().any(|name| name == rule.name)
     }
@@ -58,6 +68,9 @@ pub enum NotChecked {
         /// Its processors.
         procs: u32,
     },
+    /// Nobody waits for the report any more.
+    #[error("the check was stopped")]
+    Stopped,
 }
 
 /// Checks a policy.
@@ -65,8 +78,27 @@ pub enum NotChecked {
 /// Deterministic: the same policy and options give the same report, but for what is measured.
 ///
 /// # Errors
-/// It does not take its settings; a case or the trace is not one. A rule that is broken is no error but part of the report.
+/// It does not take its settings; a case or the trace is not one; it was stopped. A rule that is broken is no error but part of the report.
 pub fn check(tested: &Tested<'_>, options: &Options) -> Result<Report, NotChecked> {
+    let subject = Stoppable {
+        subject: tested.subject,
+        stop: &options.stop,
+    };
+    let tested = Tested {
+        name: tested.name.clone(),
+        subject: &subject,
+        settings: tested.settings.clone(),
+        claims: tested.claims.clone(),
+    };
+    let checked = all(&tested, options);
+    // What a policy did that was called no more is not its own doing.
+    match options.is_stopped() {
+        true => Err(NotChecked::Stopped),
+        false => checked,
+    }
+}
+
+fn all(tested: &Tested<'_>, options: &Options) -> Result<Report, NotChecked> {
     let mut report = Report::new(tested, options);
     if options.only.is_empty() {
         for &kind in Kind::ALL {
@@ -110,7 +142,7 @@ fn random(
     let mut cases = 0;
     let mut failed = Vec::new();
     for seed in (options.first_seed..).take(kind.cases(options.seeds) as usize) {
-        if open.is_empty() {
+        if open.is_empty() || options.is_stopped() {
             break;
         }
         let case = generate(kind, seed);
@@ -119,7 +151,11 @@ fn random(
         open.retain(|rule| match judge(tested, rule, &recording) {
             Ok(()) => true,
             Err(_) => {
-                failed.push((rule.name, failure(tested, rule, &case, seed), cases));
+                failed.push((
+                    rule.name,
+                    failure(tested, options, rule, &case, seed),
+                    cases,
+                ));
                 false
             }
         });
@@ -159,7 +195,7 @@ pub(crate) fn judge(tested: &Tested<'_>, rule: &Rule, recording: &Recording) -> 
 }
 
 /// The smallest case that breaks a rule, and what is wrong there.
-fn failure(tested: &Tested<'_>, rule: &Rule, case: &Case, seed: u64) -> Outcome {
+fn failure(tested: &Tested<'_>, options: &Options, rule: &Rule, case: &Case, seed: u64) -> Outcome {
     let verdict = |case: &Case| match record(tested, case, Calls::AsItSays) {
         Ok(recording) => judge(tested, rule, &recording),
         Err(_) => Ok(()),
@@ -172,7 +208,8 @@ fn failure(tested: &Tested<'_>, rule: &Rule, case: &Case, seed: u64) -> Outcome 
             case: None,
         };
     }
-    let mut smallest = shrink(case, &|case| verdict(case).is_err());
+    let broken = |case: &Case| !options.is_stopped() && verdict(case).is_err();
+    let mut smallest = shrink(case, &broken);
     smallest.name = format!("{} (seed {seed})", rule.name);
     let what = verdict(&smallest).err().unwrap_or_default();
     Outcome::Failed {

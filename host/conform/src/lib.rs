@@ -42,6 +42,7 @@ mod recording;
 mod report;
 mod rules;
 mod shrink;
+mod stop;
 mod subject;
 mod tested;
 mod vectors;

@@ -9,7 +9,7 @@ use jobyard_kernel::{
     Command, Event, JobId, NodeId, NodeSpec, Parameters, Seat, State, run_on, step,
 };
 use jobyard_node::{LinkError, LinkEvent, NodeConfig, NodeLink, NodeProcess, PluginSet};
-use jobyard_plugin::{Limits, Plugin, PluginHost};
+use jobyard_plugin::{FilterSlot, Limits, Plugin, PluginHost};
 use tokio::sync::{Semaphore, broadcast, mpsc};
 
 use crate::archive::{self, ENDED_LIVE_MAX, SharedHistory};
@@ -18,8 +18,10 @@ use crate::commit::Committer;
 use crate::core::{self, Core};
 use crate::filters::{Filters, Loaded, NewFilter};
 use crate::handle::Parts;
+use crate::long::Turn;
 use crate::notice::NOTICES_MAX;
 use crate::pass::Decider;
+use crate::plugins::Running;
 use crate::policies::{self, Started, Wanted};
 use crate::run::{Loop, NODE_MESSAGES_MAX, Outbox};
 use crate::shadow::ShadowLog;
@@ -252,12 +254,20 @@ impl Builder {
             None => PluginHost::new(self.cache)?,
         };
         let mut plugins = builtin::node_plugins(&host)?;
+        let mut running = Vec::new();
         for (name, plugin, limits) in self.plugins {
+            running.push(Running::new(&name, &plugin, limits));
             plugins.insert(name, plugin, limits);
         }
 
         let everywhere = self.filters.iter().any(|filter| filter.everywhere);
         let filters = Loaded::load(&host, self.filters)?;
+        let of_filter = |slot: &FilterSlot| {
+            let (name, plugin) = (slot.name(), slot.plugin());
+            let built_in = builtin::filter(name).is_some_and(|one| one.is(plugin));
+            (!built_in).then(|| Running::new(name, plugin, plugin.limits()))
+        };
+        running.extend(filters.slots.iter().filter_map(of_filter));
 
         let mut clock = Clock::default();
         let (mut journal, folder): (Box<dyn Journal>, _) = match self.journal {
@@ -321,9 +331,11 @@ impl Builder {
             store: committer.store(),
             shadow: ShadowLog::default(),
             filters: filters.log.clone(),
+            running: running.into(),
             folder,
             explaining: Arc::new(Semaphore::new(1)),
             plan: Arc::default(),
+            turn: Turn::default(),
         };
         let engine = Loop {
             core,

@@ -2,7 +2,7 @@
 
 use jobyard_node::PluginSet;
 use jobyard_plugin::{
-    LoadError, Manifest, ManifestError, Part, Plugin, PluginHost, World, compose,
+    LoadError, Manifest, ManifestError, Part, Plugin, PluginHost, World, compose, digest_of,
 };
 
 macro_rules! components {
@@ -176,6 +176,11 @@ impl Component {
             name: self.name,
             bytes: self.bytes,
         }
+    }
+
+    /// Whether that plugin was made of it.
+    pub(crate) fn is(&self, plugin: &Plugin) -> bool {
+        plugin.digest() == digest_of(self.bytes)
     }
 
     /// The name that people and jobs use: what follows `policy-`, `executor-` and so on.

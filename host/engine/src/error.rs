@@ -59,6 +59,9 @@ pub enum EngineError {
     /// A new policy was not taken; the old one still decides.
     #[error("{0}")]
     Swap(String),
+    /// Something else is being checked or proved, which takes a core: one at a time.
+    #[error("a policy is being checked or proved already: one at a time")]
+    Busy,
     /// What was to be simulated could not be.
     #[error("{0}")]
     Forecast(String),

@@ -17,7 +17,9 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, onesh
 use crate::archive::{PURGE_AT_ONCE, SharedHistory};
 use crate::commit::Store;
 use crate::filter_log::FilterLog;
+use crate::long::Turn;
 use crate::many::described;
+use crate::plugins::Running;
 use crate::policies::KeptPlan;
 use crate::run::{Answering, Request};
 use crate::shadow::ShadowLog;
@@ -44,12 +46,16 @@ pub(crate) struct Parts {
     pub(crate) store: Store,
     pub(crate) shadow: ShadowLog,
     pub(crate) filters: FilterLog,
+    /// Components beside the built-in ones and the policies.
+    pub(crate) running: Arc<[Running]>,
     /// Where the journal is, unless it is in memory.
     pub(crate) folder: Option<PathBuf>,
     /// Explanations cost a core: one is made at a time.
     pub(crate) explaining: Arc<Semaphore>,
     /// The plan that was made last; held while one is made.
     pub(crate) plan: Arc<Mutex<Option<KeptPlan>>>,
+    /// So do checks and proofs, for minutes: who comes meanwhile is told to come again.
+    pub(crate) turn: Turn,
 }
 
 /// A handle that does not keep the engine up.
@@ -103,8 +109,16 @@ impl Engine {
         turn.map_err(|_| EngineError::Stopped)
     }
 
+    pub(crate) fn turn(&self) -> &Turn {
+        &self.parts.turn
+    }
+
     pub(crate) fn shadow_log(&self) -> &ShadowLog {
         &self.parts.shadow
+    }
+
+    pub(crate) fn running(&self) -> &[Running] {
+        &self.parts.running
     }
 
     pub(crate) fn filter_log(&self) -> &FilterLog {

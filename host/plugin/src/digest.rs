@@ -8,6 +8,11 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
+/// The SHA-256 of some bytes, in hex: what components are known by.
+pub fn digest_of(bytes: &[u8]) -> String {
+    hex(&sha256(bytes))
+}
+
 /// The first half of a SHA-256.
 pub type Half = [u8; 16];
 

@@ -58,6 +58,7 @@ struct Loaded {
     name: Arc<str>,
     digest: Arc<str>,
     half: Half,
+    bytes: u64,
     world: World,
     ticker: Ticker,
     linked: Linked,
@@ -141,6 +142,7 @@ impl PluginHost {
             name: name.into(),
             digest: digest.into(),
             half: half_of(bytes),
+            bytes: bytes.len() as u64,
             world,
             ticker,
             linked,
@@ -200,6 +202,11 @@ impl Plugin {
     /// SHA-256 of the component's bytes, in hex: what a journal names it by.
     pub fn digest(&self) -> &str {
         &self.inner.digest
+    }
+
+    /// How many bytes the component has.
+    pub fn bytes(&self) -> u64 {
+        self.inner.bytes
     }
 
     /// The first half of [`Plugin::digest`], as bytes.

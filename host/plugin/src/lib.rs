@@ -48,7 +48,7 @@ mod world;
 
 pub use cache::CacheRefusal;
 pub use compose::{Part, compose};
-pub use digest::{Half, HalfOf, half_of};
+pub use digest::{Half, HalfOf, digest_of, half_of};
 pub use error::{ComposeError, ConfigureError, HostError, LoadError};
 pub use fault::{Fault, FaultKind, FaultReport};
 pub use filter::{Answered, FilterSlot};

@@ -14,8 +14,8 @@ use crate::auth::Gate;
 use crate::caller::Caller;
 use crate::{
     Problem, environment, events, filters, health, hpc, job_events, jobs, nodes, openapi, page,
-    parameters, policies, queue, session, simulation, summary, tasks, templates, timeline, tokens,
-    users,
+    parameters, plugins, policies, queue, session, simulation, summary, tasks, templates, timeline,
+    tokens, users,
 };
 
 /// What all requests share.
@@ -81,6 +81,7 @@ pub(crate) fn routes(app: App) -> Router {
         .nest("/policies", policies::routes())
         .nest("/policy", policies::seat_routes())
         .nest("/filters", filters::routes())
+        .nest("/plugins", plugins::routes())
         .nest("/templates", templates::routes())
         .nest("/environment", environment::routes())
         .nest("/events", events::routes())

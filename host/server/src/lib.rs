@@ -5,11 +5,11 @@
 //! answers are also what `jobyard job`, `task`, `node` and `param` read.
 //!
 //! # The interface
-//! Below `/api/v1`, one module a resource: [`jobs`], [`tasks`], [`nodes`], [`parameters`], [`templates`], [`environment`], [`policies`], [`filters`], [`events`], [`session`], [`users`], [`tokens`]. Times are RFC 3339 in UTC, a job has
+//! Below `/api/v1`, one module a resource: [`jobs`], [`tasks`], [`nodes`], [`parameters`], [`templates`], [`environment`], [`policies`], [`filters`], [`plugins`], [`events`], [`session`], [`users`], [`tokens`]. Times are RFC 3339 in UTC, a job has
 //! its six-value `status` beside its fine `state`. A request that cannot be carried out is answered with a [`Problem`]
 //! (`application/problem+json`) whose `code` programs may rely on. Unknown keys, in a query or a body, are refused.
 //!
-//! What pages need beside that: [`summary`], [`queue`], [`job_events`], [`timeline`], [`simulation`].
+//! What takes minutes, checks and proofs of policies, is in [`proof`]. What pages need beside that: [`summary`], [`queue`], [`job_events`], [`timeline`], [`simulation`].
 //!
 //! Beside it `/livez`, `/readyz` and `/metrics`, for those who watch over a daemon (`health.rs`), and at `/` a page for people (`page.rs`).
 //!
@@ -43,8 +43,10 @@ mod output;
 mod page;
 pub mod parameters;
 mod past;
+pub mod plugins;
 pub mod policies;
 mod problem;
+pub mod proof;
 pub mod queue;
 mod serve;
 pub mod session;

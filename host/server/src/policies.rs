@@ -11,7 +11,8 @@
 //! | `POST /policy/rollback` | puts back what was in force before: [`RollBack`], answered with the [`PolicyList`] |
 //! | `GET`, `PUT`, `DELETE /policy/shadow` | what the shadow would have done: [`ShadowReport`]; sets it: [`Trial`]; ends it |
 //! | `PUT`, `DELETE /policy/canary` | lets a policy decide for some nodes: [`Canary`]; ends it |
-//! | `POST /policy/verify` | runs passes of the journal again: [`VerifyPasses`], answered with a [`VerifyReport`] |
+//!
+//! What takes long is in [`crate::proof`].
 
 use std::collections::BTreeMap;
 
@@ -23,14 +24,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jobyard::Role;
 use jobyard::kernel::{Guard, Part, Span};
-use jobyard::policies::{BadBound, Bound, PolicyList, PolicyView, VerifyReport, verify_passes};
+use jobyard::policies::{PolicyList, PolicyView};
 use jobyard::shadow::ShadowReport;
 use serde::{Deserialize, Serialize};
 
-use crate::Problem;
 use crate::app::App;
 use crate::body::{self, NamePath};
 use crate::caller::Caller;
+use crate::{Problem, proof};
 
 /// Bytes of the body that brings a component: 64 MiB of it in base64, and its manifest.
 const COMPONENT_BODY_BYTES_MAX: usize = 90 << 20;
@@ -122,24 +123,13 @@ pub struct Canary {
     pub why: String,
 }
 
-/// Which passes are run again: all where nothing is said.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct VerifyPasses {
-    /// From here on: the number of a pass, or a time (RFC 3339).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
-    /// Up to here.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub to: Option<String>,
-}
-
 pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/", get(list).post(load))
         .route("/{name}", get(view))
         .route("/{name}/component", get(component))
         .route("/{name}/activate", post(activate))
+        .route("/{name}/check", post(proof::check))
 }
 
 pub(crate) fn seat_routes() -> Router<App> {
@@ -147,7 +137,7 @@ pub(crate) fn seat_routes() -> Router<App> {
         .route("/rollback", post(roll_back))
         .route("/shadow", get(shadow).put(set_shadow).delete(end_shadow))
         .route("/canary", put(set_canary).delete(end_canary))
-        .route("/verify", post(verify))
+        .route("/verify", post(proof::verify))
 }
 
 async fn list(State(app): State<App>, caller: Caller) -> Result<Json<PolicyList>, Problem> {
@@ -284,29 +274,4 @@ async fn set_canary(
 async fn end_canary(State(app): State<App>, caller: Caller) -> Result<Json<PolicyList>, Problem> {
     app.engine.end_canary(&caller.0, "").await?;
     seen(&app, &caller).await.map(Json)
-}
-
-async fn verify(
-    State(app): State<App>,
-    caller: Caller,
-    body::Json(asked): body::Json<VerifyPasses>,
-) -> Result<Json<VerifyReport>, Problem> {
-    caller.administers("verify what policies decided")?;
-    let (from, to) = (bound(asked.from)?, bound(asked.to)?);
-    let (folder, host) = (app.folder.clone(), app.engine.plugin_host());
-    let run = move || verify_passes(&folder, &host, from, to);
-    match tokio::task::spawn_blocking(run).await {
-        Ok(Ok(report)) => Ok(Json(report)),
-        Ok(Err(error)) => Err(Problem::new(
-            StatusCode::CONFLICT,
-            "CannotVerify",
-            error.to_string(),
-        )),
-        Err(error) => Err(Problem::failed(error.to_string())),
-    }
-}
-
-fn bound(text: Option<String>) -> Result<Option<Bound>, Problem> {
-    let bound = text.map(|text| text.parse()).transpose();
-    bound.map_err(|error: BadBound| Problem::bad("BadBound", error.to_string()))
 }

@@ -6,6 +6,9 @@ use jobyard::EngineError;
 use jobyard::kernel::{BadParameter, JobId, Rejection, TaskId};
 use serde::{Deserialize, Serialize};
 
+/// When to come again while something else is checked or proved.
+const BUSY_SECONDS: u32 = 10;
+
 /// Why a request was not carried out. Displayed as its `detail`.
 #[derive(
     Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema, thiserror::Error,
@@ -133,6 +136,10 @@ impl From<EngineError> for Problem {
             EngineError::Stopped => Problem::new(unavailable, "Stopped", error.to_string()),
             EngineError::Swap(_) => {
                 Problem::new(StatusCode::CONFLICT, "PolicyRefused", error.to_string())
+            }
+            EngineError::Busy => {
+                let many = StatusCode::TOO_MANY_REQUESTS;
+                Problem::new(many, "Busy", error.to_string()).retry_after(BUSY_SECONDS)
             }
             EngineError::Forecast(_) => {
                 Problem::new(StatusCode::CONFLICT, "CannotSimulate", error.to_string())

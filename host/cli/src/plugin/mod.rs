@@ -5,18 +5,16 @@
 pub(crate) mod args;
 mod found;
 
-use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::process::ExitCode;
 
 use comfy_table::{Cell, CellAlignment, Table};
 use jobyard::builtin;
-use jobyard::plugin::{FilterSlot, Manifest, World};
-use serde::{Deserialize, Serialize};
+use jobyard::plugin::World;
+use jobyard::plugins::{Found, PluginError, PluginView};
+use jobyard_server::plugins::PluginList;
 use serde_json::json;
 
 use self::args::{Check, Inspect, List, PluginVerb, Plugins};
-use self::found::Found;
 use crate::args::Common;
 use crate::failure::Failure;
 use crate::remote::show::{self, Shown};
@@ -33,69 +31,8 @@ pub(crate) fn main(plugins: Plugins, common: &Common) -> Result<ExitCode, Failur
     Ok(ExitCode::SUCCESS)
 }
 
-/// A component, for people and programs.
-#[derive(Debug, Serialize, Deserialize)]
-struct View {
-    name: String,
-    world: String,
-    /// `built in`, `kept` by a daemon, or `file`.
-    origin: String,
-    /// Its own; none where nothing says it.
-    version: Option<String>,
-    /// SHA-256.
-    digest: String,
-    bytes: u64,
-    description: String,
-    /// What can be set, and what each setting is without.
-    settings: BTreeMap<String, Option<String>>,
-    /// Columns that it is told.
-    columns: Vec<String>,
-    /// What it claims.
-    claims: Vec<String>,
-    /// Programs that it may start.
-    programs: Vec<String>,
-    /// Folders that it may use beside those of the work.
-    folders: Vec<String>,
-    /// What it says of itself, beyond this.
-    manifest: Option<String>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct ViewList {
-    plugins: Vec<View>,
-}
-
-impl View {
-    fn of(found: &Found) -> Result<View, Failure> {
-        let manifest = found.manifest()?;
-        let mut settings = BTreeMap::new();
-        if let Some(manifest) = &manifest {
-            let defaults: BTreeMap<_, _> = manifest.settings.defaults().into_iter().collect();
-            for name in manifest.settings.names() {
-                settings.insert(name.to_string(), defaults.get(name).cloned());
-            }
-        }
-        let said = |list: fn(&Manifest) -> Vec<String>| manifest.as_ref().map_or(Vec::new(), list);
-        Ok(View {
-            name: found.name.clone(),
-            world: found
-                .world
-                .map_or_else(|| "unknown".into(), |world| world.to_string()),
-            origin: found.origin.into(),
-            version: manifest.as_ref().map(|manifest| manifest.version.clone()),
-            digest: found.digest(),
-            bytes: found.bytes.count(),
-            description: manifest
-                .as_ref()
-                .map_or(String::new(), |m| m.description.clone()),
-            settings,
-            columns: said(|m| m.columns.names().map(|name| name.to_string()).collect()),
-            claims: said(|m| m.claims.clone()),
-            programs: said(|m| m.programs.clone()),
-            folders: said(|m| m.folders.clone()),
-            manifest: found.manifest.clone(),
-        })
-    }
+fn view(found: &Found) -> Result<PluginView, Failure> {
+    PluginView::of(found).map_err(Failure::input)
 }
 
 fn list(args: List, daemon: &Daemon) -> Result<(), Failure> {
@@ -107,7 +44,7 @@ fn list(args: List, daemon: &Daemon) -> Result<(), Failure> {
     );
     let mut plugins = Vec::new();
     for found in &all {
-        plugins.push(View::of(found)?);
+        plugins.push(view(found)?);
     }
     if let Some(world) = &args.world {
         if !World::ALL.iter().any(|one| one.to_string() == *world) {
@@ -117,13 +54,13 @@ fn list(args: List, daemon: &Daemon) -> Result<(), Failure> {
         }
         plugins.retain(|view| view.world == *world);
     }
-    let answer = json!(ViewList { plugins });
-    show::answer(args.show.form(), answer, |list: ViewList| {
+    let answer = json!(PluginList { plugins });
+    show::answer(args.show.form(), answer, |list: PluginList| {
         rows(&list.plugins)
     })
 }
 
-fn rows(plugins: &[View]) -> Table {
+fn rows(plugins: &[PluginView]) -> Table {
     let mut table = table::new(&[
         "plugin", "world", "origin", "version", "digest", "bytes", "settings",
     ]);
@@ -144,20 +81,25 @@ fn rows(plugins: &[View]) -> Table {
 
 fn inspect(args: Inspect, daemon: &Daemon) -> Result<(), Failure> {
     let found = found::find(&args.plugin, daemon)?;
-    let view = json!(View::of(&found)?);
-    show::answer(args.show.form(), view, |view: View| {
+    let view = json!(view(&found)?);
+    show::answer(args.show.form(), view, |view: PluginView| {
         let text = in_full(&view);
         Shown::from(rows(&[view])).saying(text)
     })
 }
 
-fn in_full(view: &View) -> String {
+fn in_full(view: &PluginView) -> String {
     let mut lines = Vec::new();
     let settings = view.settings.iter().map(|(name, default)| match default {
         Some(default) => format!("{name}={default}"),
         None => name.clone(),
     });
     let settings: Vec<String> = settings.collect();
+    let limits = view.limits.map_or_else(String::new, |limits| {
+        let (memory, log) = (limits.memory_bytes_max, limits.log_bytes_max);
+        let ms = limits.deadline_ms;
+        format!("memory {memory} bytes, a call {ms} ms, its log {log} bytes")
+    });
     for (what, text) in [
         ("name", view.name.clone()),
         ("is", view.description.clone()),
@@ -171,6 +113,7 @@ fn in_full(view: &View) -> String {
         ("claims", view.claims.join(", ")),
         ("programs", view.programs.join(", ")),
         ("folders", view.folders.join(", ")),
+        ("limits", limits),
     ] {
         if !text.is_empty() {
             lines.push(format!("{what:<10}{text}"));
@@ -184,30 +127,16 @@ fn in_full(view: &View) -> String {
 
 fn check(args: Check, daemon: &Daemon, common: &Common) -> Result<(), Failure> {
     let found = found::find(&args.plugin, daemon)?;
-    let ready = found.ready(&policy::host(common)?)?;
-    let refused = |error: &dyn Display| Failure::input(format!("{}: {error}", found.name));
-    let (limits, plugin) = (ready.plugin.limits(), ready.plugin);
-    match plugin.world() {
-        World::SchedulingPolicy | World::RankedPolicy | World::JobRanker => {
-            let settings = args.settings.into_iter();
-            let settings = settings.map(|(name, value)| (format!("{}{name}", ready.prefix), value));
-            let settings: Vec<_> = settings.collect();
-            let taken = plugin.policy(limits, &settings);
-            taken.map_err(|error| refused(&error))?;
-        }
-        World::JobFilter => {
-            let taken = FilterSlot::new(plugin, limits, args.settings);
-            taken.map_err(|error| refused(&error))?;
-        }
-        World::TaskExecutor | World::PrepareTask | World::ReleaseTask => {
-            if let Some((name, _)) = args.settings.first() {
-                let text = format!("--set {name}: components that run on nodes have no settings");
-                return Err(Failure::Input(text));
-            }
-        }
+    let ready = found.ready(&policy::host(common)?);
+    let ready = ready.map_err(Failure::input)?;
+    let taken = ready.takes(args.settings);
+    if let Err(PluginError::NoSettings(name)) = &taken {
+        let text = format!("--set {name}: components that run on nodes have no settings");
+        return Err(Failure::Input(text));
     }
-    let view = View::of(&found)?;
-    show::answer(args.show.form(), json!(view), |view: View| {
+    taken.map_err(Failure::input)?;
+    let view = view(&found)?;
+    show::answer(args.show.form(), json!(view), |view: PluginView| {
         let text = format!(
             "{}: nothing is wrong with it as a {}",
             view.name, view.world

@@ -1,11 +1,9 @@
 //! `jobyard policy check`.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 
 use comfy_table::{CellAlignment, Table};
-use jobyard::plugin::Plugin;
 use jobyard_conform::{Case, Claim, Component, Options, Outcome, Report, Tested, check, junit};
 use jobyard_sim::Trace;
 
@@ -26,7 +24,8 @@ pub(crate) fn main(args: Check, daemon: &Daemon, common: &Common) -> Result<Exit
     let plugin = policy::load(&policy::host(common)?, &chosen)?;
     // A manifest speaks of the policy as it is without settings.
     let claims = match args.claims.is_empty() && args.settings.is_empty() {
-        true => of_manifest(&plugin)?,
+        true => Claim::of_manifest(&plugin)
+            .map_err(|error| Failure::Input(format!("{}: its manifest: {error}", chosen.name)))?,
         false => args.claims.into_iter().collect(),
     };
     let subject = Component::new(plugin.clone(), plugin.limits());
@@ -43,6 +42,7 @@ pub(crate) fn main(args: Check, daemon: &Daemon, common: &Common) -> Result<Exit
         rules: args.rules,
         only,
         trace,
+        ..Options::default()
     };
     let report = check(&tested, &options).map_err(Failure::input)?;
     match args.format {
@@ -55,14 +55,6 @@ pub(crate) fn main(args: Check, daemon: &Daemon, common: &Common) -> Result<Exit
         ),
     }
     Ok(ExitCode::from(u8::from(report.failures().count() > 0)))
-}
-
-/// What the policy's manifest claims.
-fn of_manifest(plugin: &Plugin) -> Result<BTreeSet<Claim>, Failure> {
-    let manifest = plugin.manifest();
-    let claims = manifest.into_iter().flat_map(|manifest| &manifest.claims);
-    let claims: Result<_, _> = claims.map(|claim| claim.parse()).collect();
-    claims.map_err(|error| Failure::Input(format!("{}: its manifest: {error}", plugin.name())))
 }
 
 fn cases(file: &Path) -> Result<Vec<Case>, Failure> {

@@ -1,6 +1,7 @@
 //! What a journal answers for itself where no daemon runs on it: the verbs of `jobyard policy` that only look.
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
 use jobyard::JobId;
 use jobyard::journal::sqlite::FILE_NAME;
@@ -66,7 +67,8 @@ impl Journal {
             bound.map_err(|error: BadBound| Failure::input(error))
         };
         let (from, to) = (bound(&args.from)?, bound(&args.to)?);
-        let report = verify_passes(&self.folder, &policy::host(common)?, from, to);
+        let (host, stop) = (policy::host(common)?, AtomicBool::new(false));
+        let report = verify_passes(&self.folder, &host, from, to, &stop);
         value(&report.map_err(Failure::input)?)
     }
 }

@@ -11,9 +11,8 @@ use jobyard::policies::{
     ActivationView, Explanation, PolicyList, PolicyView, VerifyReport, WatchView,
 };
 use jobyard::shadow::{Placement, ShadowReport};
-use jobyard_server::policies::{
-    Activate, Canary, NewGuard, NewPolicy, RollBack, Trial, VerifyPasses,
-};
+use jobyard_server::policies::{Activate, Canary, NewGuard, NewPolicy, RollBack, Trial};
+use jobyard_server::proof::VerifyPasses;
 use serde_json::Value;
 
 use super::args::{

@@ -12,7 +12,7 @@ use crate::growth::PassTime;
 use crate::{Claim, Options, Tested};
 
 /// What came of a check, as one JSON object.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Report {
     /// The policy.
     pub policy: String,
@@ -31,7 +31,7 @@ pub struct Report {
 }
 
 /// What was checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Sort {
     /// A rule, on random cases.
@@ -43,7 +43,7 @@ pub enum Sort {
 }
 
 /// One rule, scenario or published result.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Checked {
     /// What it is.
     pub sort: Sort,
@@ -59,7 +59,7 @@ pub struct Checked {
 }
 
 /// What came out.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(tag = "outcome", rename_all = "lowercase")]
 pub enum Outcome {
     /// It holds.

@@ -1,8 +1,13 @@
 //! Each rule catches a policy that is bad in just one way, with a small case that says so again.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use jobyard_conform::{Case, Checked, Options, Outcome, RULES, Rule, Subject, Tested, check};
+use jobyard_conform::{
+    Case, Checked, Instance, NotChecked, NotTaken, Options, Outcome, RULES, Rule, Subject, Tested,
+    check,
+};
 
 use crate::greedy::Greedy;
 use crate::spoiled::{Spoil, Spoiled};
@@ -137,4 +142,35 @@ fn every_rule_catches_its_bad_policies() {
             caught(rule, &Greedy, "Greedy");
         }
     }
+}
+
+/// Has the check stopped when it makes that many instances, and counts those that it makes.
+struct Impatient {
+    stop: Arc<AtomicBool>,
+    made: AtomicUsize,
+}
+
+impl Subject for Impatient {
+    fn fresh(&self, settings: &[(String, String)]) -> Result<Box<dyn Instance>, NotTaken> {
+        if self.made.fetch_add(1, Ordering::Relaxed) == 20 {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+        Greedy.fresh(settings)
+    }
+}
+
+#[test]
+fn a_check_that_is_stopped_calls_the_policy_no_more() {
+    let options = Options {
+        seeds: 1_000_000,
+        measure: true,
+        ..Options::default()
+    };
+    let subject = Impatient {
+        stop: options.stop.clone(),
+        made: AtomicUsize::new(0),
+    };
+    let stopped = check(&tested(&RULES[0], &subject), &options);
+    assert!(matches!(stopped, Err(NotChecked::Stopped)), "{stopped:?}");
+    assert_eq!(subject.made.load(Ordering::Relaxed), 21);
 }

@@ -347,7 +347,7 @@ impl Engine {
     }
 
     /// Does what takes long on a thread for such.
-    async fn beside<T: Send + 'static>(
+    pub(crate) async fn beside<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, EngineError> {

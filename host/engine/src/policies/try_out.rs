@@ -1,44 +1,46 @@
 //! What a policy that is kept would do: under the conformance kit, and with the jobs that were.
 
+use std::collections::BTreeSet;
+
 use jobyard_conform::{Claim, Component as Subject, Options as CheckOptions, Report, Tested};
 use jobyard_sim::compare::{Comparison, compare};
 use jobyard_sim::{Component, Estimate, Options, Run, SchedulerFault, Window, Workload, rerun};
 
+use super::Candidate;
 use crate::{Engine, EngineError};
 
 impl Engine {
-    /// Runs the conformance kit on a policy that is kept: it is held to what every policy must do and, without settings, to what its
-    /// manifest claims. Takes
-    /// seconds to minutes of a core.
+    /// Runs the conformance kit on a policy that is kept, or a built-in one: it is held to what every policy must do and, without settings, to
+    /// what its manifest claims. Takes seconds to minutes of a core; one policy is checked or proved at a time. It ends when this is dropped, at
+    /// the next call of the policy.
     ///
     /// # Errors
-    /// There is no such policy, or it does not take the settings.
+    /// There is no such policy, it does not take the settings, or another is at it.
     pub async fn check_policy(
         &self,
         policy: &str,
         settings: Vec<(String, String)>,
-        options: CheckOptions,
+        mut options: CheckOptions,
     ) -> Result<Report, EngineError> {
-        let choice = self.choice(&self.setup(policy, settings).await?).await?;
+        let turn = self.turn().begin()?;
         let name = policy.to_string();
-        let check = move || {
-            let manifest = choice
-                .plugin
-                .manifest()
-                .filter(|_| choice.settings.is_empty());
-            let claims = manifest.into_iter().flat_map(|manifest| &manifest.claims);
+        let policy = name.clone();
+        let choice = self.candidate(&Candidate { policy, settings }).await?;
+        let checked = turn.work(move |stop| {
+            options.stop = stop;
+            let claims = match choice.settings.is_empty() {
+                true => Claim::of_manifest(&choice.plugin).map_err(|e| e.to_string())?,
+                false => BTreeSet::new(),
+            };
             let tested = Tested {
                 name,
-                subject: &Subject::new(choice.plugin.clone(), choice.limits),
-                settings: choice.settings.clone(),
-                claims: claims
-                    .filter_map(|claim| claim.parse::<Claim>().ok())
-                    .collect(),
+                subject: &Subject::new(choice.plugin, choice.limits),
+                settings: choice.settings,
+                claims,
             };
-            jobyard_conform::check(&tested, &options)
-        };
-        let checked = self.beside(check).await?;
-        checked.map_err(|error| EngineError::Swap(error.to_string()))
+            jobyard_conform::check(&tested, &options).map_err(|error| error.to_string())
+        });
+        checked.await?.map_err(EngineError::Swap)
     }
 
     /// What would have happened with a policy that is kept: the jobs of the journal that were submitted in this window, with the run times that they

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jobyard_journal::sqlite::Reader;
 use jobyard_journal::{JournalError, Sequence};
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use super::choice_of;
 use crate::core::{catch_up, half_of};
+use crate::{Engine, EngineError};
 
 /// Events that are read at a time.
 const STEP: usize = 4_096;
@@ -103,17 +105,47 @@ pub enum VerifyError {
     /// There are no passes between these.
     #[error("the journal has no passes of policies there; it has {0}")]
     NoPasses(String),
+    /// The journal is in memory.
+    #[error("a journal in memory has no record of passes")]
+    Unkept,
+    /// Nobody waits for it any more.
+    #[error("it was stopped after {0} passes")]
+    Stopped(u64),
+    /// The engine does nothing of the kind now.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
 }
 
-/// Verifies the passes of a data folder's journal, which may be in use.
+impl Engine {
+    /// Verifies the passes of this engine's journal between two bounds, all where there are none. Takes as long as the passes themselves took,
+    /// and those before them since the first question to the same instance; one policy is checked or proved at a time. It ends when this is
+    /// dropped, at the next pass.
+    ///
+    /// # Errors
+    /// As [`verify_passes`]; or another is at it.
+    pub async fn verify_policies(
+        &self,
+        from: Option<Bound>,
+        to: Option<Bound>,
+    ) -> Result<VerifyReport, VerifyError> {
+        let folder = self.folder().ok_or(VerifyError::Unkept)?;
+        let (turn, host) = (self.turn().begin()?, self.plugin_host());
+        let verified = turn.work(move |stop| verify_passes(&folder, &host, from, to, &stop));
+        verified.await?
+    }
+}
+
+/// Verifies the passes of a data folder's journal, which may be in use. `stop` becomes true when nobody waits for it any more: it is looked
+/// at before each pass.
 ///
 /// # Errors
-/// The journal cannot be read, or has no such passes. What differs is no error: it is in the report.
+/// The journal cannot be read, or has no such passes; it was stopped. What differs is no error: it is in the report.
 pub fn verify_passes(
     folder: &Path,
     host: &PluginHost,
     from: Option<Bound>,
     to: Option<Bound>,
+    stop: &AtomicBool,
 ) -> Result<VerifyReport, VerifyError> {
     let past = Reader::open(folder)?;
     let passes = Passes::find(&past)?;
@@ -133,6 +165,7 @@ pub fn verify_passes(
             any = true;
             let mut run = Run {
                 host,
+                stop,
                 past: &past,
                 passes: &passes,
                 own: &own,
@@ -223,6 +256,7 @@ impl Passes {
 /// The run of one seat's passes.
 struct Run<'a> {
     host: &'a PluginHost,
+    stop: &'a AtomicBool,
     past: &'a Reader,
     passes: &'a Passes,
     own: &'a [&'a Noted],
@@ -325,6 +359,7 @@ impl Run<'_> {
             return Ok(Some(differs));
         }
         while !replay.is_done() {
+            self.go_on()?;
             let events = self.past.read(at + 1, STEP)?;
             if events.is_empty() {
                 return Ok(None);
@@ -357,6 +392,7 @@ impl Run<'_> {
                 let again = self.again(replay, noted);
                 replay.instances.insert(life, again);
             }
+            self.go_on()?;
             let Some(again) = replay.instances.get_mut(&life) else {
                 continue;
             };
@@ -372,6 +408,13 @@ impl Run<'_> {
             }
         }
         Ok(None)
+    }
+
+    fn go_on(&self) -> Result<(), VerifyError> {
+        match self.stop.load(Ordering::Relaxed) {
+            true => Err(VerifyError::Stopped(self.report.before + self.report.same)),
+            false => Ok(()),
+        }
     }
 
     /// The instance that was asked for this pass first.

@@ -52,17 +52,25 @@ impl Engine {
     ) -> Result<WhatIf, EngineError> {
         let unkept = || EngineError::Forecast("a journal in memory has no record of jobs".into());
         let folder = self.folder().ok_or_else(unkept)?;
-        let _turn = self.turn_to_explain().await?;
+        let turn = self.turn_to_explain().await?;
         let mut choices = Vec::with_capacity(candidates.len());
         for candidate in candidates {
             let choice = self.candidate(&candidate).await?;
             choices.push((candidate, choice));
         }
-        let made = self.beside(move || simulate(&folder, &choices, window, estimate));
+        let made = self.beside(move || {
+            // It goes on when nobody waits for it any more, and so does its turn.
+            let _turn = turn;
+            simulate(&folder, &choices, window, estimate)
+        });
         made.await?.map_err(EngineError::Forecast)
     }
 
-    async fn candidate(&self, candidate: &Candidate) -> Result<PolicyChoice, EngineError> {
+    /// A policy that is kept, or a built-in one, ready to make instances of.
+    pub(super) async fn candidate(
+        &self,
+        candidate: &Candidate,
+    ) -> Result<PolicyChoice, EngineError> {
         let Candidate { policy, settings } = candidate;
         match self.setup(policy, settings.clone()).await {
             Ok(setup) => self.choice(&setup).await,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::LazyLock;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use jobyard::conform::Options as CheckOptions;
@@ -9,7 +10,7 @@ use jobyard::journal::sqlite::Reader;
 use jobyard::journal::{Journal, SqliteJournal};
 use jobyard::kernel::{ActivationCause, Event, Fact, Guard, Part, Span, Timestamp};
 use jobyard::plugin::PluginHost;
-use jobyard::policies::{Bound, VerifyReport, verify_passes};
+use jobyard::policies::{Bound, VerifyError, VerifyReport, verify_passes};
 use jobyard::sim::Window;
 use jobyard::sim::forecast::Expected;
 use jobyard::{Actor, Engine, EngineError, JobSpec, builtin};
@@ -287,7 +288,8 @@ fn verify(data: &Path, from: Option<Bound>) -> VerifyReport {
         let cache = tempfile::tempdir().unwrap().keep();
         PluginHost::new(Some(cache)).unwrap()
     });
-    verify_passes(data, &HOST, from, None).unwrap()
+    let stop = AtomicBool::new(false);
+    verify_passes(data, &HOST, from, None, &stop).unwrap()
 }
 
 /// Writes a journal anew with events changed on the way.
@@ -567,6 +569,28 @@ async fn a_policy_that_is_kept_is_checked_and_simulated_on_what_was() {
     assert!(
         names.contains(&"in-queue-order"),
         "its manifest claims fifo: {names:?}"
+    );
+    let only = || CheckOptions {
+        seeds: 2,
+        rules: vec!["no-fault".into()],
+        ..CheckOptions::default()
+    };
+    let report = engine.check_policy("backfill", sjbf(), only()).await;
+    let report = report.expect("a built-in one need not be kept");
+    assert_eq!((report.results.len(), report.failures().count()), (1, 0));
+    let unknown = engine.check_policy("nobody", Vec::new(), only()).await;
+    assert!(unknown.unwrap_err().to_string().contains("nobody"));
+    let (all, other) = tokio::join!(
+        engine.verify_policies(None, None),
+        engine.check_policy("strict", Vec::new(), only())
+    );
+    assert!(all.unwrap().same >= 3);
+    assert_eq!(other.unwrap_err(), EngineError::Busy);
+    let data = folder.path().join("data");
+    let stopped = verify_passes(&data, &engine.plugin_host(), None, None, &true.into());
+    assert!(
+        matches!(stopped, Err(VerifyError::Stopped(0))),
+        "{stopped:?}"
     );
 
     let compared = engine

@@ -1,6 +1,8 @@
-//! Nodes, parameters, environment, templates, policies, filters, and what a watch over the daemon asks for.
+//! Nodes, parameters, environment, templates, policies, filters, plugins, and what a watch over the daemon asks for.
 
+use jobyard::conform::Report;
 use jobyard::filter_log::FilterInFull;
+use jobyard::plugins::{PluginView, SettingsCheck};
 use jobyard::policies::{PolicyList, PolicyView, VerifyReport};
 use jobyard::shadow::ShadowReport;
 use serde_json::json;
@@ -10,7 +12,9 @@ use crate::environment::Environment;
 use crate::filters::FilterList;
 use crate::nodes::{GroupList, NewGroups, NodeList, NodeView};
 use crate::parameters::{NewValue, ParameterList, ParameterView};
-use crate::policies::{Activate, Canary, NewPolicy, RollBack, Trial, VerifyPasses};
+use crate::plugins::{PluginList, PluginQuery, TrySettings};
+use crate::policies::{Activate, Canary, NewPolicy, RollBack, Trial};
+use crate::proof::{CheckPolicy, VerifyPasses};
 use crate::templates::{TemplateList, TemplateView};
 
 pub(super) fn operations() -> Vec<Operation> {
@@ -21,6 +25,7 @@ pub(super) fn operations() -> Vec<Operation> {
         policies(),
         seats(),
         filters(),
+        plugins(),
         health(),
     ];
     parts.into_iter().flatten().collect()
@@ -198,6 +203,17 @@ fn policies() -> Vec<Operation> {
         .problem(404, &["UnknownPolicy"])
         .problem(409, &["PolicyRefused"])
         .problem(422, &["MessageTooLong", "PolicyTooLong"]),
+        administers(policy(
+            "post",
+            "/api/v1/policies/{name}/check",
+            "Runs the conformance kit on a component, or a built-in policy",
+        ))
+        .body::<CheckPolicy>()
+        .answers::<Report>(200)
+        .problem(400, &["BadCheck"])
+        .problem(404, &["UnknownPolicy"])
+        .problem(409, &["CannotCheck", "CannotSimulate", "PolicyRefused"])
+        .problem(429, &["Busy"]),
     ]
 }
 
@@ -252,7 +268,8 @@ fn seats() -> Vec<Operation> {
         .body::<VerifyPasses>()
         .answers::<VerifyReport>(200)
         .problem(400, &["BadBound"])
-        .problem(409, &["CannotVerify"]),
+        .problem(409, &["CannotVerify"])
+        .problem(429, &["Busy"]),
     ]
 }
 
@@ -266,6 +283,31 @@ fn filters() -> Vec<Operation> {
         )
         .answers::<FilterInFull>(200)
         .problem(404, &["UnknownFilter"]),
+    ]
+}
+
+fn plugins() -> Vec<Operation> {
+    let plugin =
+        |method, path, summary| administers(Operation::new("plugins", method, path, summary));
+    vec![
+        plugin("get", "/api/v1/plugins", "The components that there are")
+            .query::<PluginQuery>()
+            .answers::<PluginList>(200),
+        plugin(
+            "get",
+            "/api/v1/plugins/{name}",
+            "A component, by name, digest or the beginning of one",
+        )
+        .answers::<PluginView>(200)
+        .problem(404, &["UnknownPlugin"]),
+        plugin(
+            "post",
+            "/api/v1/plugins/{name}/check",
+            "Whether a component takes settings",
+        )
+        .body::<TrySettings>()
+        .answers::<SettingsCheck>(200)
+        .problem(404, &["UnknownPlugin", "UnknownPolicy"]),
     ]
 }
 
