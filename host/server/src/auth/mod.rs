@@ -378,7 +378,8 @@ fn too_many(what: String, wait: Duration) -> Problem {
 /// A gate that knows nobody.
 #[cfg(test)]
 pub(crate) fn gate_of_nobody() -> Arc<Gate> {
-    let folder = tempfile::tempdir().expect("a folder");
-    let users = Users::open(folder.path()).expect("users");
+    // It is there as long as the gate, which is as long as the tests.
+    let folder = tempfile::tempdir().expect("a folder").keep();
+    let users = Users::open(&folder).expect("users");
     Arc::new(Gate::new(users, crate::REQUESTS_PER_SECOND).expect("a gate"))
 }
