@@ -142,7 +142,7 @@ const RANKER: Kind = Kind {
 fn component(named: &str, manifest: Option<&Path>, kind: &Kind) -> Result<Chosen, Failure> {
     if let Some(built_in) = (kind.built_in)(named) {
         return Ok(Chosen {
-            name: named.to_string(),
+            name: built_in.short_name().into(),
             bytes: built_in.bytes.to_vec(),
             manifest: Some(built_in.manifest.into()),
         });

@@ -184,7 +184,7 @@ impl Component {
     }
 
     /// The name that people and jobs use: what follows `policy-`, `executor-` and so on.
-    fn short_name(&self) -> &'static str {
+    pub fn short_name(&self) -> &'static str {
         self.name
             .split_once('-')
             .map_or(self.name, |(_, short)| short)

@@ -64,7 +64,7 @@ fn what_is_counted_is_what_happened() {
         .find(|name| name.starts_with("jobyard_build_info"));
     let info = info.expect("there is one");
     assert!(info.contains(&format!("version=\"{version}\"")), "{info}");
-    assert!(info.contains("policy=\"policy-backfill\""), "{info}");
+    assert!(info.contains("policy=\"backfill\""), "{info}");
     assert!(is("jobyard_passes_total") >= Some(3.0), "{all:?}");
     assert!(is("jobyard_proposals_refused_total").is_some(), "{all:?}");
     assert!(

@@ -396,12 +396,13 @@ fn find(policies: &Policies, named: &str) -> Result<String, Rejection> {
     if policies.stored.contains_key(named) {
         return Ok(named.into());
     }
-    let of_name = policies
-        .stored
-        .values()
-        .filter(|stored| stored.name == named);
-    if let Some(stored) = of_name.max_by_key(|stored| stored.at) {
-        return Ok(stored.digest.clone());
+    // A built-in policy goes by its short name; its full one is as good.
+    let names = [Some(named), named.strip_prefix("policy-")];
+    for name in names.into_iter().flatten() {
+        let of_name = policies.stored.values().filter(|one| one.name == name);
+        if let Some(stored) = of_name.max_by_key(|stored| stored.at) {
+            return Ok(stored.digest.clone());
+        }
     }
     let mut begin = policies.stored.keys().filter(|d| d.starts_with(named));
     match (begin.next(), begin.next()) {

@@ -7,11 +7,12 @@ use jobyard_kernel::{
     ActivationCause, Actor, Command, Parameter, PolicySetup, Seat, State, StoredPolicy, Timestamp,
 };
 use jobyard_plugin::recovery::{PolicyChoice, PolicySlot};
-use jobyard_plugin::{Limits, PluginHost};
+use jobyard_plugin::{Limits, PluginHost, digest_of};
 
 use super::{choice_of, load};
+use crate::BuildError;
+use crate::builtin::{self, Component};
 use crate::core::HOST;
-use crate::{BuildError, builtin};
 
 /// What the builder was told of the policy.
 #[derive(Debug, Default)]
@@ -44,13 +45,13 @@ impl Started {
             commands: Vec::new(),
         };
         let last_resort = builtin::POLICY_BACKFILL;
-        let (name, bytes) = (last_resort.name, last_resort.bytes);
-        let last_resort = start.kept(name, bytes, None, Vec::new(), None)?;
+        let (name, bytes) = (start.name_of(last_resort), last_resort.bytes);
+        let last_resort = start.kept(&name, bytes, None, Vec::new(), None)?;
         let named = wanted.policy.is_some() || !wanted.settings.is_empty();
         let slot = if named {
             let (name, bytes) = match wanted.policy {
                 Some(policy) => policy,
-                None => (name.to_string(), bytes.to_vec()),
+                None => (name, bytes.to_vec()),
             };
             let (settings, limits) = (wanted.settings, wanted.limits);
             let chosen = start.kept(&name, &bytes, wanted.manifest, settings, limits)?;
@@ -92,6 +93,16 @@ struct Start<'a> {
 }
 
 impl Start<'_> {
+    /// What a built-in component is called: as it is kept, whoever gave it that name. Older journals have it by its full name.
+    fn name_of(&self, component: Component) -> String {
+        let stored = &self.state.policies().stored;
+        let known = stored.get(&digest_of(component.bytes));
+        match known.filter(|known| known.name != component.name) {
+            Some(known) => known.name.clone(),
+            None => component.short_name().into(),
+        }
+    }
+
     /// A component that is kept from now on.
     fn kept(
         &mut self,

@@ -66,7 +66,7 @@ async fn a_failing_policy_is_given_up_for_the_built_in_one_and_jobs_run() {
         }
         let stats = engine.stats().await.unwrap();
         assert_eq!(stats.policy_faults, 3, "{what}: {stats:?}");
-        assert_eq!(stats.policy, "policy-backfill", "{what}");
+        assert_eq!(stats.policy, "backfill", "{what}");
     }
 }
 
@@ -137,5 +137,5 @@ async fn a_bad_policy_is_not_swapped_in() {
         .await
         .unwrap();
     ends(&engine, job, "Finished").await;
-    assert_eq!(engine.stats().await.unwrap().policy, "policy-backfill");
+    assert_eq!(engine.stats().await.unwrap().policy, "backfill");
 }

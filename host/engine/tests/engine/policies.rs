@@ -517,7 +517,7 @@ async fn what_keeps_a_job_waiting_is_explained_and_what_would_help_is_tried() {
 
     let said = engine.explain(waits).await.unwrap();
     assert_eq!((said.job, said.state.as_str()), (waits.0, "Queued"));
-    assert_eq!(said.policy.unwrap().name, "policy-backfill");
+    assert_eq!(said.policy.unwrap().name, "backfill");
     let standing = said.standing.unwrap();
     assert_eq!((standing.position, standing.queued), (Some(2), 2));
     assert_eq!((standing.min, standing.free, standing.at_most), (2, 1, 2));
@@ -602,4 +602,36 @@ async fn a_policy_that_is_kept_is_checked_and_simulated_on_what_was() {
     assert_eq!(names.len(), 2);
     assert_eq!(names[1], "strict");
     engine.shutdown(Duration::from_secs(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_component_has_one_name_and_keeps_the_one_it_was_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = async |engine: &Engine| {
+        let list = engine.policies().await.unwrap();
+        let active = list.active.unwrap().name;
+        let all = list.policies.into_iter().map(|policy| policy.name);
+        (active, all.collect::<Vec<_>>())
+    };
+    let one = |name: &str| (name.to_string(), vec![name.to_string()]);
+    let backfill = builtin::POLICY_BACKFILL;
+    // What it is loaded as, and what it is called after the next start.
+    for (given, after) in [
+        (None, "backfill"),
+        // As older versions did it.
+        (Some("policy-backfill"), "backfill"),
+        (Some("mine"), "mine"),
+    ] {
+        let engine = engine(folder.path()).await;
+        if let Some(name) = given {
+            load(&engine, name, backfill.bytes).await;
+        }
+        engine.shutdown(Duration::ZERO).await;
+        let engine = self::engine(folder.path()).await;
+        assert_eq!(names(&engine).await, one(after), "{given:?}");
+        let full = engine.stored_policy("policy-backfill").await;
+        assert_eq!(full.is_ok(), after == "backfill");
+        assert_eq!(engine.stored_policy(after).await.unwrap().name, after);
+        engine.shutdown(Duration::ZERO).await;
+    }
 }

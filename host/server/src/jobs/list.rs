@@ -228,7 +228,6 @@ impl Filter {
             ended_before: self.ended_before,
             after,
             limit,
-            ..Query::default()
         }
     }
 
