@@ -13,6 +13,7 @@ use crate::parents::Gone;
 use crate::{
     Account, CoreSet, Execution, Job, JobId, KeptAnswer, NodeId, NodeSpec, Parameters, Phase,
     Policies, RequestKey, Run, Selector, SetId, Task, TaskKind, TaskSpec, Template, Timestamp,
+    Watch,
 };
 
 /// Whether a node takes jobs.
@@ -277,11 +278,12 @@ impl State {
         self.accounts.iter()
     }
 
-    /// Whether both are the same in everything but what accounts have used. A state that goes on from a snapshot which was written before
-    /// there were accounts has them from there on, not from its first event on.
-    pub fn is_same_but_for_accounts(&self, other: &State) -> bool {
+    /// Whether both are the same in everything but what was not counted from the first version on: what accounts have used, and what canaries
+    /// did. A state that goes on from a snapshot which was written before has it from there on, not from its first event on.
+    pub fn is_same_but_for_counts(&self, other: &State) -> bool {
         let without = |state: &State| {
             let mut state = state.clone();
+            state.policies.canary_watch = Watch::default();
             state.accounts = Accounts::default();
             let counted = state.jobs.values().filter(|job| job.account.is_some());
             for id in counted.map(|job| job.id).collect::<Vec<_>>() {

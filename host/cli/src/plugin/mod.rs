@@ -42,10 +42,7 @@ fn list(args: List, daemon: &Daemon) -> Result<(), Failure> {
             .into_iter()
             .map(Found::kept),
     );
-    let mut plugins = Vec::new();
-    for found in &all {
-        plugins.push(view(found)?);
-    }
+    let mut plugins: Vec<_> = all.iter().map(PluginView::listed).collect();
     if let Some(world) = &args.world {
         if !World::ALL.iter().any(|one| one.to_string() == *world) {
             let all = World::ALL.map(|world| world.to_string()).join(", ");

@@ -27,7 +27,7 @@ impl Running {
         }
     }
 
-    fn view(&self) -> Result<PluginView, PluginError> {
+    fn view(&self) -> PluginView {
         let manifest = self.plugin.manifest();
         let found = Found {
             name: self.name.clone(),
@@ -39,10 +39,10 @@ impl Running {
             },
             manifest: manifest.and_then(|manifest| manifest.text().ok()),
         };
-        Ok(PluginView {
+        PluginView {
             limits: Some(LimitsView::of(self.limits)),
-            ..PluginView::of(&found)?
-        })
+            ..PluginView::listed(&found)
+        }
     }
 }
 
@@ -57,18 +57,18 @@ impl Engine {
     ///
     /// # Errors
     /// The engine has stopped.
-    pub async fn plugins(&self) -> Result<Vec<PluginView>, PluginError> {
+    pub async fn plugins(&self) -> Result<Vec<PluginView>, EngineError> {
         let kept = self.policies().await?.policies;
         let running = self.running().to_vec();
         let views = move || {
             let built_in = builtin::ALL.iter().map(Found::built_in);
-            let built_in = built_in.map(|found| PluginView::of(&found));
+            let built_in = built_in.map(|found| PluginView::listed(&found));
             let running = running.iter().map(Running::view);
             let kept = kept.into_iter().map(Found::kept);
-            let kept = kept.map(|found| PluginView::of(&found));
+            let kept = kept.map(|found| PluginView::listed(&found));
             built_in.chain(running).chain(kept).collect()
         };
-        self.beside(views).await?
+        self.beside(views).await
     }
 
     /// One of them: by its name, digest, the beginning of one, or the end of a built-in one's name where no other has that.
@@ -78,10 +78,10 @@ impl Engine {
     pub async fn plugin(&self, named: &str) -> Result<PluginView, PluginError> {
         let one = self.named(named).await?;
         let view = move || match one {
-            One::Found(found) => PluginView::of(&found),
+            One::Found(found) => PluginView::listed(&found),
             One::Running(running) => running.view(),
         };
-        self.beside(view).await?
+        Ok(self.beside(view).await?)
     }
 
     /// Whether a component could be used with these settings, all of them: it is compiled, and an instance of it takes them. Nothing of it is

@@ -69,7 +69,18 @@ impl PluginView {
     /// # Errors
     /// Its manifest cannot be read.
     pub fn of(found: &Found) -> Result<PluginView, PluginError> {
-        let manifest = found.manifest()?;
+        Ok(PluginView::with(found, found.manifest()?))
+    }
+
+    /// The same for a list: where its manifest cannot be read, as by another version than took it, the description says so.
+    pub fn listed(found: &Found) -> PluginView {
+        PluginView::of(found).unwrap_or_else(|error| PluginView {
+            description: error.to_string(),
+            ..PluginView::with(found, None)
+        })
+    }
+
+    fn with(found: &Found, manifest: Option<Manifest>) -> PluginView {
         let limits = found.world.map(|world| match &manifest {
             Some(manifest) => manifest.limits(world),
             None => Limits::for_world(world),
@@ -93,13 +104,13 @@ impl PluginView {
             limits: limits.map(LimitsView::of),
             manifest: found.manifest.clone(),
         };
-        Ok(match &manifest {
-            Some(manifest) => bare.with(manifest),
+        match &manifest {
+            Some(manifest) => bare.and(manifest),
             None => bare,
-        })
+        }
     }
 
-    fn with(self, manifest: &Manifest) -> PluginView {
+    fn and(self, manifest: &Manifest) -> PluginView {
         let defaults: BTreeMap<_, _> = manifest.settings.defaults().into_iter().collect();
         let names = manifest.settings.names();
         let setting = |name: &str| (name.to_string(), defaults.get(name).cloned());

@@ -145,7 +145,7 @@ fn replay(connection: &Connection, path: &Path, head: Head) -> Result<Seen, Jour
                 crate::apply(&mut seen.state, number - 1, std::slice::from_ref(&event))?;
             }
             while let Some((_, state)) = kept.next_if(|(at, _)| *at == number) {
-                if !state.is_same_but_for_accounts(&seen.state) {
+                if !state.is_same_but_for_counts(&seen.state) {
                     let what =
                         format!("the snapshot after event {number} is not what the events give");
                     return Err(damaged(path, what));
