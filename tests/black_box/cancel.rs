@@ -1,6 +1,6 @@
 //! Ctrl-C: grace period, node release, exit code 130.
 
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use jobyard_tests::{Place, Said, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
@@ -18,13 +18,18 @@ command = "echo released > released"
 "#;
 
 fn start(place: &Place, job: &str) -> Child {
+    spawn(&mut runs(place, job))
+}
+
+fn runs(place: &Place, job: &str) -> Command {
     let job = place.file("job.toml", job);
     let mut command = place.jobyard("run");
+    command.arg(job).args(["--format", "json"]);
     command
-        .arg(job)
-        .args(["--format", "json"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+}
+
+fn spawn(command: &mut Command) -> Child {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().expect("the binary starts")
 }
 
@@ -84,6 +89,30 @@ fn sigterm_cancels_too() {
     signal(&child, Signal::TERM);
     assert_eq!(end(child).code, Some(143));
     assert_eq!(place.read("released"), "released\n");
+}
+
+/// As a script does it that starts something in the background. Shells cannot trap what was ignored when they began.
+#[test]
+fn tasks_are_asked_to_end_also_where_the_signal_was_ignored() {
+    let place = Place::new();
+    let plain = runs(&place, JOB);
+    let mut ignores = Command::new("sh");
+    ignores
+        .args(["-c", "trap '' HUP INT QUIT; exec \"$@\"", "sh"])
+        .arg(plain.get_program())
+        .args(plain.get_args())
+        .envs(
+            plain
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .current_dir(plain.get_current_dir().unwrap_or(place.path()));
+    let child = spawn(&mut ignores);
+    begun(&place);
+    signal(&child, Signal::HUP);
+    signal(&child, Signal::TERM);
+    assert_eq!(end(child).code, Some(143), "and HUP was ignored");
+    assert_eq!(place.read("asked"), "asked\n");
 }
 
 #[test]

@@ -45,6 +45,7 @@ mod capture;
 mod config;
 mod desk;
 pub mod failure;
+mod ignored;
 pub mod leftovers;
 mod link;
 mod node;

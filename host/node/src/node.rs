@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::capture::{Capture, CaptureStore, Which};
 use crate::config::{MESSAGES_WAITING_MAX, NodeConfig, NodeError, PluginSet};
 use crate::desk::{Desk, Order};
+use crate::ignored::catch_ignored;
 use crate::leftovers::{self, Groups};
 use crate::spawner::{Cpus, Spawner};
 
@@ -45,7 +46,8 @@ struct Live {
 
 impl Node {
     /// Starts a node: makes its folders and threads, and begins to listen. Within a tokio runtime that has its
-    /// I/O and time drivers; a multi-threaded one, or starting a program holds up everything else in it.
+    /// I/O and time drivers; a multi-threaded one, or starting a program holds up everything else in it. Signals that this process ignores it
+    /// catches from here on, and does nothing about them, so that programs do not ignore them too.
     pub fn start(
         config: NodeConfig,
         plugins: PluginSet,
@@ -63,6 +65,7 @@ impl Node {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return Err(NodeError::NoRuntime { name: config.name });
         };
+        catch_ignored();
         let shared = Arc::new(Shared::new(config, plugins, run)?);
         let (inbox, orders) = mpsc::channel(MESSAGES_WAITING_MAX);
         let (outbox, reports) = mpsc::channel(MESSAGES_WAITING_MAX);
