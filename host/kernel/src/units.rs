@@ -18,6 +18,15 @@ impl Unit {
         }
     }
 
+    /// So many of them: `1 core`, `2 cores`.
+    pub fn count(self, units: u32) -> String {
+        let name = self.plural();
+        match units {
+            1 => format!("1 {}", name.trim_end_matches('s')),
+            _ => format!("{units} {name}"),
+        }
+    }
+
     /// Units of a node that is idle.
     pub fn of_node(self, spec: &NodeSpec) -> u32 {
         match self {

@@ -65,13 +65,9 @@ impl State {
             return Some(waiting.clone());
         }
         let (free, could) = self.free_for(job);
-        let unit = job.spec.unit.plural();
-        let what = |n: u64| format!("needs {} {unit}, {n} are free", job.min);
+        let needs = job.spec.unit.count(job.min);
         if could < u64::from(job.min) {
-            let text = format!(
-                "needs {} {unit}, the nodes that take jobs now have {could}",
-                job.min
-            );
+            let text = format!("needs {needs}, the nodes that take jobs now have {could}");
             return said(REQUIRED_NODES_NOT_AVAILABLE, text);
         }
         if free < u64::from(job.min) {
@@ -79,7 +75,8 @@ impl State {
                 true => NOT_ENOUGH_RESOURCE,
                 false => NO_RESOURCE_IN_NODE_GROUP,
             };
-            return said(reason, what(free));
+            let are = if free == 1 { "is" } else { "are" };
+            return said(reason, format!("needs {needs}, {free} {are} free"));
         }
         if let Some(waiting) = self.waits_for_needs(job) {
             return Some(waiting);
@@ -134,8 +131,8 @@ impl State {
             Some(need) => (need, false),
             None => (self.unmet(job, free)?, true),
         };
-        let unit = job.spec.unit.plural();
-        let some = || format!("a task needs {} {unit} of {need}", need.least);
+        let units = job.spec.unit.count(need.least);
+        let some = || format!("a task needs {units} of {need}");
         let (reason, text) = match (need.is_node, there) {
             (true, true) => (
                 REQUIRED_NODES_NOT_AVAILABLE,

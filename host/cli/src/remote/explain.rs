@@ -69,7 +69,7 @@ fn stands(text: &mut String, standing: &Standing) {
         None => format!("may not start; {} others are in the queue", standing.queued),
     };
     let wants = match min == max {
-        true => format!("{min} {unit}"),
+        true => counted((*min).into(), unit),
         false => format!("{min} to {max} {unit}"),
     };
     let _ = write!(
@@ -82,7 +82,8 @@ fn stands(text: &mut String, standing: &Standing) {
     }
     if standing.ahead_count > 0 {
         let named = standing.ahead.iter().take(NAMED_MAX);
-        let named = named.map(|job| format!("{} ({} {})", job.job, job.min, job.unit));
+        let named =
+            named.map(|job| format!("{} ({})", job.job, counted(job.min.into(), &job.unit)));
         let _ = write!(text, "\nbefore it: {}", list(standing.ahead_count, named));
     }
     if standing.holder_count > 0 {
@@ -90,7 +91,7 @@ fn stands(text: &mut String, standing: &Standing) {
             let ends = job
                 .ends_us
                 .map_or("without a limit".into(), |at| format!("until {}", time(at)));
-            format!("{} ({} cores {ends})", job.job, job.cores)
+            format!("{} ({} {ends})", job.job, counted(job.cores, "cores"))
         });
         let _ = write!(
             text,
@@ -100,16 +101,28 @@ fn stands(text: &mut String, standing: &Standing) {
     }
 }
 
+/// So many of what has this plural.
+fn counted(count: u64, plural: &str) -> String {
+    match count {
+        1 => format!("1 {}", plural.trim_end_matches('s')),
+        _ => format!("{count} {plural}"),
+    }
+}
+
 fn expected(expected: &Expected, policy: &str) -> String {
     match expected {
         Expected::Starts { at_us, nodes } => {
             let named = nodes.iter().take(NAMED_MAX);
-            let named = named.map(|place| format!("{} ({} cores)", place.node, place.cores));
+            let named = named
+                .map(|place| format!("{} ({})", place.node, counted(place.cores.into(), "cores")));
             let nodes = list(nodes.len() as u64, named);
             format!("under {policy} it starts at {}, on {nodes}", time(*at_us))
         }
         Expected::Never { endless_jobs } => match endless_jobs {
             0 => format!("under {policy} it never starts as things are"),
+            1 => format!(
+                "under {policy} nobody knows when it starts: a running job has no run-time limit"
+            ),
             jobs => format!(
                 "under {policy} nobody knows when it starts: {jobs} running jobs have no run-time limit"
             ),

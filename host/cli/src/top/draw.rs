@@ -53,7 +53,7 @@ fn summary(screen: &Screen) -> Line<'static> {
         nodes.len(),
         numbers.running,
         numbers.queued,
-        numbers.policy.trim_start_matches("policy-"),
+        numbers.policy,
         numbers.finished,
         numbers.failed,
         numbers.canceled,

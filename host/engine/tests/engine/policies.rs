@@ -538,7 +538,7 @@ async fn what_keeps_a_job_waiting_is_explained_and_what_would_help_is_tried() {
     // With one core it fits beside the first, and ends before the one before it could start.
     let best = &outlook.variants[0];
     assert!(best.at_us < started.0 + 60_000_000, "{outlook:?}");
-    assert!(best.change.contains("1 cores instead of 2"), "{outlook:?}");
+    assert!(best.change.contains("1 core instead of 2"), "{outlook:?}");
 
     let runs = engine.explain(holds).await.unwrap();
     assert_eq!((runs.state.as_str(), runs.standing), ("Running", None));

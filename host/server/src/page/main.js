@@ -111,7 +111,7 @@ function numbers(summary) {
     [count(summary.running), " running", "#/running"],
     [`${count(used)}/${count(summary.cores)}`, " cores used", "#/nodes"],
     [nodes, "", "#/nodes"],
-    ["", `policy ${summary.policy.replace(/^policy-/, "")}`, "#/policies"],
+    ["", `policy ${summary.policy}`, "#/policies"],
   ];
   const place = at("numbers");
   if (place.children.length !== each.length) {

@@ -153,7 +153,7 @@ fn ask(world: &mut World, job: JobId, other: &Other) -> bool {
 
 fn others(job: &Job) -> Vec<Other> {
     let spec = || JobSpec::clone(&job.spec);
-    let unit = job.spec.unit.plural();
+    let unit = job.spec.unit;
     let mut all = Vec::new();
     for part in [2, 4] {
         let least = job.min.div_ceil(part);
@@ -161,7 +161,7 @@ fn others(job: &Job) -> Vec<Other> {
             continue;
         }
         let (smaller, tasks) = smaller(job, least);
-        let what = format!("{least} {unit} instead of {}", job.min);
+        let what = format!("{} instead of {}", unit.count(least), job.min);
         let more = |change, runtime| Other {
             change,
             spec: JobSpec {
