@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jobyard::{JobId, TaskId};
+use jobyard_users::TokenId;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -26,6 +27,9 @@ pub(crate) struct TaskPath(pub(crate) JobId, pub(crate) TaskId);
 
 /// The name in the path, `{name}`.
 pub(crate) struct NamePath(pub(crate) String);
+
+/// The token's number in the path, `{token}`.
+pub(crate) struct TokenPath(pub(crate) TokenId);
 
 /// The query; unknown keys are refused by its type.
 pub(crate) struct Asked<T>(pub(crate) T);
@@ -63,6 +67,16 @@ impl<S: Send + Sync> FromRequestParts<S> for NamePath {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         path(parts, state, "name").await.map(NamePath)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for TokenPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let token = path(parts, state, "token").await?;
+        let bad = |_| Problem::bad("BadId", format!("{token:?} is not a token's number"));
+        token.parse().map(TokenPath).map_err(bad)
     }
 }
 

@@ -6,7 +6,7 @@
 //! | `POST /tokens` | makes one: [`NewToken`], answered with [`MadeToken`], the only time that its secret is seen |
 //! | `DELETE /tokens/{token}` | ends one |
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{delete, get};
 use axum::{Json, Router};
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::Problem;
 use crate::app::App;
 use crate::auth::{Shown, now};
-use crate::body;
+use crate::body::{self, TokenPath};
 use crate::caller::Caller;
 
 /// How long a token is good where nobody says: 30 days.
@@ -149,11 +149,9 @@ async fn revoke(
     State(app): State<App>,
     caller: Caller,
     shown: Shown,
-    Path(token): Path<String>,
+    TokenPath(token): TokenPath,
 ) -> Result<StatusCode, Problem> {
     not_for_another(&shown)?;
-    let bad = |_| Problem::bad("BadId", format!("{token:?} is not a token's number"));
-    let token = token.parse().map_err(bad)?;
     app.gate
         .users
         .revoke(&caller.0.name, token)

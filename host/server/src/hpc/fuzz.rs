@@ -1,13 +1,17 @@
 //! Any request to each route: an answer that is no fault of the server's, and a fault of HPC Pack's form where it is refused.
 
+use std::sync::LazyLock;
+
 use jobyard::Actor;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::documented::verb;
-use super::seen::{ask, operator};
+use super::seen::{Server, operator};
 use super::table;
 use crate::fuzz::cases::cases;
+
+static SERVER: LazyLock<Server> = LazyLock::new(Server::new);
 
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -98,7 +102,7 @@ proptest! {
     fn any_request(requests in proptest::collection::vec((line(), body(), any::<bool>()), 1..4)) {
         for (line, body, operates) in &requests {
             let by = if *operates { operator() } else { Actor::user("ann") };
-            let (status, answer) = ask(&by, line, body);
+            let (status, answer) = SERVER.ask(&by, line, body);
             // What HPC Pack has and jobyard has not is said to be so.
             prop_assert!(status < 500 || status == 501, "{line} {body}: {status} {answer}");
             if status >= 400 {

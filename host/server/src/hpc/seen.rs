@@ -1,6 +1,6 @@
 //! Who sees what through `/hpc`: through the router, as users who are not the owner.
 
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use axum::Router;
 use axum::body::Body;
@@ -15,10 +15,11 @@ use tower_service::Service;
 use crate::app::{App, routes};
 use crate::caller::Caller;
 
-/// An engine without a node, with a job of ann's.
-fn server() -> &'static (Runtime, Router) {
-    static SERVER: OnceLock<(Runtime, Router)> = OnceLock::new();
-    SERVER.get_or_init(|| {
+/// An engine without a node, with a job of ann's. Each test that changes something has one of its own.
+pub(super) struct Server(Runtime, Router);
+
+impl Server {
+    pub(super) fn new() -> Server {
         let runtime = Runtime::new().expect("a runtime");
         let engine = runtime.block_on(async {
             let engine = Engine::builder().build().await.expect("an engine");
@@ -44,31 +45,37 @@ fn server() -> &'static (Runtime, Router) {
             stopping,
             gate: crate::auth::gate_of_nobody(),
         };
-        (runtime, routes(app))
-    })
+        Server(runtime, routes(app))
+    }
+
+    pub(super) fn ask(&self, by: &Actor, line: &str, body: &str) -> (u16, Value) {
+        let (verb, path) = line.split_once(' ').expect("a verb and a path");
+        let request = Request::builder()
+            .method(verb)
+            .uri(format!("/hpc{path}"))
+            .header(header::CONTENT_TYPE, "application/json")
+            .extension(Caller(by.clone()))
+            .body(Body::from(body.to_string()));
+        let Server(runtime, router) = self;
+        runtime.block_on(async {
+            let answer = router.clone().call(request.expect("a request")).await;
+            let answer = answer.unwrap_or_else(|never| match never {});
+            let status = answer.status().as_u16();
+            let body = answer
+                .into_body()
+                .collect()
+                .await
+                .expect("an answer has an end");
+            let json = serde_json::from_slice(&body.to_bytes());
+            (status, json.unwrap_or_default())
+        })
+    }
 }
 
-pub(super) fn ask(by: &Actor, line: &str, body: &str) -> (u16, Value) {
-    let (verb, path) = line.split_once(' ').expect("a verb and a path");
-    let request = Request::builder()
-        .method(verb)
-        .uri(format!("/hpc{path}"))
-        .header(header::CONTENT_TYPE, "application/json")
-        .extension(Caller(by.clone()))
-        .body(Body::from(body.to_string()));
-    let (runtime, router) = server();
-    runtime.block_on(async {
-        let answer = router.clone().call(request.expect("a request")).await;
-        let answer = answer.unwrap_or_else(|never| match never {});
-        let status = answer.status().as_u16();
-        let body = answer
-            .into_body()
-            .collect()
-            .await
-            .expect("an answer has an end");
-        let json = serde_json::from_slice(&body.to_bytes());
-        (status, json.unwrap_or_default())
-    })
+/// Of the server of these tests, on which nothing changes.
+fn ask(by: &Actor, line: &str, body: &str) -> (u16, Value) {
+    static SERVER: LazyLock<Server> = LazyLock::new(Server::new);
+    SERVER.ask(by, line, body)
 }
 
 pub(super) fn operator() -> Actor {
