@@ -105,7 +105,10 @@ class Browser:
     def click(self, css, text=None):
         def press():
             try:
-                self.ask("POST", f"/element/{self.find(css, text)[ELEMENT]}/click", {})
+                # Not below the bar on top, where the driver may leave it.
+                element = self.find(css, text)
+                self.script("arguments[0].scrollIntoView({block: 'center'})", element)
+                self.ask("POST", f"/element/{element[ELEMENT]}/click", {})
                 return True
             except Failed:
                 return None

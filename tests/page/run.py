@@ -241,7 +241,7 @@ def tries_a_policy_on_some_nodes(page):
         browser.size(1280, 860)
     yard.ask("POST", f"/jobs/{job}/cancel", {"forced": True})
     # And so many in a hundred.
-    browser.click("button[aria-label='Canary policy-backfill']")
+    browser.click("button[aria-label='Canary backfill']")
     browser.type("#canary-percent", "34")
     browser.click("dialog button", "Try")
     browser.sees("[aria-label=canary]", "34 % of the nodes: 1 node")
