@@ -10,7 +10,7 @@ use jobyard_kernel::{
 };
 use jobyard_node::{LinkError, LinkEvent, NodeConfig, NodeLink, NodeProcess, PluginSet};
 use jobyard_plugin::{FilterSlot, Limits, Plugin, PluginHost};
-use tokio::sync::{Semaphore, broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc};
 
 use crate::archive::{self, ENDED_LIVE_MAX, SharedHistory};
 use crate::clock::Clock;
@@ -333,9 +333,9 @@ impl Builder {
             filters: filters.log.clone(),
             running: running.into(),
             folder,
-            explaining: Arc::new(Semaphore::new(1)),
+            simulations: Turn::default(),
             plan: Arc::default(),
-            turn: Turn::default(),
+            proofs: Turn::default(),
         };
         let engine = Loop {
             core,

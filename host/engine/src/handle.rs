@@ -12,7 +12,7 @@ use jobyard_kernel::{
 };
 use jobyard_node::NodeLink;
 use jobyard_plugin::PluginHost;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot};
+use tokio::sync::{Mutex, broadcast, mpsc, oneshot};
 
 use crate::archive::{PURGE_AT_ONCE, SharedHistory};
 use crate::commit::Store;
@@ -50,12 +50,12 @@ pub(crate) struct Parts {
     pub(crate) running: Arc<[Running]>,
     /// Where the journal is, unless it is in memory.
     pub(crate) folder: Option<PathBuf>,
-    /// Explanations cost a core: one is made at a time.
-    pub(crate) explaining: Arc<Semaphore>,
+    /// Simulations cost a core: one is made at a time, and who comes meanwhile waits.
+    pub(crate) simulations: Turn,
     /// The plan that was made last; held while one is made.
     pub(crate) plan: Arc<Mutex<Option<KeptPlan>>>,
     /// So do checks and proofs, for minutes: who comes meanwhile is told to come again.
-    pub(crate) turn: Turn,
+    pub(crate) proofs: Turn,
 }
 
 /// A handle that does not keep the engine up.
@@ -103,14 +103,12 @@ impl Engine {
         &self.parts.plan
     }
 
-    /// Waits for the one before to be done.
-    pub(crate) async fn turn_to_explain(&self) -> Result<OwnedSemaphorePermit, EngineError> {
-        let turn = self.parts.explaining.clone().acquire_owned().await;
-        turn.map_err(|_| EngineError::Stopped)
+    pub(crate) fn simulations(&self) -> &Turn {
+        &self.parts.simulations
     }
 
-    pub(crate) fn turn(&self) -> &Turn {
-        &self.parts.turn
+    pub(crate) fn proofs(&self) -> &Turn {
+        &self.parts.proofs
     }
 
     pub(crate) fn shadow_log(&self) -> &ShadowLog {

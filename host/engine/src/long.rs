@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::EngineError;
 
-/// Whose turn it is; nobody waits for it.
+/// Whose turn it is.
 #[derive(Debug, Clone)]
 pub(crate) struct Turn(Arc<Semaphore>);
 
@@ -37,6 +37,15 @@ impl Turn {
     pub(crate) fn begin(&self) -> Result<Begun, EngineError> {
         let turn = self.0.clone().try_acquire_owned();
         turn.map(Begun).map_err(|_| EngineError::Busy)
+    }
+
+    /// The same, once all who came before have had it.
+    ///
+    /// # Errors
+    /// The engine has stopped.
+    pub(crate) async fn wait(&self) -> Result<Begun, EngineError> {
+        let turn = self.0.clone().acquire_owned().await;
+        turn.map(Begun).map_err(|_| EngineError::Stopped)
     }
 }
 
@@ -92,12 +101,8 @@ mod tests {
             .await
             .unwrap();
         // The turn is over a moment after the work.
-        let other = loop {
-            match turn.begin() {
-                Ok(begun) => break begun.work(|_| 2).await,
-                Err(_) => tokio::task::yield_now().await,
-            }
-        };
-        assert_eq!(other, Ok(2));
+        let next = turn.wait().await.unwrap();
+        assert_eq!(turn.begin().err(), Some(EngineError::Busy));
+        assert_eq!(next.work(|_| 2).await, Ok(2));
     }
 }

@@ -1,6 +1,7 @@
 //! What a journal says of policies while no engine runs on it: read, never written.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use jobyard_journal::JournalError;
 use jobyard_journal::sqlite::Reader;
@@ -61,7 +62,7 @@ impl AtRest {
     /// There is no such job, or the policy cannot be run.
     pub fn explain(&self, host: &PluginHost, job: JobId) -> Result<Explanation, EngineError> {
         let choice = self.in_force(host)?;
-        explanation(&self.state, self.at, job, choice.as_ref())
+        explanation(&self.state, self.at, job, choice.as_ref(), &Arc::default())
     }
 
     fn in_force(&self, host: &PluginHost) -> Result<Option<PolicyChoice>, EngineError> {

@@ -3,18 +3,19 @@
 //!
 //! All on a copy of the state, beside the loop. What a forecast takes for granted is said in `host/sim/src/forecast`.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use jobyard_kernel::{JobId, Parameter, State, Timestamp};
 use jobyard_plugin::recovery::PolicyChoice;
+use jobyard_sim::Scheduler;
 use jobyard_sim::forecast::{Limits, Sooner, Standing, sooner, standing};
-use jobyard_sim::{Component, Scheduler, SchedulerFault};
 use serde::{Deserialize, Serialize};
 
 use super::views::ActivationView;
+use super::virtual_time::InVirtualTime;
 use crate::clock::Clock;
 use crate::{Engine, EngineError, rfc3339};
-
-/// How much longer than live a pass may take here.
-pub(super) const PATIENCE: u32 = 10;
 
 /// What is known of a job that waits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -46,7 +47,7 @@ impl Engine {
             let is_live = state.job(job).is_some();
             is_live.then(|| (Box::new(state.clone()), setup))
         };
-        let _turn = self.turn_to_explain().await?;
+        let turn = self.simulations().wait().await?;
         let copy = self.look(copy).await?;
         // Not before anything that happened to the copy.
         let now = Clock::default().now();
@@ -64,28 +65,26 @@ impl Engine {
             Some(setup) => Some(self.choice(&setup).await?),
             None => None,
         };
-        let made = self.beside(move || explanation(&state, now, job, choice.as_ref()));
+        let made = turn.work(move |stop| explanation(&state, now, job, choice.as_ref(), &stop));
         made.await?
     }
 }
 
-/// What is known of a job of this state, which is as it was at that time.
+/// What is known of a job of this state, which is as it was at that time. It ends soon after `stop` has become true.
 pub(crate) fn explanation(
     state: &State,
     now: Timestamp,
     job: JobId,
     in_force: Option<&PolicyChoice>,
+    stop: &Arc<AtomicBool>,
 ) -> Result<Explanation, EngineError> {
     let known = state.job(job).ok_or(EngineError::UnknownJob(job))?;
     let outlook = match in_force {
         Some(choice) => {
-            let mut choice = choice.clone();
-            choice.limits.deadline *= PATIENCE;
             let parameters = Parameter::all(state.parameters());
-            let mut make = || -> Result<Box<dyn Scheduler>, SchedulerFault> {
-                let instance = choice.instance(&parameters);
-                let instance = instance.map_err(|error| SchedulerFault(error.to_string()))?;
-                Ok(Box::new(Component::new(instance)))
+            let mut make = || {
+                let policy = InVirtualTime::new(choice, &parameters, stop)?;
+                Ok(Box::new(policy) as Box<dyn Scheduler>)
             };
             Some(sooner(state, now, &mut make, job, Limits::default())?)
         }

@@ -12,6 +12,7 @@ mod start;
 mod try_out;
 mod verify;
 mod views;
+mod virtual_time;
 mod what_if;
 
 use jobyard_kernel::{

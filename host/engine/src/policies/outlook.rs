@@ -5,10 +5,10 @@
 use std::time::{Duration, Instant};
 
 use jobyard_kernel::{Parameter, Span, State};
+use jobyard_sim::Scheduler;
 use jobyard_sim::forecast::{Limits, Outlook, STARTS_MAX, outlook};
-use jobyard_sim::{Component, Scheduler, SchedulerFault};
 
-use super::explain::PATIENCE;
+use super::virtual_time::InVirtualTime;
 use crate::clock::Clock;
 use crate::{Engine, EngineError, Stats};
 
@@ -94,7 +94,7 @@ impl Engine {
             let setup = state.policies().active().map(|active| active.setup.clone());
             (Box::new(state.clone()), setup)
         };
-        let _turn = self.turn_to_explain().await?;
+        let turn = self.simulations().wait().await?;
         let (state, setup) = self.look(copy).await?;
         // Not before anything that happened to the copy.
         let now = Clock::default().now();
@@ -106,19 +106,17 @@ impl Engine {
                 ..Outlook::default()
             });
         };
-        let mut choice = self.choice(&setup).await?;
-        choice.limits.deadline *= PATIENCE;
+        let choice = self.choice(&setup).await?;
         let limits = Limits {
             passes_max: PLAN_PASSES_MAX,
             horizon: PLAN_HORIZON,
             ..Limits::default()
         };
-        let made = self.beside(move || {
+        let made = turn.work(move |stop| {
             let parameters = Parameter::all(state.parameters());
-            let mut make = || -> Result<Box<dyn Scheduler>, SchedulerFault> {
-                let instance = choice.instance(&parameters);
-                let instance = instance.map_err(|error| SchedulerFault(error.to_string()))?;
-                Ok(Box::new(Component::new(instance)))
+            let mut make = || {
+                let policy = InVirtualTime::new(&choice, &parameters, &stop)?;
+                Ok(Box::new(policy) as Box<dyn Scheduler>)
             };
             outlook(&state, now, &mut make, starts_max.min(STARTS_MAX), limits)
         });

@@ -22,7 +22,7 @@ impl Engine {
         settings: Vec<(String, String)>,
         mut options: CheckOptions,
     ) -> Result<Report, EngineError> {
-        let turn = self.turn().begin()?;
+        let turn = self.proofs().begin()?;
         let name = policy.to_string();
         let policy = name.clone();
         let choice = self.candidate(&Candidate { policy, settings }).await?;

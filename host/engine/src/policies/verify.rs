@@ -129,7 +129,7 @@ impl Engine {
         to: Option<Bound>,
     ) -> Result<VerifyReport, VerifyError> {
         let folder = self.folder().ok_or(VerifyError::Unkept)?;
-        let (turn, host) = (self.turn().begin()?, self.plugin_host());
+        let (turn, host) = (self.proofs().begin()?, self.plugin_host());
         let verified = turn.work(move |stop| verify_passes(&folder, &host, from, to, &stop));
         verified.await?
     }

@@ -3,21 +3,20 @@
 //! The rules of it are those of `jobyard_sim::workload`; the journal is read beside the loop.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use jobyard_kernel::{Parameter, Parameters, Span};
 use jobyard_plugin::recovery::PolicyChoice;
 use jobyard_plugin::{Manifest, World};
 use jobyard_sim::compare::page;
-use jobyard_sim::{
-    Comparison, Component, Estimate, Options, Run, Window, Workload, compare, rerun,
-};
+use jobyard_sim::{Comparison, Estimate, Options, Run, Window, Workload, compare, rerun};
 
+use super::virtual_time::InVirtualTime;
 use crate::{Engine, EngineError, builtin};
 
 /// Jobs that are run again: a shorter time has fewer of them.
 pub const SIMULATED_JOBS_MAX: usize = 20_000;
-/// How much longer than live a pass may take here.
-const PATIENCE: u32 = 10;
 /// The setting of policies that count use with a half-life of their own.
 const HALF_LIFE: &str = "FairShareHalfLife";
 
@@ -40,7 +39,8 @@ pub struct WhatIf {
 }
 
 impl Engine {
-    /// Runs the jobs that were submitted in a time again, once for each candidate. Takes seconds of a core; one is made at a time.
+    /// Runs the jobs that were submitted in a time again, once for each candidate. Takes seconds of a core; one is made at a time. It ends when this is
+    /// dropped, at the next pass.
     ///
     /// # Errors
     /// A candidate is not there or does not take its settings, there is nothing to simulate or too much, or a policy failed.
@@ -52,17 +52,13 @@ impl Engine {
     ) -> Result<WhatIf, EngineError> {
         let unkept = || EngineError::Forecast("a journal in memory has no record of jobs".into());
         let folder = self.folder().ok_or_else(unkept)?;
-        let turn = self.turn_to_explain().await?;
+        let turn = self.simulations().wait().await?;
         let mut choices = Vec::with_capacity(candidates.len());
         for candidate in candidates {
             let choice = self.candidate(&candidate).await?;
             choices.push((candidate, choice));
         }
-        let made = self.beside(move || {
-            // It goes on when nobody waits for it any more, and so does its turn.
-            let _turn = turn;
-            simulate(&folder, &choices, window, estimate)
-        });
+        let made = turn.work(move |stop| simulate(&folder, &choices, window, estimate, &stop));
         made.await?.map_err(EngineError::Forecast)
     }
 
@@ -106,6 +102,7 @@ fn simulate(
     choices: &[(Candidate, PolicyChoice)],
     window: Window,
     estimate: Estimate,
+    stop: &Arc<AtomicBool>,
 ) -> Result<WhatIf, String> {
     let mut workload = Workload::of_journal(folder, window).map_err(|error| error.to_string())?;
     workload.name = "recorded jobs".into();
@@ -117,7 +114,7 @@ fn simulate(
     }
     let mut runs = vec![workload.recorded()];
     for (candidate, choice) in choices {
-        runs.push(run(&workload, candidate, choice, estimate)?);
+        runs.push(run(&workload, candidate, choice, estimate, stop)?);
     }
     let basis = workload.basis(estimate);
     let comparison = compare(&basis, &runs).map_err(|error| error.to_string())?;
@@ -130,6 +127,7 @@ fn run(
     candidate: &Candidate,
     choice: &PolicyChoice,
     estimate: Estimate,
+    stop: &Arc<AtomicBool>,
 ) -> Result<Run, String> {
     let settings = &candidate.settings;
     let words = settings
@@ -140,17 +138,14 @@ fn run(
         .collect();
     let policy = words.join(" ");
     let said = |error: String| format!("{policy}: {error}");
-    let mut choice = choice.clone();
-    choice.limits.deadline *= PATIENCE;
-    let instance = choice.instance(&workload.parameters());
+    let instance = InVirtualTime::new(choice, &workload.parameters(), stop);
     let instance = instance.map_err(|error| said(error.to_string()))?;
-    let half_life = half_life(settings).map_err(said)?;
-    let mut component = Component::new(instance).half_life(half_life);
+    let mut instance = instance.half_life(half_life(settings).map_err(said)?);
     let options = Options {
         policy: policy.clone(),
         estimate,
     };
-    rerun(workload, &options, &mut component).map_err(|error| said(error.to_string()))
+    rerun(workload, &options, &mut instance).map_err(|error| said(error.to_string()))
 }
 
 /// The half-life that a policy is given for itself.
