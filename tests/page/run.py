@@ -154,6 +154,16 @@ def shadows_activates_and_rolls_back(page):
     browser.click("dialog button", "Activate")
     browser.sees("[aria-label='In force'] h2", "fifo")
     browser.sees("[aria-label='In force']", "the shadow did well")
+    # What is brought into view from above is not below the bar that stays on top.
+    browser.size(1280, 400)
+    was, covered = browser.script("""
+        const one = document.querySelector("[aria-label='In force'] button");
+        scrollTo(0, document.body.scrollHeight);
+        const was = one.getBoundingClientRect().bottom;
+        one.scrollIntoView({block: "nearest"});
+        return [was, document.querySelector("#top").getBoundingClientRect().bottom - one.getBoundingClientRect().top]""")
+    assert was < 0 and covered <= 0, (was, covered)
+    browser.size(1280, 860)
     browser.click("[aria-label='In force'] button", "Roll back")
     browser.type("#rollback-why", "it did not")
     browser.click("dialog button", "Roll back")
