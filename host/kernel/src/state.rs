@@ -439,3 +439,19 @@ pub(crate) fn run_timer(
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_from_before_something_was_counted_is_the_same_but_for_that() {
+        let older = State::new();
+        let mut newer = State::new();
+        newer.policies.canary_watch.passes = 1;
+        assert_ne!(older, newer);
+        assert!(newer.is_same_but_for_counts(&older));
+        newer.policies.watch.passes = 1;
+        assert!(!newer.is_same_but_for_counts(&older));
+    }
+}

@@ -21,8 +21,12 @@ struct Terminal {
 }
 
 impl Terminal {
-    /// `script` makes the terminal.
     fn start(daemon: &Daemon) -> Terminal {
+        Terminal::start_with(daemon, &[])
+    }
+
+    /// `script` makes the terminal.
+    fn start_with(daemon: &Daemon, variables: &[(&str, &str)]) -> Terminal {
         let (rows, columns) = SIZE;
         let top = binary();
         let top = top.display();
@@ -33,7 +37,8 @@ impl Terminal {
         command
             .env("JOBYARD_DATA", "data")
             .env("TERM", "xterm")
-            .env("SHELL", "/bin/sh");
+            .env("SHELL", "/bin/sh")
+            .envs(variables.iter().copied());
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("script is there (bsdutils)");
         let keys = child.stdin.take().expect("it is a pipe");
@@ -204,6 +209,25 @@ fn place(text: &str, number: u32) -> Option<usize> {
     lines
         .find(|(_, line)| line.contains(&name))
         .map(|(at, _)| at)
+}
+
+#[test]
+fn who_may_not_follow_the_jobs_of_all_sees_what_changes_too() {
+    let (daemon, https) = super::https::daemon();
+    let server = format!("https://{}", https.address);
+    let token = daemon.done(&["user", "token", "ann"]);
+    let ways = [
+        ("JOBYARD_SERVER", server.as_str()),
+        ("JOBYARD_TOKEN", token.trim()),
+    ];
+    let mut terminal = Terminal::start_with(&daemon, &ways);
+    terminal.shows(&["queue: no jobs", "0 running"]);
+    daemon.done(&["job", "submit", "--name", "others", "--", "sleep", "600"]);
+    terminal.shows(&["1 running", "others"]);
+    daemon.done(&["job", "cancel", "1"]);
+    terminal.shows(&["0 running", "1 canceled"]);
+    terminal.press("q");
+    terminal.ends_in_order();
 }
 
 #[test]

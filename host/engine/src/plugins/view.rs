@@ -137,3 +137,24 @@ impl LimitsView {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builtin;
+
+    #[test]
+    fn a_manifest_that_cannot_be_read_hides_nothing_in_a_list() {
+        let mut found = Found::built_in(&builtin::POLICY_FIFO);
+        let whole = PluginView::of(&found).unwrap();
+        assert_eq!(PluginView::listed(&found), whole);
+        found.manifest = Some("colour = 1".into());
+        let error = PluginView::of(&found).unwrap_err().to_string();
+        let listed = PluginView::listed(&found);
+        assert_eq!((listed.name, listed.digest), (whole.name, whole.digest));
+        assert!(
+            listed.description == error && error.contains("colour"),
+            "{error}"
+        );
+    }
+}
