@@ -90,5 +90,6 @@ pub use step::{carry_out, carry_out_of, run_on, step};
 pub use task::{CancelCause, FailureCause, Outcome, Run, Stop, StopCause, Task, TaskState, Tries};
 pub use template::{DEFAULT_POOL, DEFAULT_TEMPLATE, Rule, Template};
 pub use time::{BadSpan, Span, Timestamp};
+pub use units::counted;
 pub use validate::{Checked, Invalid, check_form, check_job, check_node};
 pub use work::{Assignment, Ending, FromNode, ToNode, WorkKind, WorkShare};

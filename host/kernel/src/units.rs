@@ -7,6 +7,14 @@
 
 use crate::{CoreSet, Grant, Job, JobShare, Node, NodeId, NodeSpec, State, Unit};
 
+/// So many of what has this plural, which ends in an s: `1 core`, `2 cores`.
+pub fn counted(count: u64, plural: &str) -> String {
+    match count {
+        1 => format!("1 {}", plural.trim_end_matches('s')),
+        _ => format!("{count} {plural}"),
+    }
+}
+
 impl Unit {
     /// As people say it of many: `cores`, `sockets`, `nodes`, `GPUs`.
     pub fn plural(self) -> &'static str {
@@ -20,11 +28,7 @@ impl Unit {
 
     /// So many of them: `1 core`, `2 cores`.
     pub fn count(self, units: u32) -> String {
-        let name = self.plural();
-        match units {
-            1 => format!("1 {}", name.trim_end_matches('s')),
-            _ => format!("{units} {name}"),
-        }
+        counted(units.into(), self.plural())
     }
 
     /// Units of a node that is idle.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use comfy_table::Table;
-use jobyard::kernel::{Span, Timestamp};
+use jobyard::kernel::{Span, Timestamp, counted};
 use jobyard::policies::Explanation;
 use jobyard::rfc3339;
 use jobyard::sim::forecast::{Expected, Limit, Sooner, Standing};
@@ -98,14 +98,6 @@ fn stands(text: &mut String, standing: &Standing) {
             "\non its nodes: {}",
             list(standing.holder_count, named)
         );
-    }
-}
-
-/// So many of what has this plural.
-fn counted(count: u64, plural: &str) -> String {
-    match count {
-        1 => format!("1 {}", plural.trim_end_matches('s')),
-        _ => format!("{count} {plural}"),
     }
 }
 
